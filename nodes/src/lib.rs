@@ -1,0 +1,4 @@
+//! The closed loop: every node as a pure state machine, and what runs, records, replays and shows them.
+
+pub mod message;
+pub mod node;

@@ -1,0 +1,98 @@
+//! What travels between nodes: one enum over the message types of `steward-core`.
+
+use std::sync::Arc;
+
+use steward_core::image::{RgbdFrame, Segmentation};
+use steward_core::messages::{
+    Bumper, CancelSkill, CancelTask, Diagnostics, GripperContacts, JointCommand, JointStates, ObstacleCloud,
+    OccupancyGrid, Odometry, Plan, SceneChange, SceneGraph, SkillCommand, SkillStatus, Task, TaskResult,
+    Transforms, VelocityCommand, Verdict,
+};
+
+macro_rules! messages {
+    ($($(#[$doc:meta])* $variant:ident($payload:ty) = $name:literal, input: $input:literal;)*) => {
+        /// One message, cheap to clone.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Message {
+            $($(#[$doc])* $variant(Arc<$payload>),)*
+        }
+
+        /// A kind of message; each kind has one topic.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Topic {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Topic {
+            /// Every topic, in declaration order.
+            pub const ALL: &'static [Topic] = &[$(Topic::$variant,)*];
+
+            /// Name without namespace; the ROS topic where the message is not split into several.
+            pub const fn name(self) -> &'static str {
+                match self { $(Topic::$variant => $name,)* }
+            }
+
+            /// Whether it enters the loop from outside (world or operator) rather than being computed in it.
+            pub const fn is_input(self) -> bool {
+                match self { $(Topic::$variant => $input,)* }
+            }
+        }
+
+        impl Message {
+            /// Its topic.
+            pub const fn topic(&self) -> Topic {
+                match self { $(Message::$variant(_) => Topic::$variant,)* }
+            }
+        }
+
+    };
+}
+
+messages! {
+    /// Head camera.
+    Rgbd(RgbdFrame) = "head_camera/rgbd", input: true;
+    /// What a detector says about a head camera image; has the stamp of that image and follows it.
+    Segmentation(Segmentation) = "head_camera/segmentation", input: true;
+    /// Wheel odometry.
+    Odometry(Odometry) = "odom", input: true;
+    /// Joint states.
+    JointStates(JointStates) = "joint_states", input: true;
+    /// Frames of the robot, from the world.
+    Transforms(Transforms) = "tf", input: true;
+    /// Correction of the odometry (map to odom), from the mapper.
+    Localization(Transforms) = "tf_map", input: false;
+    /// Finger contacts.
+    GripperContacts(GripperContacts) = "gripper_contacts", input: true;
+    /// Base bumper.
+    Bumper(Bumper) = "bumper", input: true;
+    /// An order to the robot.
+    Task(Task) = "task", input: true;
+    /// End of an order.
+    CancelTask(CancelTask) = "cancel_task", input: true;
+    /// The floor.
+    OccupancyGrid(OccupancyGrid) = "map", input: false;
+    /// Obstacles in three dimensions.
+    ObstacleCloud(ObstacleCloud) = "obstacles", input: false;
+    /// Objects and relations.
+    SceneGraph(SceneGraph) = "scene_graph", input: false;
+    /// A change of an object.
+    SceneChange(SceneChange) = "scene_change", input: false;
+    /// The plan.
+    Plan(Plan) = "plan", input: false;
+    /// Order to run a skill.
+    SkillCommand(SkillCommand) = "skill_command", input: false;
+    /// Order to stop a skill.
+    CancelSkill(CancelSkill) = "cancel_skill", input: false;
+    /// Progress of a skill.
+    SkillStatus(SkillStatus) = "skill_status", input: false;
+    /// Whether a step did what it promised.
+    Verdict(Verdict) = "verdict", input: false;
+    /// End of a task.
+    TaskResult(TaskResult) = "task_result", input: false;
+    /// Base command.
+    VelocityCommand(VelocityCommand) = "cmd_vel", input: false;
+    /// Joint command.
+    JointCommand(JointCommand) = "joint_command", input: false;
+    /// Counters.
+    Diagnostics(Diagnostics) = "diagnostics", input: false;
+}

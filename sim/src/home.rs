@@ -1,0 +1,1 @@
+//! Homes from a seed.
