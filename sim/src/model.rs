@@ -127,6 +127,9 @@ pub struct Visual {
     pub material: Material,
     /// `entity_from_visual`.
     pub pose: Pose3,
+    /// Class that a detector reports for these pixels, as an instance of its own (`handle`); `None`: the
+    /// entity's class and instance.
+    pub label: Option<String>,
 }
 
 /// How a surface looks.

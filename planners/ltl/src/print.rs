@@ -35,7 +35,7 @@ enum Piece {
 enum Place {
     Top,
     Unary,
-    /// Operand of a conjunction (true) or disjunction (false), on the left.
+    /// Left operand of a conjunction (true) or disjunction (false): a chain needs no parentheses.
     Chain(bool),
     Binary,
 }
@@ -154,8 +154,6 @@ impl Arena {
             if place != Place::Top && place != left {
                 pieces.insert(0, Piece::Text("("));
                 pieces.push(Piece::Text(")"));
-            } else if place == Place::Chain(true) || place == Place::Chain(false) {
-                // A chain of the same operator: no parentheses on the left.
             }
             pieces
         };
