@@ -30,7 +30,7 @@ pub use diagnostics::Diagnostics;
 pub use map::{CellState, ObstacleCloud, OccupancyGrid};
 pub use scene::{
     ArticulationState, ChangeKind, Presence, Provenance, Relation, RelationKind, SceneChange, SceneGraph,
-    SceneObject,
+    SceneObject, SupportSurface,
 };
 pub use sensors::{Bumper, GripperContacts, JointStates, Odometry, StampedTransform, Transforms};
 pub use skill::{

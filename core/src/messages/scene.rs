@@ -39,6 +39,44 @@ pub struct SceneObject {
     pub last_seen: Time,
     /// For parts that open (doors, drawers, lids): how they move and how far open they are.
     pub articulation: Option<ArticulationState>,
+    /// Patches seen so far on which small things can stand, by ascending height. Empty for small objects.
+    #[serde(default)]
+    pub surfaces: Vec<SupportSurface>,
+}
+
+/// A horizontal rectangle on which things can stand, as estimated from upward-facing points. Frame: `map`.
+///
+/// Small things that stand on it are not cut out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SupportSurface {
+    /// Middle of the rectangle, z at the height of the surface, metres.
+    pub center: Point3,
+    /// Heading of the rectangle's x axis, radians.
+    pub yaw_rad: f64,
+    /// Half side length along the rectangle's x axis, metres.
+    pub half_x_m: f64,
+    /// Half side length along the rectangle's y axis, metres.
+    pub half_y_m: f64,
+    /// Free height above it as far as known, metres; at most [`SupportSurface::MAX_CLEARANCE_M`].
+    pub clearance_m: f64,
+}
+
+impl SupportSurface {
+    /// Clearance of a surface with nothing above it, metres.
+    pub const MAX_CLEARANCE_M: f64 = 2.0;
+
+    /// Height of the surface, metres.
+    pub fn height_m(&self) -> f64 {
+        self.center.z
+    }
+
+    /// Whether a point of the map lies above or below the rectangle grown by `margin_m`.
+    pub fn covers(&self, x_m: f64, y_m: f64, margin_m: f64) -> bool {
+        let (s, c) = self.yaw_rad.sin_cos();
+        let (dx, dy) = (x_m - self.center.x, y_m - self.center.y);
+        (c * dx + s * dy).abs() <= self.half_x_m + margin_m
+            && (c * dy - s * dx).abs() <= self.half_y_m + margin_m
+    }
 }
 
 /// Whether an object is where memory says it is.
