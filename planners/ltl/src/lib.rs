@@ -1,1 +1,25 @@
-//! Placeholder.
+//! Temporal logic for robot plans: exact, fast and able to explain itself.
+
+mod bdd;
+mod dfa;
+mod error;
+mod eval;
+mod formula;
+mod hash;
+mod lexer;
+mod name;
+mod normal;
+mod parse;
+mod print;
+mod progress;
+mod tableau;
+mod trace;
+
+pub use dfa::{Dfa, Edge};
+pub use error::{Conflict, Error, ParseError};
+pub use formula::{Arena, Formula, Limits, Node, Prop};
+pub use normal::Semantics;
+pub use parse::{NextReading, Syntax};
+pub use print::Notation;
+pub use progress::AutomatonLimits;
+pub use trace::{Lasso, Step, Trace, trace_text};
