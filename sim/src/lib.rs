@@ -5,7 +5,11 @@
 //!                       └──► SDF, URDF                ▲ cmd_vel, joint targets, change script
 //! ```
 
+pub mod error;
 pub mod home;
 pub mod mesh;
 pub mod model;
+pub mod robot;
 pub mod texture;
+
+pub use error::{Error, Result};
