@@ -1,1 +1,15 @@
-//! Placeholder.
+//! Deciding what to do next: a symbolic household domain, search in it, and exploration when too little is
+//! known to plan.
+//!
+//! ```text
+//!   scene graph ──► Household (what is known) ──► search ──► steps
+//!   occupancy  ──► frontiers ─┐
+//!   furniture  ───────────────┴► exploration: where to look next when an object is not known
+//! ```
+
+pub mod error;
+pub mod explore;
+pub mod household;
+pub mod search;
+
+pub use error::{Error, Result};

@@ -1,0 +1,23 @@
+//! The one error type of this crate.
+
+use steward_core::ids::ObjectId;
+
+/// Shorthand for results of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why no plan comes out. Each text says what to try.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// The goal names an object that is not in the household.
+    #[error("object {0} is not known; explore until it is seen, or correct the goal")]
+    UnknownObject(ObjectId),
+    /// The goal asks one object to be in two places, or something to be moved that cannot be.
+    #[error("the goal contradicts itself: {0}")]
+    Contradiction(String),
+    /// Every sequence of steps was tried.
+    #[error("no sequence of steps reaches the goal: {0}")]
+    NoPlan(String),
+    /// The search met its bound first.
+    #[error("no plan within {0} expanded states; raise the bound or name fewer objects")]
+    Exhausted(usize),
+}
