@@ -1,4 +1,6 @@
 //! The closed loop: every node as a pure state machine, and what runs, records, replays and shows them.
 
+pub mod error;
 pub mod message;
 pub mod node;
+pub mod runtime;

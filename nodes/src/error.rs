@@ -1,0 +1,55 @@
+//! The one error type of this crate.
+
+use std::path::PathBuf;
+
+use steward_core::Time;
+
+/// Shorthand for results of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong around the nodes. Each text says what to try.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A node that cannot be part of a loop.
+    #[error("node `{node}` cannot run: {problem}")]
+    BadNode {
+        /// Its name.
+        node: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A message for a time that has passed.
+    #[error("cannot inject a message at {at}: the loop is already at {now}")]
+    InThePast {
+        /// Time asked for.
+        at: Time,
+        /// Current time.
+        now: Time,
+    },
+    /// Nodes that answer each other without end.
+    #[error(
+        "{deliveries} messages at {at} and no end: nodes answer each other in a circle; \
+         the next would be `{topic}` from `{sender}`"
+    )]
+    EndlessInstant {
+        /// The instant.
+        at: Time,
+        /// Messages delivered at it.
+        deliveries: usize,
+        /// Topic of the next message.
+        topic: &'static str,
+        /// Its sender.
+        sender: &'static str,
+    },
+    /// A file that cannot be opened, read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    File {
+        /// `read`, `write`, …
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}

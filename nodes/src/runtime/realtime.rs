@@ -1,0 +1,1 @@
+//! The same nodes in real time.
