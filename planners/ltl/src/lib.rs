@@ -1,7 +1,10 @@
 //! Temporal logic for robot plans: exact, fast and able to explain itself.
 
 mod bdd;
+mod classify;
+mod compare;
 mod dfa;
+mod domain;
 mod error;
 mod eval;
 mod formula;
@@ -15,7 +18,10 @@ mod progress;
 mod tableau;
 mod trace;
 
+pub use classify::{Class, Unsettled};
+pub use compare::Difference;
 pub use dfa::{Dfa, Edge};
+pub use domain::{Count, Domain, Group};
 pub use error::{Conflict, Error, ParseError};
 pub use formula::{Arena, Formula, Limits, Node, Prop};
 pub use normal::Semantics;

@@ -151,7 +151,8 @@ impl Arena {
                 _ => Place::Binary,
             };
             let mut pieces = vec![Piece::Formula(a, left), text, Piece::Formula(b, Place::Binary)];
-            if place != Place::Top && place != left {
+            let in_chain = matches!(place, Place::Chain(_)) && place == left;
+            if place != Place::Top && !in_chain {
                 pieces.insert(0, Piece::Text("("));
                 pieces.push(Piece::Text(")"));
             }

@@ -57,24 +57,26 @@ pub(crate) struct Tableau {
     levels: FastMap<Kind, u32>,
     now: FastMap<Formula, Ref>,
     later: FastMap<Formula, Ref>,
-    /// Per state, the diagram of what it demands. State 0 is the formula itself.
+    /// Per state, the diagram of what it demands.
     rows: Vec<Ref>,
     moves: Vec<Option<Vec<Move>>>,
     number: FastMap<Vec<u32>, usize>,
     quantified: FastMap<Ref, Ref>,
     products: IsopMemo,
     limits: AutomatonLimits,
+    keep_letters: bool,
 }
 
 impl Tableau {
+    /// A tableau whose first states are the given formulas, in negation normal form.
     pub(crate) fn new(
         arena: &Arena,
-        formula: Formula,
+        roots: &[Formula],
         semantics: Semantics,
         limits: AutomatonLimits,
     ) -> Result<Tableau, Error> {
-        let order = arena.subformulas(&[formula]);
-        let props = arena.props_of(&[formula]);
+        let order = arena.subformulas(roots);
+        let props = arena.props_of(roots);
         let temporal = order.iter().filter(|sub| arena.node(**sub).is_temporal()).count();
         if 3 * props.len() + 2 * temporal + 1 > MAX_LEVELS {
             return Err(Error::TooLarge {
@@ -97,22 +99,34 @@ impl Tableau {
             quantified: FastMap::default(),
             products: FastMap::default(),
             limits,
+            keep_letters: false,
         };
-        tableau.number_levels(arena, formula);
+        tableau.number_levels(arena, roots);
         for sub in order {
             tableau.prepare(arena, sub);
             tableau.bdd.check()?;
         }
-        tableau.rows.push(tableau.now[&formula]);
-        tableau.moves.push(None);
+        for root in roots {
+            tableau.rows.push(tableau.now[root]);
+            tableau.moves.push(None);
+        }
         Ok(tableau)
     }
 
+    /// Makes the moves of a state cover every step that is allowed there.
+    ///
+    /// Otherwise a move that owes less hides one that owes more even if it needs another step: enough to
+    /// tell whether there is a trace, but not to follow a given one.
+    pub(crate) fn keep_letters(mut self) -> Tableau {
+        self.keep_letters = true;
+        self
+    }
+
     /// Gives every variable its level.
-    fn number_levels(&mut self, arena: &Arena, formula: Formula) {
+    fn number_levels(&mut self, arena: &Arena, roots: &[Formula]) {
         self.add_level(Kind::Last);
         let mut seen: FastSet<Formula> = FastSet::default();
-        let mut stack = vec![formula];
+        let mut stack: Vec<Formula> = roots.iter().rev().copied().collect();
         while let Some(sub) = stack.pop() {
             if !seen.insert(sub) {
                 continue;
@@ -253,6 +267,10 @@ impl Tableau {
         }
     }
 
+    fn is_letter(&self, level: u32) -> bool {
+        matches!(self.kinds[level as usize], Kind::Letter(_))
+    }
+
     pub(crate) fn num_states(&self) -> usize {
         self.rows.len()
     }
@@ -283,7 +301,7 @@ impl Tableau {
     }
 
     fn make_moves(&mut self, state: usize) -> Result<Vec<Move>, Error> {
-        let mut demand = self.quantify(state);
+        let mut demand = if self.keep_letters { self.rows[state] } else { self.quantify(state) };
         if self.bdd.level(demand) == LAST {
             demand = self.bdd.branch(demand).low;
         }
@@ -292,7 +310,7 @@ impl Tableau {
         let mut moves = Vec::with_capacity(products.len());
         for product in products.iter() {
             let levels: Vec<u32> =
-                product.iter().filter(|(_, value)| *value).map(|(level, _)| *level).collect();
+                product.iter().filter(|(level, value)| *value && !self.is_letter(*level)).map(|(level, _)| *level).collect();
             let mut owed = Vec::with_capacity(levels.len());
             let mut postponed = Vec::new();
             for level in &levels {
@@ -305,7 +323,8 @@ impl Tableau {
                 moves.push(Move { to, postponed, product: levels });
             }
         }
-        moves.sort_by_key(|found| (found.product.len(), found.to));
+        moves.sort_by(|a, b| (a.product.len(), &a.product).cmp(&(b.product.len(), &b.product)));
+        moves.dedup_by(|a, b| a.product == b.product);
         Ok(moves)
     }
 
@@ -413,26 +432,10 @@ impl Tableau {
     /// An infinite trace that satisfies the formula.
     fn infinite(&mut self) -> Result<Option<Lasso>, Error> {
         let mut search = Search::default();
-        search.enter(0, None);
-        while let Some(top) = search.path.last_mut() {
-            let (state, index) = (top.state, top.next);
-            top.next += 1;
-            let Some(chosen) = self.expand(state)?.get(index).cloned() else {
-                search.leave();
-                continue;
-            };
-            match search.order.get(&chosen.to) {
-                None => search.enter(chosen.to, Some(chosen.postponed)),
-                Some(number) if search.live.contains(&chosen.to) => {
-                    let number = *number;
-                    if search.close(number, chosen.postponed) {
-                        return self.lasso(&search).map(Some);
-                    }
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(None)
+        let found = search.run(0, |state, index| {
+            Ok(self.expand(state)?.get(index).map(|chosen| (chosen.to, chosen.postponed.clone())))
+        })?;
+        if found { self.lasso(&search).map(Some) } else { Ok(None) }
     }
 
     /// The lasso through the component that the search has just found to be accepting.
@@ -531,7 +534,7 @@ struct Component {
 
 /// Depth-first search that keeps the components of the current path.
 #[derive(Default)]
-struct Search {
+pub(crate) struct Search {
     path: Vec<Open>,
     order: FastMap<usize, usize>,
     live: FastSet<usize>,
@@ -541,6 +544,35 @@ struct Search {
 }
 
 impl Search {
+    /// Looks for a reachable cycle on which nothing is postponed for ever. `moves` gives the n-th move of a
+    /// state with what it postpones. After `true` the last component on the path holds such a cycle.
+    pub(crate) fn run(
+        &mut self,
+        start: usize,
+        mut moves: impl FnMut(usize, usize) -> Result<Option<(usize, Vec<u32>)>, Error>,
+    ) -> Result<bool, Error> {
+        self.enter(start, None);
+        while let Some(top) = self.path.last_mut() {
+            let (state, index) = (top.state, top.next);
+            top.next += 1;
+            let Some((to, postponed)) = moves(state, index)? else {
+                self.leave();
+                continue;
+            };
+            match self.order.get(&to) {
+                None => self.enter(to, Some(postponed)),
+                Some(number) if self.live.contains(&to) => {
+                    let number = *number;
+                    if self.close(number, postponed) {
+                        return Ok(true);
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(false)
+    }
+
     fn enter(&mut self, state: usize, postponed: Option<Vec<u32>>) {
         let number = self.order.len();
         self.order.insert(state, number);
@@ -619,7 +651,7 @@ impl Arena {
         limits: AutomatonLimits,
     ) -> Result<Option<Trace>, Error> {
         let small = self.simplify(formula, semantics);
-        let mut tableau = Tableau::new(self, small, semantics, limits)?;
+        let mut tableau = Tableau::new(self, &[small], semantics, limits)?;
         Ok(match semantics {
             Semantics::Finite => tableau.finite()?.map(Trace::Finite),
             Semantics::Infinite => tableau.infinite()?.map(Trace::Infinite),
