@@ -1,0 +1,488 @@
+use nalgebra::{Matrix2, Matrix3, SymmetricEigen, Vector3};
+use serde::{Deserialize, Serialize};
+use steward_core::geometry::{Pose2, wrap_angle_rad};
+
+use super::structure::StructureMap;
+use crate::Result;
+use crate::error::check_range;
+use crate::occupancy::{Scan, check_pose};
+
+/// How drift is corrected.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct LocalizationConfig {
+    /// Corrects nothing when false: `map` is then the frame of the wheels.
+    pub enabled: bool,
+    /// Side of a cell of the structure map, metres.
+    pub cell_m: f64,
+    /// Largest side of the structure map, metres.
+    pub max_side_m: f64,
+    /// Standard deviation of the odometry per metre driven, metres.
+    pub translation_noise: f64,
+    /// Standard deviation of the odometry's heading per radian turned, radians.
+    pub rotation_noise: f64,
+    /// Standard deviation of the odometry's heading per metre driven, radians.
+    pub heading_noise_rad_per_m: f64,
+    /// Standard deviation of a structure point at distance 0, metres. Neighbouring points are correlated, so
+    /// this is larger than the noise of one.
+    pub point_noise_m: f64,
+    /// Growth of that with the square of distance, metres per square metre.
+    pub point_noise_per_m: f64,
+    /// Growth of that with turning speed: at this speed it has doubled, radians per second.
+    pub turning_doubles_noise_rad_s: f64,
+    /// Distance up to which a point is matched to the map at first, metres.
+    pub search_radius_m: f64,
+    /// Fewest matched points for a correction.
+    pub min_matches: u32,
+    /// Smallest share of those points near structure that must lie on it after matching.
+    pub min_inlier_share: f64,
+    /// Distance from a line up to which a point lies on it, metres.
+    pub inlier_m: f64,
+    /// A direction is corrected where at least this share of the lines' normals points along it (0 to 0.5).
+    pub min_observability: f64,
+    /// Largest correction of position by one scan, metres.
+    pub max_step_m: f64,
+    /// Largest correction of heading by one scan, radians.
+    pub max_step_rad: f64,
+    /// Half side of the window of the correlative search, metres.
+    pub window_m: f64,
+    /// Half width of the window of headings of the correlative search, radians.
+    pub window_rad: f64,
+    /// After this many scans in a row that contradict the map, the world is taken to have changed and scans
+    /// are entered again.
+    pub max_contradictions: u32,
+}
+
+impl Default for LocalizationConfig {
+    fn default() -> Self {
+        LocalizationConfig {
+            enabled: true,
+            cell_m: 0.05,
+            max_side_m: 60.0,
+            translation_noise: 0.03,
+            rotation_noise: 0.03,
+            heading_noise_rad_per_m: 0.02,
+            point_noise_m: 0.06,
+            point_noise_per_m: 0.006,
+            turning_doubles_noise_rad_s: 0.8,
+            search_radius_m: 0.2,
+            min_matches: 12,
+            min_inlier_share: 0.6,
+            inlier_m: 0.05,
+            min_observability: 0.05,
+            max_step_m: 0.25,
+            max_step_rad: 0.15,
+            window_m: 0.4,
+            window_rad: 0.2,
+            max_contradictions: 15,
+        }
+    }
+}
+
+impl LocalizationConfig {
+    /// # Errors
+    /// [`Error::BadConfig`](crate::Error::BadConfig) naming the first field outside its range.
+    pub fn validate(&self) -> Result<()> {
+        for (field, value, high) in [
+            ("localization.translation_noise", self.translation_noise, 1.0),
+            ("localization.rotation_noise", self.rotation_noise, 1.0),
+            (
+                "localization.heading_noise_rad_per_m",
+                self.heading_noise_rad_per_m,
+                1.0,
+            ),
+            ("localization.point_noise_m", self.point_noise_m, 1.0),
+            (
+                "localization.turning_doubles_noise_rad_s",
+                self.turning_doubles_noise_rad_s,
+                100.0,
+            ),
+            ("localization.search_radius_m", self.search_radius_m, 1.0),
+            ("localization.min_matches", self.min_matches as f64, 1e4),
+            ("localization.min_inlier_share", self.min_inlier_share, 1.0),
+            ("localization.inlier_m", self.inlier_m, 1.0),
+            ("localization.min_observability", self.min_observability, 0.5),
+            ("localization.max_step_m", self.max_step_m, 5.0),
+            ("localization.max_step_rad", self.max_step_rad, 3.2),
+            ("localization.window_m", self.window_m, 2.0),
+            ("localization.window_rad", self.window_rad, 1.6),
+            (
+                "localization.max_contradictions",
+                self.max_contradictions as f64,
+                1e6,
+            ),
+        ] {
+            check_range(field, value, 0.0, high)?;
+        }
+        check_range("localization.cell_m", self.cell_m, 5e-3, 0.5)?;
+        check_range("localization.max_side_m", self.max_side_m, self.cell_m, 200.0)?;
+        check_range(
+            "localization.point_noise_per_m",
+            self.point_noise_per_m,
+            -1e-12,
+            1.0,
+        )
+    }
+}
+
+/// What became of one scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MatchOutcome {
+    /// Matched; the pose was corrected.
+    Corrected,
+    /// Too little known structure in view; the odometry was followed.
+    Unmatched,
+    /// A search around the prediction found the robot again.
+    Recovered,
+    /// The scan contradicts the map: it must not be entered.
+    Contradicted,
+}
+
+/// A structure point, ready to be matched.
+struct Sample {
+    base: [f64; 2],
+    facing: [f64; 2],
+    sigma_m: f64,
+}
+
+/// Tracks `map_from_odom`.
+#[derive(Debug, Clone)]
+pub struct Localizer {
+    config: LocalizationConfig,
+    structure: StructureMap,
+    map_from_odom: Pose2,
+    /// Of the pose of the base in `map`: x, y, yaw.
+    covariance: Matrix3<f64>,
+    last_odom: Option<Pose2>,
+    contradictions: u32,
+}
+
+impl Localizer {
+    /// # Errors
+    /// [`Error::BadConfig`](crate::Error::BadConfig)
+    pub fn new(config: LocalizationConfig) -> Result<Self> {
+        config.validate()?;
+        Ok(Localizer {
+            structure: StructureMap::new(config.cell_m, config.max_side_m),
+            map_from_odom: Pose2::default(),
+            covariance: Matrix3::zeros(),
+            last_odom: None,
+            contradictions: 0,
+            config,
+        })
+    }
+
+    /// Forgets everything; `map` becomes `odom` again.
+    pub fn clear(&mut self) {
+        self.structure = StructureMap::new(self.config.cell_m, self.config.max_side_m);
+        self.map_from_odom = Pose2::default();
+        self.covariance = Matrix3::zeros();
+        self.last_odom = None;
+        self.contradictions = 0;
+    }
+
+    /// The correction of the odometry.
+    pub fn map_from_odom(&self) -> Pose2 {
+        self.map_from_odom
+    }
+
+    /// Where the base is in the map when the odometry says `odom_from_base`.
+    pub fn map_from_base(&self, odom_from_base: &Pose2) -> Pose2 {
+        compose(&self.map_from_odom, odom_from_base)
+    }
+
+    /// Standard deviation of the pose: position (the larger axis, metres) and yaw (radians), relative to the
+    /// map as built so far.
+    pub fn uncertainty(&self) -> (f64, f64) {
+        let position = SymmetricEigen::new(self.covariance.fixed_view::<2, 2>(0, 0).into_owned());
+        (
+            position.eigenvalues.max().max(0.0).sqrt(),
+            self.covariance[(2, 2)].max(0.0).sqrt(),
+        )
+    }
+
+    /// Matches a scan taken at `odom_from_base` while turning with `angular_rad_s`, corrects the pose, and
+    /// enters the scan into the structure map unless it contradicts it.
+    ///
+    /// # Errors
+    /// [`Error::BadPose`](crate::Error::BadPose) for an odometry that is not finite or farther out than the
+    /// largest side; nothing has then changed.
+    pub fn update(
+        &mut self,
+        scan: &Scan,
+        odom_from_base: &Pose2,
+        angular_rad_s: f64,
+    ) -> Result<MatchOutcome> {
+        check_pose("base in odometry", odom_from_base, self.config.max_side_m)?;
+        if !self.config.enabled {
+            return Ok(MatchOutcome::Unmatched);
+        }
+        self.predict(odom_from_base);
+        let samples = self.samples(scan, angular_rad_s);
+        let predicted = self.map_from_base(odom_from_base);
+        let (outcome, pose) = self.find_pose(&samples, predicted);
+        match outcome {
+            MatchOutcome::Contradicted => self.contradictions += 1,
+            _ => self.contradictions = 0,
+        }
+        self.map_from_odom = compose(&pose, &inverse(odom_from_base));
+        self.map_from_odom.yaw_rad = wrap_angle_rad(self.map_from_odom.yaw_rad);
+        if outcome == MatchOutcome::Contradicted && self.contradictions < self.config.max_contradictions {
+            return Ok(outcome);
+        }
+        self.enter(scan, &samples, &pose);
+        Ok(if outcome == MatchOutcome::Contradicted {
+            MatchOutcome::Unmatched
+        } else {
+            outcome
+        })
+    }
+
+    /// Grows the covariance by the motion since the last scan.
+    fn predict(&mut self, odom_from_base: &Pose2) {
+        let Some(last) = self.last_odom.replace(*odom_from_base) else {
+            return;
+        };
+        let c = &self.config;
+        let (from, to) = (self.map_from_base(&last), self.map_from_base(odom_from_base));
+        let (dx, dy) = (to.x_m - from.x_m, to.y_m - from.y_m);
+        let distance = dx.hypot(dy);
+        let turn = wrap_angle_rad(to.yaw_rad - from.yaw_rad).abs();
+        let carry = Matrix3::new(1.0, 0.0, -dy, 0.0, 1.0, dx, 0.0, 0.0, 1.0);
+        let position = (c.translation_noise * distance).powi(2);
+        let yaw = (c.rotation_noise * turn).powi(2) + (c.heading_noise_rad_per_m * distance).powi(2);
+        self.covariance = carry * self.covariance * carry.transpose()
+            + Matrix3::from_diagonal(&Vector3::new(position, position, yaw));
+    }
+
+    fn samples(&self, scan: &Scan, angular_rad_s: f64) -> Vec<Sample> {
+        let c = &self.config;
+        let turning = 1.0 + angular_rad_s.abs().min(1e3) / c.turning_doubles_noise_rad_s;
+        scan.structure
+            .iter()
+            .filter_map(|p| {
+                let d = [0, 1].map(|a| scan.origin_m[a] - p.position_m[a]);
+                let length = d[0].hypot(d[1]);
+                (length > 1e-3).then(|| Sample {
+                    base: p.position_m,
+                    facing: d.map(|x| x / length),
+                    sigma_m: (c.point_noise_m + c.point_noise_per_m * p.range_m * p.range_m) * turning,
+                })
+            })
+            .collect()
+    }
+
+    fn find_pose(&mut self, samples: &[Sample], predicted: Pose2) -> (MatchOutcome, Pose2) {
+        let first = self.refine(samples, predicted, true);
+        match first {
+            Fit::TooLittle => (MatchOutcome::Unmatched, predicted),
+            Fit::Good(pose, covariance) => {
+                self.covariance = covariance;
+                (MatchOutcome::Corrected, pose)
+            }
+            Fit::Bad => {
+                if let Some(found) = self.search(samples, predicted)
+                    && let Fit::Good(pose, covariance) = self.refine(samples, found, false)
+                {
+                    self.covariance = covariance;
+                    return (MatchOutcome::Recovered, pose);
+                }
+                (MatchOutcome::Contradicted, predicted)
+            }
+        }
+    }
+
+    /// Point-to-line Gauss-Newton from `start`. With `prior`, the start is a measurement with the filter's
+    /// covariance; without, it is only where to begin.
+    fn refine(&self, samples: &[Sample], start: Pose2, prior: bool) -> Fit {
+        const ITERATIONS: u32 = 8;
+        let c = &self.config;
+        // A tiny floor keeps the prior invertible when nothing has moved.
+        let floor = Matrix3::from_diagonal(&Vector3::new(1e-8, 1e-8, 1e-8));
+        let prior_covariance = if prior {
+            self.covariance + floor
+        } else {
+            Matrix3::from_diagonal(&Vector3::new(0.04, 0.04, 0.01))
+        };
+        let Some(prior_information) = prior_covariance.try_inverse() else {
+            return Fit::TooLittle;
+        };
+        let mut step = Vector3::zeros();
+        let mut information = prior_information;
+        for iteration in 0..ITERATIONS {
+            let radius = if iteration < 2 {
+                c.search_radius_m
+            } else {
+                c.search_radius_m * 0.5
+            };
+            let pose = offset(&start, &step);
+            let mut h = Matrix3::zeros();
+            let mut b = Vector3::zeros();
+            let mut normals = Matrix2::zeros();
+            let (mut matches, mut near, mut on) = (0u32, 0u32, 0u32);
+            for sample in samples {
+                let (p, facing, lever) = place(sample, &pose);
+                let Some(nearest) = self.structure.nearest(p, facing, radius) else {
+                    near += u32::from(self.structure.nearest(p, facing, c.search_radius_m).is_some());
+                    continue;
+                };
+                near += 1;
+                let Some(line) = self.structure.line_at(nearest, facing) else {
+                    // Near structure that is no line: neither for nor against the pose.
+                    near -= 1;
+                    continue;
+                };
+                matches += 1;
+                let n = line.normal;
+                let error = n[0] * (p[0] - line.point[0]) + n[1] * (p[1] - line.point[1]);
+                on += u32::from(error.abs() <= c.inlier_m);
+                let j = Vector3::new(n[0], n[1], n[0] * lever[0] + n[1] * lever[1]);
+                let robust = 1.0 / (1.0 + (error / c.inlier_m).powi(2));
+                let weight = robust / (sample.sigma_m * sample.sigma_m);
+                h += weight * j * j.transpose();
+                b -= weight * error * j;
+                let n = nalgebra::Vector2::new(n[0], n[1]);
+                normals += robust * n * n.transpose();
+            }
+            if matches < c.min_matches || near * 3 < samples.len() as u32 {
+                return Fit::TooLittle;
+            }
+            if iteration + 1 == ITERATIONS {
+                let good = (on as f64) >= c.min_inlier_share * near as f64
+                    && step[0].hypot(step[1]) <= c.max_step_m
+                    && step[2].abs() <= c.max_step_rad;
+                if !good {
+                    return Fit::Bad;
+                }
+                break;
+            }
+            let observable = observable_directions(&normals, c.min_observability);
+            let h = observable * h * observable;
+            let b = observable * b;
+            information = h + prior_information;
+            let Some(solved) = information.cholesky() else {
+                return Fit::TooLittle;
+            };
+            // `b` is the pull of the lines at `step`, the prior pulls back to zero.
+            step += solved.solve(&(b - prior_information * step));
+            if !step.iter().all(|x| x.is_finite()) || step[0].hypot(step[1]) > 1.0 {
+                return Fit::Bad;
+            }
+        }
+        match information.try_inverse() {
+            Some(covariance) => Fit::Good(offset(&start, &step), (covariance + covariance.transpose()) * 0.5),
+            None => Fit::TooLittle,
+        }
+    }
+
+    /// The pose in the window around `center` that puts most samples on structure, if it is clearly the best.
+    fn search(&self, samples: &[Sample], center: Pose2) -> Option<Pose2> {
+        const STEP_M: f64 = 0.05;
+        const STEP_RAD: f64 = 0.025;
+        /// Rivals this far from the best must score clearly less.
+        const RIVAL_M: f64 = 0.15;
+        const SMALLEST_SCORE: f64 = 0.7;
+        const LARGEST_RIVAL: f64 = 0.9;
+        let c = &self.config;
+        let every = samples.len().div_ceil(80).max(1);
+        let chosen: Vec<&Sample> = samples.iter().step_by(every).collect();
+        let reach = (c.window_m / STEP_M).round() as i32;
+        let reach_yaw = (c.window_rad / STEP_RAD).round() as i32;
+        let mut scores = Vec::new();
+        for k in -reach_yaw..=reach_yaw {
+            for j in -reach..=reach {
+                for i in -reach..=reach {
+                    let d = Vector3::new(i as f64 * STEP_M, j as f64 * STEP_M, k as f64 * STEP_RAD);
+                    let pose = offset(&center, &d);
+                    let hits = chosen
+                        .iter()
+                        .filter(|s| {
+                            let (p, facing, _) = place(s, &pose);
+                            self.structure.is_near(p, facing)
+                        })
+                        .count();
+                    scores.push((hits, d));
+                }
+            }
+        }
+        // The smallest of equal corrections.
+        let best = scores.iter().min_by(|a, b| {
+            b.0.cmp(&a.0)
+                .then(a.1.norm_squared().total_cmp(&b.1.norm_squared()))
+        })?;
+        let is_rival = |(hits, d): &(usize, Vector3<f64>)| {
+            *hits as f64 > LARGEST_RIVAL * best.0 as f64 && (d - best.1).xy().norm() > RIVAL_M
+        };
+        if (best.0 as f64) < SMALLEST_SCORE * chosen.len() as f64 || scores.iter().any(is_rival) {
+            return None;
+        }
+        Some(offset(&center, &best.1))
+    }
+
+    fn enter(&mut self, scan: &Scan, samples: &[Sample], pose: &Pose2) {
+        for p in &scan.free_m {
+            self.structure.see_floor(transform(pose, *p));
+        }
+        for sample in samples {
+            let (p, facing, _) = place(sample, pose);
+            self.structure.insert(p, facing);
+        }
+    }
+}
+
+enum Fit {
+    /// Not enough known structure to say anything.
+    TooLittle,
+    /// Contradicts the map.
+    Bad,
+    /// The pose and its covariance.
+    Good(Pose2, Matrix3<f64>),
+}
+
+/// Projection of a step onto the directions that the lines constrain; yaw always is.
+fn observable_directions(normals: &Matrix2<f64>, min_share: f64) -> Matrix3<f64> {
+    let eigen = SymmetricEigen::new(*normals);
+    let total = eigen.eigenvalues.sum();
+    let mut projection = Matrix3::zeros();
+    projection[(2, 2)] = 1.0;
+    for k in 0..2 {
+        if eigen.eigenvalues[k] >= min_share * total {
+            let v = eigen.eigenvectors.column(k);
+            let mut block = projection.fixed_view_mut::<2, 2>(0, 0);
+            block += v * v.transpose();
+        }
+    }
+    projection
+}
+
+/// A sample in the map: its position, where it faces, and the derivative of its position by yaw.
+fn place(sample: &Sample, pose: &Pose2) -> ([f64; 2], [f64; 2], [f64; 2]) {
+    let (s, c) = pose.yaw_rad.sin_cos();
+    let turn = |v: [f64; 2]| [c * v[0] - s * v[1], s * v[0] + c * v[1]];
+    let r = turn(sample.base);
+    (
+        [pose.x_m + r[0], pose.y_m + r[1]],
+        turn(sample.facing),
+        [-r[1], r[0]],
+    )
+}
+
+fn transform(pose: &Pose2, p: [f64; 2]) -> [f64; 2] {
+    let (s, c) = pose.yaw_rad.sin_cos();
+    [pose.x_m + c * p[0] - s * p[1], pose.y_m + s * p[0] + c * p[1]]
+}
+
+fn offset(pose: &Pose2, step: &Vector3<f64>) -> Pose2 {
+    Pose2::new(pose.x_m + step[0], pose.y_m + step[1], pose.yaw_rad + step[2])
+}
+
+fn compose(a: &Pose2, b: &Pose2) -> Pose2 {
+    let [x, y] = transform(a, [b.x_m, b.y_m]);
+    Pose2::new(x, y, wrap_angle_rad(a.yaw_rad + b.yaw_rad))
+}
+
+fn inverse(a: &Pose2) -> Pose2 {
+    let back = Pose2::new(0.0, 0.0, -a.yaw_rad);
+    let [x, y] = transform(&back, [-a.x_m, -a.y_m]);
+    Pose2::new(x, y, -a.yaw_rad)
+}
