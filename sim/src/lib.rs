@@ -9,6 +9,7 @@ pub mod error;
 pub mod home;
 pub mod mesh;
 pub mod model;
+pub mod render;
 pub mod robot;
 pub mod texture;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use steward_core::geometry::{Aabb, Pose2, Pose3, Vector3};
+use steward_core::geometry::{Aabb, Pose2, Pose3, Rotation3, Vector3};
 
 use crate::mesh::Mesh;
 use crate::texture::Texture;
@@ -207,4 +207,38 @@ pub struct Light {
     pub range_m: f64,
     /// Whether things cast shadows in it.
     pub shadows: bool,
+}
+
+/// Where everything is at one instant.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct WorldState {
+    /// `world_from_entity`, by [`EntityId`].
+    pub poses: Vec<Pose3>,
+    /// Whether the entity is in the home at all, by [`EntityId`].
+    pub present: Vec<bool>,
+}
+
+impl WorldState {
+    /// Everything as the home has it at the start, parts at their initial position.
+    pub fn initial(home: &Home) -> Self {
+        let pose = |e: &Entity| match &e.kind {
+            EntityKind::Part(joint) => e.pose * joint.closed_from_position(joint.initial),
+            _ => e.pose,
+        };
+        WorldState {
+            poses: home.entities.iter().map(pose).collect(),
+            present: vec![true; home.entities.len()],
+        }
+    }
+}
+
+impl PartJoint {
+    /// The part's pose at a position of the joint, in its own frame at position 0.
+    pub fn closed_from_position(&self, position: f64) -> Pose3 {
+        if self.prismatic {
+            return Pose3::from_parts((self.axis * position).into(), Rotation3::identity());
+        }
+        let turn = Rotation3::from_scaled_axis(self.axis * position);
+        Pose3::from_parts((self.anchor - turn * self.anchor).into(), turn)
+    }
 }

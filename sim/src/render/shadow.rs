@@ -1,0 +1,273 @@
+//! Shadow maps: for each light, six square images of what is nearest to it.
+//!
+//! What never moves is drawn once per light. What moves is drawn over a copy of that, and only where
+//! something changed; the result is the same as if everything had been drawn anew.
+//!
+//! Whether a point is lit is decided by comparing the plane through it, evaluated at each of the four nearest
+//! texels, with what the map holds there: no constant offset is needed that would detach shadows from what
+//! casts them (Isidoro, "Shadow mapping: GPU-based tips and techniques", 2006).
+
+use crate::model::Light;
+
+use super::project::{Box3, Extent, Scratch, Sides, View, project};
+use super::raster::{DepthBuffer, LANES, NearestDepth, Window, scan};
+use super::scene::Part;
+use super::texture::split;
+
+/// Side of a face, texels.
+const SIDE: usize = 384;
+const STRIDE: usize = SIDE / LANES;
+/// Surfaces this much behind what casts are lit, metres.
+const TOLERANCE_M: f32 = 0.006;
+/// What holds the light's own position within this does not cast in it: its shade, its bulb. Metres.
+const FIXTURE_M: f32 = 0.03;
+
+/// Rectangle of blocks: first and one past the last column, then row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Blocks {
+    columns: [usize; 2],
+    rows: [usize; 2],
+}
+
+impl Blocks {
+    const ALL: Blocks = Blocks {
+        columns: [0, STRIDE],
+        rows: [0, STRIDE],
+    };
+
+    fn union(a: Option<Self>, b: Self) -> Self {
+        a.map_or(b, |a| Blocks {
+            columns: [a.columns[0].min(b.columns[0]), a.columns[1].max(b.columns[1])],
+            rows: [a.rows[0].min(b.rows[0]), a.rows[1].max(b.rows[1])],
+        })
+    }
+
+    fn overlaps(&self, o: &Self) -> bool {
+        self.columns[0] < o.columns[1]
+            && o.columns[0] < self.columns[1]
+            && self.rows[0] < o.rows[1]
+            && o.rows[0] < self.rows[1]
+    }
+}
+
+#[derive(Debug, Default)]
+struct Face {
+    still: DepthBuffer,
+    /// With what moves.
+    all: DepthBuffer,
+}
+
+/// A light and its shadow map.
+#[derive(Debug)]
+pub(super) struct ShadowLight {
+    pub position: [f32; 3],
+    pub intensity: [f32; 3],
+    pub range: f32,
+    pub shadows: bool,
+    views: [View; 6],
+    /// Six faces once drawn.
+    faces: Vec<Face>,
+    /// Version and bounds of each part as drawn; `None` for parts that do not cast here.
+    drawn: Vec<Option<(u32, Box3)>>,
+}
+
+/// Axes of a face: right, down, forward as (index, sign).
+fn face_axes(face: usize) -> [(usize, f32); 3] {
+    let (axis, negative) = (face / 2, face % 2 == 1);
+    let (next, after) = ((axis + 1) % 3, (axis + 2) % 3);
+    if negative {
+        [(after, 1.0), (next, 1.0), (axis, -1.0)]
+    } else {
+        [(next, 1.0), (after, 1.0), (axis, 1.0)]
+    }
+}
+
+impl ShadowLight {
+    pub(super) fn new(light: &Light) -> Self {
+        let position = [light.position.x as f32, light.position.y as f32, light.position.z as f32];
+        let views = std::array::from_fn(|face| {
+            let row = |(axis, sign): (usize, f32)| {
+                let mut r = [0.0; 4];
+                r[axis] = sign;
+                r[3] = -sign * position[axis];
+                r
+            };
+            let half = SIDE as f32 * 0.5;
+            View {
+                rows: face_axes(face).map(row),
+                f: [half; 2],
+                c: [half; 2],
+                size: [SIDE as u32; 2],
+            }
+        });
+        ShadowLight {
+            position,
+            intensity: light.intensity,
+            range: light.range_m as f32,
+            shadows: light.shadows,
+            views,
+            faces: Vec::new(),
+            drawn: Vec::new(),
+        }
+    }
+
+    /// Whether it reaches a box at all, ignoring shadows.
+    pub(super) fn reaches(&self, b: &Box3) -> bool {
+        !b.is_empty() && b.distance_squared(self.position) < self.range * self.range
+    }
+
+    fn casts(&self, part: &Part) -> bool {
+        let fixture = !part.is_structure && part.bounds.contains(self.position, FIXTURE_M);
+        part.is_present() && !part.is_glass() && self.reaches(&part.bounds) && !fixture
+    }
+
+    fn blocks(view: &View, bounds: &Box3) -> Option<Blocks> {
+        match view.extent(bounds) {
+            Extent::Nowhere => None,
+            Extent::Everywhere => Some(Blocks::ALL),
+            Extent::Within { columns, rows, .. } => {
+                let span = |r: [u32; 2]| [r[0] as usize / LANES, r[1] as usize / LANES + 1];
+                Some(Blocks {
+                    columns: span(columns),
+                    rows: span(rows),
+                })
+            }
+        }
+    }
+
+    fn draw(view: &View, part: &Part, blocks: Blocks, coarse: bool, into: &mut DepthBuffer, s: &mut Scratch) {
+        let window = Window {
+            first_row: 0,
+            stride: STRIDE,
+            columns: blocks.columns,
+            rows: blocks.rows,
+        };
+        let mut nearest = NearestDepth { depth: into, coarse };
+        project(view, &part.positions, &part.mesh.triangles, 0, Sides::Both, s, |t| {
+            scan(&t, &window, &mut nearest)
+        });
+    }
+
+    /// Brings the map up to date with where things are.
+    pub(super) fn update(&mut self, parts: &[Part]) {
+        if !self.shadows {
+            return;
+        }
+        let state = |part: &Part| self.casts(part).then_some((part.version, part.bounds));
+        let now: Vec<_> = parts.iter().map(state).collect();
+        if now == self.drawn {
+            return;
+        }
+        let mut scratch = Scratch::default();
+        let before = |i: usize| self.drawn.get(i).copied().flatten();
+        let still_changed = (0..parts.len().max(self.drawn.len())).any(|i| {
+            let still = parts.get(i).is_none_or(|p| p.is_static);
+            still && before(i) != now.get(i).copied().flatten()
+        });
+        let redraw = still_changed || self.faces.is_empty();
+        if redraw {
+            self.faces.resize_with(6, Face::default);
+            for (view, face) in self.views.iter().zip(&mut self.faces) {
+                face.still.clear(STRIDE, SIDE);
+                for (part, drawn) in parts.iter().zip(&now) {
+                    if drawn.is_some()
+                        && part.is_static
+                        && let Some(blocks) = Self::blocks(view, &part.bounds)
+                    {
+                        Self::draw(view, part, blocks, true, &mut face.still, &mut scratch);
+                    }
+                }
+                face.all.clone_from(&face.still);
+            }
+        }
+        for (view, face) in self.views.iter().zip(&mut self.faces) {
+            let mut dirty = redraw.then_some(Blocks::ALL);
+            if !redraw {
+                for (i, (part, drawn)) in parts.iter().zip(&now).enumerate() {
+                    let old = self.drawn.get(i).copied().flatten();
+                    if part.is_static || old == *drawn {
+                        continue;
+                    }
+                    for (_, bounds) in [old, *drawn].into_iter().flatten() {
+                        if let Some(blocks) = Self::blocks(view, &bounds) {
+                            dirty = Some(Blocks::union(dirty, blocks));
+                        }
+                    }
+                }
+            }
+            let Some(dirty) = dirty else { continue };
+            for row in dirty.rows[0] * LANES..dirty.rows[1] * LANES {
+                let range = row * STRIDE + dirty.columns[0]..row * STRIDE + dirty.columns[1];
+                face.all.inverse_depth[range.clone()].copy_from_slice(&face.still.inverse_depth[range]);
+            }
+            for (part, drawn) in parts.iter().zip(&now) {
+                if drawn.is_some()
+                    && !part.is_static
+                    && let Some(blocks) = Self::blocks(view, &part.bounds)
+                    && blocks.overlaps(&dirty)
+                {
+                    Self::draw(view, part, dirty, false, &mut face.all, &mut scratch);
+                }
+            }
+        }
+        self.drawn = now;
+    }
+
+    /// Whether what never moves keeps its light from a box altogether.
+    pub(super) fn is_hidden(&self, b: &Box3) -> bool {
+        if self.faces.is_empty() {
+            return false;
+        }
+        self.views.iter().zip(&self.faces).all(|(view, face)| match view.extent(b) {
+            Extent::Nowhere => true,
+            Extent::Everywhere => false,
+            Extent::Within { columns, rows, nearest } => {
+                let span = |r: [u32; 2]| r[0] as usize / LANES..=r[1] as usize / LANES;
+                span(rows).all(|y| {
+                    span(columns).all(|x| nearest < face.still.farthest[y * STRIDE + x] * 0.999)
+                })
+            }
+        })
+    }
+
+    /// Share of the light, 0 to 1, that arrives at a point of a plane; `to_point` leads there from the light,
+    /// `normal` is the plane's.
+    #[inline(always)]
+    pub(super) fn lit(&self, to_point: [f32; 3], normal: [f32; 3]) -> f32 {
+        let a = to_point.map(f32::abs);
+        let axis = if a[0] >= a[1] && a[0] >= a[2] {
+            0
+        } else if a[1] >= a[2] {
+            1
+        } else {
+            2
+        };
+        let negative = to_point[axis] < 0.0;
+        let face = axis * 2 + negative as usize;
+        const NEXT: [[usize; 2]; 6] = [[1, 2], [2, 1], [2, 0], [0, 2], [0, 1], [1, 0]];
+        let [ru, rv] = NEXT[face];
+        let inverse = 1.0 / a[axis];
+        let half = SIDE as f32 * 0.5;
+        let u = to_point[ru] * inverse * half + half - 0.5;
+        let v = to_point[rv] * inverse * half + half - 0.5;
+        let (x, fx) = split(u);
+        let (y, fy) = split(v);
+        let last = SIDE as i32 - 1;
+        let (x0, x1) = (x.clamp(0, last) as usize, (x + 1).clamp(0, last) as usize);
+        let (y0, y1) = (y.clamp(0, last) as usize, (y + 1).clamp(0, last) as usize);
+
+        let away = normal[0] * to_point[0] + normal[1] * to_point[1] + normal[2] * to_point[2];
+        let scale = 1.0 / (away.min(-1e-4) * half);
+        let (du, dv) = (normal[ru] * scale, normal[rv] * scale);
+        let here = inverse + TOLERANCE_M * inverse * inverse;
+        // The plane's inverse depth at a texel, but not farther than at the point itself: where the plane
+        // dives behind another surface within a texel, it would shade itself.
+        let plane = |tx: f32, ty: f32| here + ((tx - fx) * du + (ty - fy) * dv).clamp(0.0, inverse * 0.05);
+        let map = &self.faces[face].all.inverse_depth;
+        let holds = |x: usize, y: usize| map[y * STRIDE + x / LANES].as_array()[x % LANES];
+        let test = |tx: f32, ty: f32, x: usize, y: usize| (plane(tx, ty) >= holds(x, y)) as u32 as f32;
+        let top = test(0.0, 0.0, x0, y0) * (1.0 - fx) + test(1.0, 0.0, x1, y0) * fx;
+        let bottom = test(0.0, 1.0, x0, y1) * (1.0 - fx) + test(1.0, 1.0, x1, y1) * fx;
+        top * (1.0 - fy) + bottom * fy
+    }
+}

@@ -1,0 +1,1 @@
+//! Images of scenes whose every pixel is known.
