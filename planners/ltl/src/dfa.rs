@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::Error;
+use crate::bdd::{self, Bdd, Ref};
 use crate::formula::{Arena, Formula, Prop};
 use crate::hash::FastMap;
 use crate::normal::Semantics;
@@ -169,6 +170,27 @@ impl Dfa {
             }
         }
         edges
+    }
+
+    /// The steps that lead from a state to one of the wanted states, as few cubes as an irredundant cover
+    /// has. No cube at all means that no step does; an empty cube means that every step does.
+    pub fn guard(&self, state: u32, wanted: impl Fn(u32) -> bool) -> Vec<Vec<(Prop, bool)>> {
+        let mut bdd = Bdd::new(usize::MAX);
+        let mut made: Vec<Ref> = Vec::with_capacity(self.branches.len());
+        let leaf = |row: RowRef| if wanted(row & !LEAF) { bdd::TRUE } else { bdd::FALSE };
+        // Branches are stored operands first.
+        for branch in &self.branches {
+            let of = |row: RowRef| if row & LEAF != 0 { leaf(row) } else { made[row as usize] };
+            let (low, high) = (of(branch.low), of(branch.high));
+            made.push(bdd.make(branch.level, low, high));
+        }
+        let root = self.roots[state as usize];
+        let whole = if root & LEAF != 0 { leaf(root) } else { made[root as usize] };
+        let (cubes, _) = bdd.irredundant(whole, whole, &mut FastMap::default());
+        cubes
+            .iter()
+            .map(|cube| cube.iter().map(|(level, value)| (self.props[*level as usize], *value)).collect())
+            .collect()
     }
 
     /// The states that one step can lead to, each once, in order.
