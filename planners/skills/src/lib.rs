@@ -1,1 +1,35 @@
-//! Placeholder.
+//! Base and arm motion, grasps and contact skills, as state machines without threads, clocks or messages.
+//!
+//! ```text
+//!  Skill ──► SkillRunner ──► navigate, look, pick, place, operate      one small machine each
+//!                               │
+//!                 ┌─────────────┼──────────────┬──────────────┐
+//!               drive        approach        posture        grasp, spots
+//!            (path, navmap)                 (ik, collision)
+//! ```
+//!
+//! Every machine has `step(context, inputs, out)`: it reads what the robot knows now ([`machine::Inputs`]) and says
+//! what base and joints should do until the next step ([`machine::Commands`]). All geometry is in the `map` frame.
+
+pub mod approach;
+pub mod collision;
+pub mod config;
+pub mod drive;
+pub mod error;
+pub mod grasp;
+pub mod head;
+pub mod ik;
+pub mod look;
+pub mod machine;
+pub mod navigate;
+pub mod navmap;
+pub mod path;
+pub mod pick;
+pub mod posture;
+pub mod reach;
+pub mod robot;
+pub mod runner;
+
+pub use config::SkillsConfig;
+pub use error::{Error, Result};
+pub use runner::SkillRunner;

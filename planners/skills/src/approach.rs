@@ -1,0 +1,104 @@
+//! Where the base should stand to see or reach something.
+
+use std::f64::consts::TAU;
+
+use steward_core::geometry::{OrientedBox, Point3, Pose2};
+
+use crate::drive::facing;
+use crate::navmap::{COST_PER_M, NavMap};
+use crate::path::CostField;
+
+/// A place to stand, best first in lists.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// Where.
+    pub pose: Pose2,
+    /// Metres of driving that it is worth less than a perfect place next to the robot.
+    pub cost: f64,
+}
+
+/// Directions tried around a thing.
+const DIRECTIONS: usize = 32;
+
+/// Places on rings around a point, from which the base faces it. `reach_m`: distances tried, best first; each later
+/// one costs `ring_cost` more.
+pub fn around_point(
+    map: &NavMap,
+    field: &CostField,
+    point: &Point3,
+    reach_m: &[f64],
+    ring_cost: f64,
+) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    for (ring, reach) in reach_m.iter().enumerate() {
+        for i in 0..DIRECTIONS {
+            let a = TAU * i as f64 / DIRECTIONS as f64;
+            let at = (point.x + reach * a.cos(), point.y + reach * a.sin());
+            if let Some(cost) = standing_cost(map, field, at, point, ring as f64 * ring_cost) {
+                found.push(Candidate {
+                    pose: facing(at, point),
+                    cost,
+                });
+            }
+        }
+    }
+    sort(&mut found);
+    found
+}
+
+/// Places around an upright box at a distance from its sides, facing its centre.
+pub fn around_box(
+    map: &NavMap,
+    field: &CostField,
+    shape: &OrientedBox,
+    distances_m: &[f64],
+) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    let (s, c) = shape.yaw_rad.sin_cos();
+    for (ring, d) in distances_m.iter().enumerate() {
+        let (hx, hy) = (shape.half.x + d, shape.half.y + d);
+        for i in 0..2 * DIRECTIONS {
+            // Along the four sides of the grown box; its corners are far from everything.
+            let side = i % 4;
+            let t = ((i / 4) as f64 + 0.5) / (DIRECTIONS / 2) as f64 * 2.0 - 1.0;
+            let (lx, ly) = match side {
+                0 => (hx, t * shape.half.y),
+                1 => (-hx, t * shape.half.y),
+                2 => (t * shape.half.x, hy),
+                _ => (t * shape.half.x, -hy),
+            };
+            let at = (shape.center.x + c * lx - s * ly, shape.center.y + s * lx + c * ly);
+            // The middle of a side shows more than its ends.
+            let extra = ring as f64 * 0.3 + 0.3 * t.abs();
+            if let Some(cost) = standing_cost(map, field, at, &shape.center, extra) {
+                found.push(Candidate {
+                    pose: facing(at, &shape.center),
+                    cost,
+                });
+            }
+        }
+    }
+    sort(&mut found);
+    found
+}
+
+/// Cost of standing somewhere to deal with a point, `None` where the base cannot stand or get there.
+fn standing_cost(map: &NavMap, field: &CostField, at: (f64, f64), point: &Point3, extra: f64) -> Option<f64> {
+    if !map.traversable(at.0, at.1) {
+        return None;
+    }
+    let driving = f64::from(field.cost_to(map, at.0, at.1)?) / COST_PER_M;
+    // Walls between here and there: furniture on the way is what the arm reaches over, but a line of occupied
+    // cells far from the point is most likely something else.
+    let hidden = if map.sees(at, (point.x, point.y), 0.45) {
+        0.0
+    } else {
+        3.0
+    };
+    let tight = (0.35 - map.clearance_at(at.0, at.1)).max(0.0) * 4.0;
+    Some(driving + hidden + tight + extra)
+}
+
+fn sort(candidates: &mut [Candidate]) {
+    candidates.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+}

@@ -1,0 +1,119 @@
+//! Grasps for an upright box: from above, and from the front.
+
+use std::f64::consts::{FRAC_PI_2, PI};
+
+use steward_core::geometry::{OrientedBox, wrap_angle_rad};
+
+use crate::config::SkillsConfig;
+use crate::ik::HandPose;
+use crate::robot::Robot;
+
+/// One way to take hold of something.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Grasp {
+    /// Where the hand closes.
+    pub hand: HandPose,
+    /// Width between the fingers there, metres.
+    pub width_m: f64,
+    /// From above rather than from the front.
+    pub from_above: bool,
+    /// How far the hand is pulled back along its fingers before and after, metres.
+    pub standoff_m: f64,
+    /// Smaller is better.
+    pub cost: f64,
+}
+
+/// Room between finger tips and support, metres.
+const TIP_CLEARANCE_M: f64 = 0.008;
+/// Room between the palm and the thing, metres.
+const PALM_CLEARANCE_M: f64 = 0.012;
+
+/// Grasps of an upright box, best first. `base`: where the base stands; front grasps come from there.
+pub fn candidates(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox, base: (f64, f64)) -> Vec<Grasp> {
+    let mut grasps = from_above(robot, config, shape);
+    grasps.extend(from_front(robot, config, shape, base));
+    grasps.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+    grasps
+}
+
+/// Width of the box between two parallel planes at right angles to a horizontal direction, metres. Exact for the
+/// box's own axes; things are rarely boxes, so in between it is taken from the ellipse in it.
+fn width_across(shape: &OrientedBox, yaw_rad: f64) -> f64 {
+    let a = yaw_rad - shape.yaw_rad;
+    2.0 * (shape.half.x * a.cos()).hypot(shape.half.y * a.sin())
+}
+
+fn from_above(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox) -> Vec<Grasp> {
+    let (top, bottom) = (shape.top_m(), shape.bottom_m());
+    let lowest = bottom + robot.tip_m + TIP_CLEARANCE_M;
+    let palm_limit = top - robot.palm_m + PALM_CLEARANCE_M;
+    // Deep is firm: at half height, as far as the palm allows, the tips above the support.
+    let wanted = (bottom + 0.45 * (top - bottom)).min(top - 0.02);
+    let z = wanted.max(lowest).max(palm_limit);
+    let round = (shape.half.x - shape.half.y).abs() < 0.2 * shape.half.x.max(shape.half.y);
+    let turns: &[f64] = if round {
+        &[0.0, FRAC_PI_2, PI / 4.0, -PI / 4.0]
+    } else {
+        &[0.0, FRAC_PI_2, 0.3, -0.3, FRAC_PI_2 + 0.3, FRAC_PI_2 - 0.3]
+    };
+    turns
+        .iter()
+        .enumerate()
+        .filter_map(|(i, turn)| {
+            let closing = shape.yaw_rad + turn;
+            let width = width_across(shape, closing);
+            if width > config.max_grasp_width_m {
+                return None;
+            }
+            let mut position = shape.center;
+            position.z = z;
+            Some(Grasp {
+                hand: HandPose::from_above(position, closing),
+                width_m: width,
+                from_above: true,
+                standoff_m: 0.10,
+                cost: width * 3.0 + if i < 2 { 0.0 } else { 0.25 },
+            })
+        })
+        .collect()
+}
+
+fn from_front(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox, base: (f64, f64)) -> Vec<Grasp> {
+    let toward = (shape.center.y - base.1).atan2(shape.center.x - base.0);
+    let height = shape.top_m() - shape.bottom_m();
+    let mut grasps = Vec::new();
+    for pitch in [0.0f64, 0.4, 0.8] {
+        for turn in [0.0, 0.35, -0.35, 0.7, -0.7] {
+            let heading = wrap_angle_rad(toward + turn);
+            let width = width_across(shape, heading + FRAC_PI_2);
+            let depth = width_across(shape, heading) * 0.5;
+            if width > config.max_grasp_width_m {
+                continue;
+            }
+            // The palm stays in front; the fingers reach the middle if they can.
+            let room = robot.palm_m - PALM_CLEARANCE_M;
+            let back = (depth - room).max(0.0);
+            if back > 0.6 * depth {
+                continue;
+            }
+            // The hand is 0.03 m thick, the wrist a little more; a tilted hand needs its tips above the support.
+            let lowest = shape.bottom_m() + (0.03f64).max(0.012 + robot.tip_m * pitch.sin() + 0.012);
+            let z = (shape.bottom_m() + 0.55 * height).max(lowest);
+            if z > shape.top_m() - 0.008 {
+                continue;
+            }
+            let mut position = shape.center;
+            position.x -= back * heading.cos();
+            position.y -= back * heading.sin();
+            position.z = z;
+            grasps.push(Grasp {
+                hand: HandPose::from_front(position, heading, pitch, false),
+                width_m: width,
+                from_above: false,
+                standoff_m: 0.13 + (depth - 0.04).max(0.0),
+                cost: 1.0 + width * 3.0 + turn.abs() + 0.3 * (pitch - 0.4).abs(),
+            });
+        }
+    }
+    grasps
+}

@@ -1,0 +1,196 @@
+//! What a running skill is given and what it answers, every control period.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use steward_core::Time;
+use steward_core::geometry::{Point3, Pose2};
+use steward_core::ids::ObjectId;
+use steward_core::messages::{
+    Bumper, GripperContacts, ObstacleCloud, OccupancyGrid, SceneGraph, SceneObject, SkillFailure,
+};
+use steward_core::robot::JointPositions;
+
+use crate::collision::ArmShapes;
+use crate::config::SkillsConfig;
+use crate::navmap::NavMap;
+use crate::robot::{Posture, Robot};
+
+/// The robot's view of the world at one instant. All geometry in `map`.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// Time of this step.
+    pub now: Time,
+    /// `map_from_base`.
+    pub base: Pose2,
+    /// Forward speed and turning speed from odometry, m/s and rad/s.
+    pub velocity: (f64, f64),
+    /// Measured joints.
+    pub joints: &'a JointPositions,
+    /// What the gripper feels.
+    pub contacts: Option<&'a GripperContacts>,
+    /// The bumper.
+    pub bumper: Option<&'a Bumper>,
+    /// The floor.
+    pub grid: Option<&'a OccupancyGrid>,
+    /// Obstacles in three dimensions.
+    pub cloud: Option<&'a ObstacleCloud>,
+    /// Objects.
+    pub graph: Option<&'a SceneGraph>,
+}
+
+impl<'a> Inputs<'a> {
+    /// A remembered object, whatever its presence.
+    pub fn object(&self, id: ObjectId) -> Option<&'a SceneObject> {
+        let graph = self.graph?;
+        let at = graph.objects.binary_search_by_key(&id, |o| o.id).ok()?;
+        graph.objects.get(at)
+    }
+
+    /// Position of a joint, zero where it is not reported.
+    pub fn joint(&self, name: &str) -> f64 {
+        self.joints.get(name).copied().unwrap_or(0.0)
+    }
+
+    /// The measured arm posture.
+    pub fn posture(&self) -> Posture {
+        Posture::from_joints(self.joints)
+    }
+
+    /// A point of the map in the base frame.
+    pub fn in_base(&self, p: &Point3) -> Point3 {
+        self.base.to_pose3().inverse_transform_point(p)
+    }
+}
+
+/// What a skill wants done now. The base stands still unless told otherwise; joints not named keep their target.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Commands {
+    /// Forward speed, m/s, and turning speed, rad/s.
+    pub base: (f64, f64),
+    /// Target and speed limit by joint.
+    pub joints: BTreeMap<&'static str, (f64, f64)>,
+}
+
+impl Commands {
+    /// Asks a joint to go somewhere.
+    pub fn joint(&mut self, name: &'static str, position: f64, max_velocity: f64) {
+        self.joints.insert(name, (position, max_velocity));
+    }
+}
+
+/// How a skill stands after a step.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Progress {
+    /// Under way: what it does now.
+    Running(String),
+    /// Did all it had to do.
+    Done(String),
+    /// Ended without doing it, and why.
+    Failed(SkillFailure, String),
+}
+
+/// What a part of a skill answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part {
+    /// Not finished.
+    Busy,
+    /// Finished.
+    Finished,
+    /// Cannot be finished.
+    Failed(SkillFailure, String),
+}
+
+/// What the robot holds, as far as the skills know.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Held {
+    /// Which object.
+    pub object: ObjectId,
+    /// Half side lengths of its upright box before it was picked, metres.
+    pub half: steward_core::geometry::Vector3,
+    /// Distance from the grasp centre down to its bottom when it was picked, metres.
+    pub below_grasp_m: f64,
+    /// Pitch of the fingers when it was picked, radians, positive down.
+    pub pitch_rad: f64,
+    /// Heading of the box's x axis relative to the hand's closing direction when it was picked, radians.
+    pub yaw_in_hand_rad: f64,
+    /// Horizontal offset of the object's centre from the grasp centre along the hand's heading and to its left.
+    pub offset_m: (f64, f64),
+}
+
+/// What outlives a single skill: the robot, the configuration, the map of the floor, and what is held.
+#[derive(Debug)]
+pub struct Context {
+    /// Configuration.
+    pub config: SkillsConfig,
+    /// Kinematics.
+    pub robot: Robot,
+    /// Its arm's shapes.
+    pub arm: ArmShapes,
+    /// What is in the gripper.
+    pub held: Option<Held>,
+    map: Option<Arc<NavMap>>,
+    /// Places where the bumper touched something that the map does not show, and when.
+    bumps: Vec<(f64, f64, Time)>,
+    bumps_changed: bool,
+}
+
+/// How long a place where the bumper hit is avoided, seconds.
+const BUMP_MEMORY_S: f64 = 45.0;
+
+impl Context {
+    /// A context without map and with an empty hand.
+    pub fn new(config: SkillsConfig, robot: Robot) -> Self {
+        Context {
+            config,
+            arm: ArmShapes::new(&robot),
+            robot,
+            held: None,
+            map: None,
+            bumps: Vec::new(),
+            bumps_changed: false,
+        }
+    }
+
+    /// The floor as far as it is known, `None` before the first occupancy grid.
+    pub fn map(&mut self, inputs: &Inputs) -> Option<Arc<NavMap>> {
+        let grid = inputs.grid?;
+        let before = self.bumps.len();
+        self.bumps
+            .retain(|b| (inputs.now - b.2).secs_f64() < BUMP_MEMORY_S);
+        let changed = self.bumps_changed || before != self.bumps.len();
+        if let Some(map) = &self.map
+            && !changed
+            && map.stamp() == grid.header.stamp
+        {
+            return Some(map.clone());
+        }
+        self.bumps_changed = false;
+        let map = if self.bumps.is_empty() {
+            NavMap::new(grid, &self.config)
+        } else {
+            let mut cells = (*grid.cells).clone();
+            for (x, y, _) in &self.bumps {
+                if let Some((column, row)) = grid.cell_of(*x, *y) {
+                    cells[row as usize * grid.width as usize + column as usize] = 100;
+                }
+            }
+            NavMap::new(
+                &OccupancyGrid {
+                    cells: Arc::new(cells),
+                    ..grid.clone()
+                },
+                &self.config,
+            )
+        };
+        let map = Arc::new(map);
+        self.map = Some(map.clone());
+        Some(map)
+    }
+
+    /// Remembers that the bumper touched something there.
+    pub fn bumped_at(&mut self, x_m: f64, y_m: f64, now: Time) {
+        self.bumps.push((x_m, y_m, now));
+        self.bumps_changed = true;
+    }
+}

@@ -1,0 +1,158 @@
+//! Where the base may go: clearance and cost of every cell of an occupancy grid.
+
+use steward_core::Time;
+use steward_core::messages::{CellState, OccupancyGrid};
+
+use crate::config::SkillsConfig;
+
+/// Clearances beyond this are not told apart, cells.
+const CLEARANCE_CAP_CELLS: i32 = 24;
+
+/// Fixed-point cost of one metre through open space.
+pub const COST_PER_M: f64 = 1000.0;
+
+/// Clearance and cost per cell, computed once per occupancy grid.
+#[derive(Debug, Clone)]
+pub struct NavMap {
+    grid: OccupancyGrid,
+    /// Distance from the cell's centre to the nearest occupied cell's centre, less half a cell, metres; capped.
+    clearance_m: Vec<f32>,
+    /// Cost factor in percent, 0 where the base must not go.
+    factor: Vec<u16>,
+}
+
+impl NavMap {
+    /// Reads a grid. Takes about 1 ms per 10 000 cells.
+    pub fn new(grid: &OccupancyGrid, config: &SkillsConfig) -> Self {
+        let (w, h) = (grid.width as usize, grid.height as usize);
+        let cap = CLEARANCE_CAP_CELLS;
+        let mut along_row = vec![cap; w * h];
+        for row in 0..h {
+            let occupied = |column: usize| grid.state(column as u32, row as u32) == CellState::Occupied;
+            let mut d = cap;
+            for column in 0..w {
+                d = if occupied(column) { 0 } else { (d + 1).min(cap) };
+                along_row[row * w + column] = d;
+            }
+            let mut d = cap;
+            for column in (0..w).rev() {
+                d = if occupied(column) { 0 } else { (d + 1).min(cap) };
+                let cell = &mut along_row[row * w + column];
+                *cell = (*cell).min(d);
+            }
+        }
+        let mut clearance_m = vec![0f32; w * h];
+        let mut factor = vec![0u16; w * h];
+        let (hard, comfort) = (config.hard_clearance_m(), config.comfort_distance_m);
+        for row in 0..h {
+            for column in 0..w {
+                let mut best = cap * cap;
+                for dy in 0..cap {
+                    if dy * dy >= best {
+                        break;
+                    }
+                    for y in [row as i64 - dy as i64, row as i64 + dy as i64] {
+                        if y >= 0 && (y as usize) < h {
+                            let g = along_row[y as usize * w + column];
+                            best = best.min(g * g + dy * dy);
+                        }
+                    }
+                }
+                let clearance = ((best as f64).sqrt() - 0.5).max(0.0) * grid.resolution_m;
+                clearance_m[row * w + column] = clearance as f32;
+                let free = grid.state(column as u32, row as u32) == CellState::Free;
+                if free && clearance >= hard {
+                    let closeness = ((comfort - clearance) / (comfort - hard).max(1e-6)).clamp(0.0, 1.0);
+                    let f = 100.0 * (1.0 + config.clearance_weight * closeness * closeness);
+                    factor[row * w + column] = f.round() as u16;
+                }
+            }
+        }
+        NavMap {
+            grid: grid.clone(),
+            clearance_m,
+            factor,
+        }
+    }
+
+    /// Stamp of the grid it was made from.
+    pub fn stamp(&self) -> Time {
+        self.grid.header.stamp
+    }
+
+    /// The grid.
+    pub fn grid(&self) -> &OccupancyGrid {
+        &self.grid
+    }
+
+    /// Columns.
+    pub fn width(&self) -> usize {
+        self.grid.width as usize
+    }
+
+    /// Rows.
+    pub fn height(&self) -> usize {
+        self.grid.height as usize
+    }
+
+    /// Number of cells.
+    pub fn len(&self) -> usize {
+        self.factor.len()
+    }
+
+    /// Whether the grid has no cell.
+    pub fn is_empty(&self) -> bool {
+        self.factor.is_empty()
+    }
+
+    /// Index of the cell a point lies in, `None` outside the grid.
+    pub fn index_of(&self, x_m: f64, y_m: f64) -> Option<usize> {
+        let (column, row) = self.grid.cell_of(x_m, y_m)?;
+        Some(row as usize * self.width() + column as usize)
+    }
+
+    /// Centre of a cell, metres.
+    pub fn center_of(&self, cell: usize) -> (f64, f64) {
+        let w = self.width();
+        self.grid.center_of((cell % w) as u32, (cell / w) as u32)
+    }
+
+    /// Distance to the nearest known obstacle, metres, capped.
+    pub fn clearance_m(&self, cell: usize) -> f64 {
+        f64::from(self.clearance_m[cell])
+    }
+
+    /// Distance to the nearest known obstacle at a point, metres; zero outside the grid.
+    pub fn clearance_at(&self, x_m: f64, y_m: f64) -> f64 {
+        self.index_of(x_m, y_m).map_or(0.0, |c| self.clearance_m(c))
+    }
+
+    /// Cost factor of a cell in percent, `None` where the base must not go.
+    pub fn factor(&self, cell: usize) -> Option<u32> {
+        match self.factor[cell] {
+            0 => None,
+            f => Some(u32::from(f)),
+        }
+    }
+
+    /// Whether the base may stand there.
+    pub fn traversable(&self, x_m: f64, y_m: f64) -> bool {
+        self.index_of(x_m, y_m).is_some_and(|c| self.factor[c] != 0)
+    }
+
+    /// Whether a cell is known to be occupied.
+    pub fn occupied(&self, cell: usize) -> bool {
+        self.grid.cells[cell] >= OccupancyGrid::OCCUPIED_PERCENT
+    }
+
+    /// Whether no occupied cell lies on the straight line between two points; what is unknown does not count.
+    pub fn sees(&self, from: (f64, f64), to: (f64, f64), stop_short_m: f64) -> bool {
+        let length = (to.0 - from.0).hypot(to.1 - from.1);
+        let steps = ((length - stop_short_m) / (self.grid.resolution_m * 0.5)).max(0.0) as usize;
+        (0..steps).all(|i| {
+            let t = i as f64 * self.grid.resolution_m * 0.5 / length;
+            let at = (from.0 + t * (to.0 - from.0), from.1 + t * (to.1 - from.1));
+            self.index_of(at.0, at.1).is_none_or(|c| !self.occupied(c))
+        })
+    }
+}

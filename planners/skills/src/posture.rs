@@ -1,0 +1,228 @@
+//! Moving the arm through postures, and the posture for driving.
+
+use steward_core::Time;
+
+use crate::machine::{Commands, Context, Inputs};
+use crate::robot::{ARM, GRIPPER, Posture, Robot};
+
+/// A posture on the way, and how quickly to get there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Waypoint {
+    /// Where the joints go, arriving together.
+    pub posture: Posture,
+    /// Fraction of the largest joint speeds.
+    pub speed: f64,
+}
+
+impl Waypoint {
+    /// A waypoint at a fraction of the largest speeds.
+    pub fn new(posture: Posture, speed: f64) -> Self {
+        Waypoint { posture, speed }
+    }
+}
+
+/// How far a motion of the arm has got.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ArmState {
+    /// On its way.
+    Busy,
+    /// There.
+    Arrived,
+    /// Something holds it back; the largest remaining error, metres or radians.
+    Stalled(f64),
+}
+
+/// A motion of the arm through waypoints.
+#[derive(Debug, Clone)]
+pub struct ArmMotion {
+    waypoints: Vec<Waypoint>,
+    next: usize,
+    speeds: Option<[f64; 5]>,
+    last: Option<([f64; 5], Time)>,
+}
+
+/// Errors at which a joint counts as arrived: metres for the first two joints, radians for the rest.
+const ARRIVED: [f64; 5] = [0.004, 0.004, 0.02, 0.02, 0.02];
+/// How long a joint may rest short of its target, seconds.
+const STALL_S: f64 = 0.8;
+
+impl ArmMotion {
+    /// A motion through waypoints.
+    pub fn through(waypoints: Vec<Waypoint>) -> Self {
+        ArmMotion {
+            waypoints,
+            next: 0,
+            speeds: None,
+            last: None,
+        }
+    }
+
+    /// A motion to one posture.
+    pub fn to(posture: Posture, speed: f64) -> Self {
+        ArmMotion::through(vec![Waypoint::new(posture, speed)])
+    }
+
+    /// One control period.
+    pub fn step(&mut self, robot: &Robot, inputs: &Inputs, out: &mut Commands) -> ArmState {
+        let Some(waypoint) = self.waypoints.get(self.next) else {
+            return ArmState::Arrived;
+        };
+        let target = waypoint.posture.to_array();
+        let at = inputs.posture().to_array();
+        let speeds = *self.speeds.get_or_insert_with(|| {
+            let seconds = (0..5)
+                .map(|i| (target[i] - at[i]).abs() / (robot.arm[i].velocity * waypoint.speed))
+                .fold(0.05, f64::max);
+            std::array::from_fn(|i| {
+                ((target[i] - at[i]).abs() / seconds).clamp(0.02, robot.arm[i].velocity * waypoint.speed)
+            })
+        });
+        for i in 0..5 {
+            out.joint(ARM[i], robot.arm[i].clamp(target[i]), speeds[i]);
+        }
+        let error = |i: usize| (robot.arm[i].clamp(target[i]) - at[i]).abs();
+        if (0..5).all(|i| error(i) <= ARRIVED[i]) {
+            self.next += 1;
+            self.speeds = None;
+            self.last = None;
+            return if self.next == self.waypoints.len() {
+                ArmState::Arrived
+            } else {
+                ArmState::Busy
+            };
+        }
+        let moved = |from: &[f64; 5]| (0..5).any(|i| (from[i] - at[i]).abs() > 0.5 * ARRIVED[i]);
+        match &self.last {
+            Some((from, since)) if !moved(from) => {
+                if (inputs.now - *since).secs_f64() > STALL_S {
+                    let worst = (0..5).map(error).fold(0.0, f64::max);
+                    return ArmState::Stalled(worst);
+                }
+            }
+            _ => self.last = Some((at, inputs.now)),
+        }
+        ArmState::Busy
+    }
+}
+
+/// Asks for an opening of the fingers.
+pub fn fingers(robot: &Robot, out: &mut Commands, opening_m: f64, speed: f64) {
+    out.joint(
+        GRIPPER,
+        robot.gripper.clamp(opening_m * 0.5),
+        robot.gripper.velocity * speed,
+    );
+}
+
+/// Lift while driving with an empty hand, metres: the finger tips are above low tables' height of view, below the
+/// camera's view of the way.
+const STOW_LIFT_M: f64 = 0.45;
+/// Lift while driving with something in the hand, metres.
+const CARRY_LIFT_M: f64 = 0.62;
+/// Lift from which the fingers may point down in front of the base, metres.
+const ABOVE_BASE_LIFT_M: f64 = 0.35;
+
+/// The posture for driving: retracted, fingers down, within the footprint.
+pub fn driving(held: bool, roll_rad: f64) -> Posture {
+    Posture {
+        lift_m: if held { CARRY_LIFT_M } else { STOW_LIFT_M },
+        extend_m: 0.0,
+        yaw_rad: 0.0,
+        pitch_rad: std::f64::consts::FRAC_PI_2,
+        roll_rad,
+    }
+}
+
+/// Brings the arm into the posture for driving.
+#[derive(Debug, Clone, Default)]
+pub struct Stow {
+    motion: Option<ArmMotion>,
+    retried: u32,
+    done: bool,
+}
+
+/// How far stowing has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StowState {
+    /// The arm sticks out.
+    Busy,
+    /// It is as close to the body as it gets though not where it should be.
+    Clear,
+    /// In the posture for driving.
+    Stowed,
+}
+
+impl Stow {
+    /// Stowing that has not begun.
+    pub fn new() -> Self {
+        Stow::default()
+    }
+
+    /// One control period.
+    pub fn step(&mut self, ctx: &Context, inputs: &Inputs, out: &mut Commands) -> StowState {
+        if self.done {
+            return StowState::Stowed;
+        }
+        let held = ctx.held.is_some();
+        let now = inputs.posture();
+        let motion = self.motion.get_or_insert_with(|| {
+            // The roll does not matter with an empty hand; with something in it, it is turned so that the narrow
+            // side of the hand points ahead.
+            let roll = if now.roll_rad.abs() < 0.1 || held {
+                now.roll_rad
+            } else {
+                0.0
+            };
+            let target = driving(held, if held { 0.0 } else { roll });
+            ArmMotion::through(stow_waypoints(now, target))
+        });
+        if !held {
+            fingers(&ctx.robot, out, 0.03, 1.0);
+        }
+        match motion.step(&ctx.robot, inputs, out) {
+            ArmState::Busy => StowState::Busy,
+            ArmState::Arrived => {
+                self.done = true;
+                StowState::Stowed
+            }
+            ArmState::Stalled(_) => {
+                self.retried += 1;
+                self.motion = None;
+                if self.retried > 2 {
+                    self.done = true;
+                    StowState::Clear
+                } else {
+                    StowState::Busy
+                }
+            }
+        }
+    }
+}
+
+/// Retract, raise, turn the hand, then the height for driving: in an order that keeps clear of the base.
+pub fn stow_waypoints(now: Posture, target: Posture) -> Vec<Waypoint> {
+    let close = (0..5).all(|i| (now.to_array()[i] - target.to_array()[i]).abs() < 0.03);
+    if close {
+        return vec![Waypoint::new(target, 1.0)];
+    }
+    let mut waypoints = Vec::new();
+    let mut at = now;
+    let pointing_down = now.pitch_rad > 0.8;
+    if pointing_down && at.lift_m < ABOVE_BASE_LIFT_M && at.extend_m < 0.9 {
+        at.lift_m = ABOVE_BASE_LIFT_M + 0.05;
+        waypoints.push(Waypoint::new(at, 0.8));
+    }
+    at.extend_m = 0.0;
+    waypoints.push(Waypoint::new(at, 0.8));
+    if at.lift_m < ABOVE_BASE_LIFT_M {
+        at.lift_m = ABOVE_BASE_LIFT_M + 0.05;
+        waypoints.push(Waypoint::new(at, 0.8));
+    }
+    at = Posture {
+        lift_m: at.lift_m,
+        ..target
+    };
+    waypoints.push(Waypoint::new(at, 0.7));
+    waypoints.push(Waypoint::new(target, 0.9));
+    waypoints
+}

@@ -1,0 +1,154 @@
+//! Checked arm motions: from the body out to a hand pose and back.
+
+use steward_core::geometry::{OrientedBox, Pose2};
+use steward_core::messages::ObstacleCloud;
+
+use crate::collision::{ArmShapes, Obstacles, Payload, Support};
+use crate::config::SkillsConfig;
+use crate::ik::{self, HandPose, Miss, Solution};
+use crate::posture::Waypoint;
+use crate::robot::{Posture, Robot};
+
+/// What a reach is checked against.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The robot.
+    pub robot: &'a Robot,
+    /// Its arm's shapes.
+    pub arm: &'a ArmShapes,
+    /// Configuration.
+    pub config: &'a SkillsConfig,
+    /// Voxels, frame `map`.
+    pub cloud: Option<&'a ObstacleCloud>,
+    /// Voxels in these boxes do not count.
+    pub ignored: &'a [OrientedBox],
+    /// The hand may come close to it.
+    pub support: Option<Support>,
+    /// What is in the hand.
+    pub payload: Option<&'a Payload>,
+    /// Position of the gripper's joint on the way, metres.
+    pub gripper: f64,
+}
+
+/// A way for the hand out to a pose.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reach {
+    /// Base heading and posture at the end.
+    pub end: Solution,
+    /// Posture before the last straight stretch, for the same base heading.
+    pub before: Posture,
+}
+
+/// Why there is no way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum NoReach {
+    /// Out of the arm's range.
+    Range(Miss),
+    /// Something is in the way.
+    Collision,
+}
+
+impl std::fmt::Display for NoReach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            NoReach::Range(miss) => write!(f, "{miss}"),
+            NoReach::Collision => f.write_str("something is in the arm's way"),
+        }
+    }
+}
+
+/// A collision-free way for a base at a position: retracted arm to height, hand turned, extended to `before`, then
+/// straight to `hand`.
+///
+/// # Errors
+/// [`NoReach`].
+pub fn plan(scene: &Scene, base: (f64, f64), hand: &HandPose, before: &HandPose) -> Result<Reach, NoReach> {
+    let end = ik::solve(scene.robot, base, hand).map_err(NoReach::Range)?;
+    let facing = Pose2::new(base.0, base.1, end.base_yaw_rad);
+    let before = ik::solve_facing(scene.robot, &facing, before).map_err(NoReach::Range)?;
+    let obstacles = Obstacles::near(
+        scene.cloud,
+        &facing,
+        scene.ignored,
+        scene.support,
+        scene.config.arm_margin_m,
+    );
+    let (robot, arm) = (scene.robot, scene.arm);
+    let hits = |from: &Posture, to: &Posture| {
+        obstacles.hit_between(robot, arm, from, to, scene.gripper, scene.payload)
+    };
+    let retracted = Posture {
+        extend_m: 0.0,
+        ..before
+    };
+    let blocked = obstacles.hit(robot, arm, &end.posture, scene.gripper, scene.payload)
+        || obstacles.hit(robot, arm, &retracted, scene.gripper, scene.payload)
+        || hits(&before, &end.posture)
+        || hits(&retracted, &before);
+    if blocked {
+        return Err(NoReach::Collision);
+    }
+    Ok(Reach { end, before })
+}
+
+/// From wherever the arm is to `before`, by way of the retracted arm.
+pub fn way_out(now: Posture, before: Posture) -> Vec<Waypoint> {
+    let mut waypoints = Vec::new();
+    let close = (now.extend_m - before.extend_m).abs() < 0.02 && (now.lift_m - before.lift_m).abs() < 0.02;
+    if !close {
+        if now.extend_m > 0.02 {
+            waypoints.push(Waypoint::new(Posture { extend_m: 0.0, ..now }, 0.8));
+        }
+        waypoints.push(Waypoint::new(
+            Posture {
+                lift_m: before.lift_m.max(0.3),
+                extend_m: 0.0,
+                ..now
+            },
+            0.9,
+        ));
+        waypoints.push(Waypoint::new(
+            Posture {
+                lift_m: before.lift_m.max(0.3),
+                extend_m: 0.0,
+                ..before
+            },
+            0.8,
+        ));
+        // Low down, the hand goes out first: the base is in its way.
+        waypoints.push(Waypoint::new(
+            Posture {
+                lift_m: before.lift_m.max(0.3),
+                ..before
+            },
+            0.7,
+        ));
+    }
+    waypoints.push(Waypoint::new(before, 0.6));
+    waypoints
+}
+
+/// Postures along the straight line between two hand poses, for a base that keeps its heading.
+///
+/// # Errors
+/// [`Miss`] where a part of the line is out of range.
+pub fn straight(
+    robot: &Robot,
+    base: &Pose2,
+    from: &HandPose,
+    to: &HandPose,
+    speed: f64,
+) -> Result<Vec<Waypoint>, Miss> {
+    let length = (to.position - from.position).norm();
+    let steps = (length / 0.04).ceil().max(1.0) as usize;
+    (1..=steps)
+        .map(|i| {
+            let t = i as f64 / steps as f64;
+            let hand = HandPose {
+                position: from.position + (to.position - from.position) * t,
+                ..*to
+            };
+            ik::solve_facing(robot, base, &hand).map(|posture| Waypoint::new(posture, speed))
+        })
+        .collect()
+}
