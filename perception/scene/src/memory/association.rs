@@ -1,0 +1,77 @@
+//! Which view shows which remembered thing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use steward_core::messages::Presence;
+
+use super::MemoryConfig;
+use super::entry::{Entry, Key};
+use super::view::View;
+
+/// Pairs views with entries of their class, cheapest pair first, each at most once. Returns the pairs (index
+/// of the view, key of the entry) and the indices of the views that show something new.
+pub(crate) fn assign(
+    views: &[View],
+    entries: &BTreeMap<Key, Entry>,
+    held: Option<Key>,
+    config: &MemoryConfig,
+) -> (Vec<(usize, Key)>, Vec<usize>) {
+    let mut pairs: Vec<(f64, usize, Key)> = Vec::new();
+    for (i, view) in views.iter().enumerate() {
+        for (key, entry) in entries.iter().filter(|(_, e)| e.class == view.class) {
+            if let Some(cost) = cost_of(view, entry, held == Some(*key), config) {
+                pairs.push((cost, i, *key));
+            }
+        }
+    }
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+    let mut taken: BTreeSet<Key> = BTreeSet::new();
+    let mut matched = vec![false; views.len()];
+    let mut matches = Vec::new();
+    for (_, i, key) in pairs {
+        if matched[i] || taken.contains(&key) {
+            continue;
+        }
+        matched[i] = true;
+        taken.insert(key);
+        matches.push((i, key));
+    }
+    matches.sort_unstable();
+    let fresh = (0..views.len()).filter(|i| !matched[*i]).collect();
+    (matches, fresh)
+}
+
+/// How badly a view fits an entry, 0 best; `None` where it cannot be the same thing.
+fn cost_of(view: &View, entry: &Entry, held: bool, config: &MemoryConfig) -> Option<f64> {
+    let apart = (view.shape.center - entry.shape.center).norm();
+    if let Some(joint) = &entry.joint {
+        let off = joint.residual_m(&view.shape);
+        // A drawer above another is the same but for its height.
+        let vertical = (view.shape.center.z - entry.shape.center.z).abs();
+        let gate = (0.6 * entry.shape.half.z).clamp(0.06, 0.3);
+        return match off {
+            Some(off) => (off <= 0.3 && (off <= gate || vertical <= gate)).then_some(off),
+            None => (apart <= 0.5 && vertical <= gate).then_some(apart),
+        };
+    }
+    if held {
+        // In the hand, the view wobbles with the arm.
+        return (apart <= 0.25).then_some(apart * 0.5);
+    }
+    let size = 2.0 * view.shape.half.x.max(view.shape.half.z);
+    if entry.large || size > config.large_m {
+        let share = entry.share_inside(&view.points, 0.06);
+        return (share >= 0.35).then_some(1.0 - share);
+    }
+    let mut gate = config.same_place_m + 0.02 * view.depth_m;
+    if entry.presence == Presence::Missing {
+        gate *= 0.75;
+    }
+    // A cut-off view's middle is not the thing's middle, but it lies inside the thing.
+    let apart = if view.is_partial() && entry.shape.contains(&view.shape.center, 0.02) {
+        apart * 0.5
+    } else {
+        apart
+    };
+    (apart <= gate).then_some(apart)
+}

@@ -1,0 +1,376 @@
+//! One remembered thing and how its shape is estimated from views.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use steward_core::Time;
+use steward_core::geometry::{OrientedBox, Point3, Vector3, wrap_angle_rad};
+use steward_core::ids::ObjectId;
+use steward_core::messages::{Presence, Provenance, SceneObject, SupportSurface};
+
+use super::MemoryConfig;
+use super::cloud::Cloud;
+use super::shape::horizontal_axes;
+use super::view::View;
+use crate::articulation::Joint;
+
+/// Names an entry within the memory; entries that are not confirmed have no [`ObjectId`] yet.
+pub(crate) type Key = u64;
+
+/// How many complete views the shape of a small thing is averaged over.
+const VIEWS: usize = 6;
+/// Points kept of a small thing to test whether it should be visible.
+const PROBES: usize = 32;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) key: Key,
+    pub(crate) id: Option<ObjectId>,
+    pub(crate) class: String,
+    pub(crate) shape: OrientedBox,
+    pub(crate) large: bool,
+    pub(crate) presence: Presence,
+    pub(crate) provenance: Provenance,
+    pub(crate) confidence: f64,
+    pub(crate) first_seen: Time,
+    pub(crate) last_seen: Time,
+    pub(crate) hits: u32,
+    /// Frames in a row in which it was absent though expected to be visible.
+    pub(crate) absences: u32,
+    /// It was let go and not seen since, so it may be near where it was let go.
+    pub(crate) released: bool,
+    /// Where it was when its place was last reported.
+    pub(crate) anchor: Point3,
+    /// Entries seen at the same time as this one: other things for certain.
+    pub(crate) distinct: BTreeSet<Key>,
+    pub(crate) joint: Option<Joint>,
+    /// Whether it was open when that was last reported.
+    pub(crate) reported_open: Option<bool>,
+    /// Corners of closed parts: points of its outside.
+    pub(crate) further: Vec<Point3>,
+    pub(crate) surfaces: Vec<SupportSurface>,
+    pub(crate) cloud: Cloud,
+    complete: VecDeque<(OrientedBox, f64)>,
+    /// Box and pixels of the best view that showed only some of it.
+    partial: Option<(OrientedBox, f64)>,
+    /// Surface points relative to the centre of the shape.
+    probes: Vec<Vector3>,
+}
+
+impl Entry {
+    pub(crate) fn new(
+        key: Key,
+        view: &View,
+        stamp: Time,
+        joint: Option<Joint>,
+        config: &MemoryConfig,
+    ) -> Self {
+        Entry {
+            key,
+            id: None,
+            class: view.class.clone(),
+            shape: view.shape,
+            large: false,
+            presence: Presence::Present,
+            provenance: Provenance::Observed,
+            confidence: 0.0,
+            first_seen: stamp,
+            last_seen: stamp,
+            hits: 0,
+            absences: 0,
+            released: false,
+            anchor: view.shape.center,
+            distinct: BTreeSet::new(),
+            joint,
+            reported_open: None,
+            further: Vec::new(),
+            surfaces: Vec::new(),
+            cloud: Cloud::new(config.voxel_m, config.max_voxels),
+            complete: VecDeque::new(),
+            partial: None,
+            probes: Vec::new(),
+        }
+    }
+
+    /// An entry for furniture that must be there because a part of it is.
+    pub(crate) fn expected(
+        key: Key,
+        class: String,
+        shape: OrientedBox,
+        stamp: Time,
+        config: &MemoryConfig,
+    ) -> Self {
+        Entry {
+            key,
+            id: None,
+            class,
+            shape,
+            large: true,
+            presence: Presence::Present,
+            provenance: Provenance::Expected,
+            confidence: 0.5,
+            first_seen: stamp,
+            last_seen: stamp,
+            hits: 0,
+            absences: 0,
+            released: false,
+            anchor: shape.center,
+            distinct: BTreeSet::new(),
+            joint: None,
+            reported_open: None,
+            further: Vec::new(),
+            surfaces: Vec::new(),
+            cloud: Cloud::new(config.voxel_m, config.max_voxels),
+            complete: VecDeque::new(),
+            partial: None,
+            probes: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_part(&self) -> bool {
+        self.joint.is_some()
+    }
+
+    /// Takes in a view of it. Where it is far from where it was, what was known of its shape is forgotten.
+    pub(crate) fn see(&mut self, view: &View, stamp: Time, config: &MemoryConfig) {
+        self.hits = self.hits.saturating_add(1);
+        self.last_seen = stamp;
+        self.absences = 0;
+        self.released = false;
+        self.presence = Presence::Present;
+        self.provenance = Provenance::Observed;
+        self.confidence += (1.0 - self.confidence) * 0.4 * view.score;
+        if self.is_part() {
+            // Parts move, so only the newest view counts.
+            self.shape = view.shape;
+            return;
+        }
+        let size = view.shape.half.x.max(view.shape.half.z) * 2.0;
+        if !self.large {
+            let apart = (view.shape.center - self.shape.center).norm();
+            if apart > config.moved_m && !view.is_partial() {
+                self.forget_shape();
+            }
+            if view.is_partial() || size > config.large_m {
+                self.cloud.add(&view.points, &view.upward);
+            }
+            self.see_small(view);
+            let gathered = self.complete.is_empty().then(|| self.cloud.shape(&[])).flatten();
+            self.large = size > config.large_m
+                || gathered.is_some_and(|s| 2.0 * s.half.x.max(s.half.z) > config.large_m && self.hits > 2);
+        } else {
+            self.cloud.add(&view.points, &view.upward);
+        }
+        if self.large {
+            self.refit(config);
+        }
+        let step = view.points.len().div_ceil(PROBES).max(1);
+        self.probes = view
+            .points
+            .iter()
+            .step_by(step)
+            .map(|p| p - self.shape.center)
+            .collect();
+    }
+
+    fn see_small(&mut self, view: &View) {
+        if view.is_partial() {
+            if !self.complete.is_empty() {
+                return;
+            }
+            let pixels = view.pixels as f64;
+            let better = self.partial.as_ref().is_none_or(|(_, best)| pixels > 0.8 * best);
+            if better {
+                self.partial = Some((view.shape, pixels));
+            } else if let Some((_, best)) = &mut self.partial {
+                *best *= 0.97;
+            }
+            self.shape = self.partial.as_ref().map_or(view.shape, |p| p.0);
+            return;
+        }
+        let sigma_m = 0.004 + 0.004 * view.depth_m * view.depth_m;
+        let shape = completed(view);
+        self.complete.push_back((shape, 1.0 / (sigma_m * sigma_m)));
+        if self.complete.len() > VIEWS {
+            self.complete.pop_front();
+        }
+        let newest = self.complete.len() - 1;
+        let weighted = self
+            .complete
+            .iter()
+            .enumerate()
+            .map(|(i, (shape, w))| (shape, w * 0.85f64.powi((newest - i) as i32)));
+        let mut total = 0.0;
+        let mut center = Vector3::zeros();
+        let mut half = Vector3::zeros();
+        // Headings of rectangles repeat every half turn, so they average on the doubled circle.
+        let (mut s, mut c) = (0.0, 0.0);
+        for (shape, w) in weighted {
+            total += w;
+            center += shape.center.coords * w;
+            half += shape.half * w;
+            s += (2.0 * shape.yaw_rad).sin() * w;
+            c += (2.0 * shape.yaw_rad).cos() * w;
+        }
+        self.shape = OrientedBox {
+            center: Point3::from(center / total),
+            yaw_rad: 0.5 * s.atan2(c),
+            half: half / total,
+        };
+    }
+
+    /// Fits the box and the surfaces of a large thing to the points gathered so far.
+    pub(crate) fn refit(&mut self, config: &MemoryConfig) {
+        let Some(mut shape) = self.cloud.shape(&self.further) else {
+            return;
+        };
+        if shape.bottom_m() < 0.0 && shape.top_m() > 0.02 {
+            let top = shape.top_m();
+            shape.half.z = top * 0.5;
+            shape.center.z = top * 0.5;
+        }
+        self.shape = shape;
+        if self.hits <= 4 || self.hits.is_multiple_of(3) {
+            self.surfaces = self.cloud.surfaces(&self.shape, config.surface_min_area_m2);
+        }
+    }
+
+    /// Forgets where its surface was, for when it moved.
+    pub(crate) fn forget_shape(&mut self) {
+        self.cloud.clear();
+        self.complete.clear();
+        self.partial = None;
+        self.surfaces.clear();
+        self.further.clear();
+    }
+
+    /// Takes over what another entry knows of the same thing.
+    pub(crate) fn absorb(&mut self, other: Entry, config: &MemoryConfig) {
+        self.first_seen = self.first_seen.min(other.first_seen);
+        self.hits = self.hits.saturating_add(other.hits);
+        self.confidence = self.confidence.max(other.confidence);
+        self.distinct.extend(other.distinct);
+        let newer = other.last_seen > self.last_seen;
+        if newer {
+            self.last_seen = other.last_seen;
+            self.presence = other.presence;
+            self.provenance = other.provenance;
+            self.absences = other.absences;
+            self.released = other.released;
+        }
+        if self.large || other.large {
+            self.large = true;
+            self.cloud.absorb(&other.cloud);
+            self.refit(config);
+        } else if newer {
+            self.shape = other.shape;
+            self.complete = other.complete;
+            self.partial = other.partial;
+            self.probes = other.probes;
+        }
+        if newer && other.joint.is_some() {
+            self.joint = other.joint;
+            self.shape = other.shape;
+        }
+    }
+
+    /// Takes over the place and shape of `other`, which is this thing seen again somewhere else.
+    pub(crate) fn become_at(&mut self, other: Entry) {
+        self.forget_shape();
+        self.shape = other.shape;
+        self.large = other.large;
+        self.cloud = other.cloud;
+        self.complete = other.complete;
+        self.partial = other.partial;
+        self.probes = other.probes;
+        self.surfaces = other.surfaces;
+        self.distinct = other.distinct;
+        self.last_seen = other.last_seen;
+        self.presence = Presence::Present;
+        self.provenance = Provenance::Observed;
+        self.confidence = self.confidence.max(other.confidence);
+        self.absences = 0;
+        self.released = false;
+        if other.joint.is_some() {
+            self.joint = other.joint;
+        }
+    }
+
+    /// Moves the whole thing, for what is carried.
+    pub(crate) fn carry_to(&mut self, center: Point3, yaw_rad: f64) {
+        let turn = wrap_angle_rad(yaw_rad - self.shape.yaw_rad);
+        let (s, c) = turn.sin_cos();
+        for p in &mut self.probes {
+            *p = Vector3::new(c * p.x - s * p.y, s * p.x + c * p.y, p.z);
+        }
+        self.shape.center = center;
+        self.shape.yaw_rad = yaw_rad;
+        // Views of where it was taken from say nothing about where it is.
+        self.complete.clear();
+        self.partial = None;
+        self.cloud.clear();
+    }
+
+    /// Points that should be visible where the thing is.
+    pub(crate) fn probes(&self) -> Vec<Point3> {
+        if self.large && !self.cloud.is_empty() {
+            return self.cloud.sample(2 * PROBES);
+        }
+        self.probes.iter().map(|p| self.shape.center + p).collect()
+    }
+
+    /// Share of the view's points inside its box, grown by a margin.
+    pub(crate) fn share_inside(&self, points: &[Point3], margin_m: f64) -> f64 {
+        let inside = points.iter().filter(|p| self.shape.contains(p, margin_m)).count();
+        inside as f64 / points.len().max(1) as f64
+    }
+
+    /// Whether a view may show the same thing as far as size tells.
+    pub(crate) fn similar_size(&self, other: &Entry) -> bool {
+        if self.is_part() || self.hits < 2 {
+            return true;
+        }
+        let size = |e: &Entry| e.shape.half.x.max(e.shape.half.z);
+        let ratio = size(self) / size(other).max(1e-6);
+        (0.5..2.0).contains(&ratio)
+    }
+
+    pub(crate) fn to_object(&self, id: ObjectId, config: &MemoryConfig) -> SceneObject {
+        SceneObject {
+            id,
+            class: self.class.clone(),
+            shape: self.shape,
+            presence: self.presence,
+            provenance: self.provenance,
+            confidence: self.confidence,
+            first_seen: self.first_seen,
+            last_seen: self.last_seen,
+            articulation: self.joint.as_ref().and_then(|j| j.state(&config.articulation)),
+            surfaces: self.surfaces.clone(),
+        }
+    }
+}
+
+/// Seen from below its top, a thing hides how deep it is: assume it is at least 0.6 times as deep as it is wide.
+fn completed(view: &View) -> OrientedBox {
+    let mut shape = view.shape;
+    if view.camera_at.z > shape.top_m() + 0.15 * (view.camera_at - shape.center).xy().norm() {
+        return shape;
+    }
+    let Some(sight) = Vector3::new(
+        shape.center.x - view.camera_at.x,
+        shape.center.y - view.camera_at.y,
+        0.0,
+    )
+    .try_normalize(1e-9) else {
+        return shape;
+    };
+    let axes = horizontal_axes(&shape);
+    let deep = usize::from(axes[1].dot(&sight).abs() > axes[0].dot(&sight).abs());
+    let lack = (0.6 * shape.half[1 - deep]).min(0.08) - shape.half[deep];
+    if lack > 0.0 {
+        let away = axes[deep] * axes[deep].dot(&sight).signum();
+        shape.half[deep] += lack;
+        shape.center += away * lack;
+    }
+    shape
+}

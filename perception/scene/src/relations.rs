@@ -1,0 +1,183 @@
+//! Relations between remembered things, computed from their boxes and surfaces.
+//!
+//! Boxes are measured, so they wobble; a relation that held before holds on until it is clearly violated
+//! (wider tolerances for what is already in the graph).
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use steward_core::geometry::{OrientedBox, Point3};
+use steward_core::ids::ObjectId;
+use steward_core::messages::{Presence, Relation, RelationKind, SceneObject};
+
+use crate::Result;
+use crate::error::check_range;
+use crate::memory::shape::box_distance_m;
+
+/// Settings of [`relations`].
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct RelationsConfig {
+    /// Largest vertical gap between the bottom of a thing and what it stands on, metres.
+    pub on_gap_m: f64,
+    /// How far the middle of a thing may lie outside the surface it stands on, metres.
+    pub on_overhang_m: f64,
+    /// How far the middle of a thing may lie outside the box it is in, metres.
+    pub in_margin_m: f64,
+    /// Factor on the tolerances for relations that held before.
+    pub hysteresis: f64,
+    /// Classes of furniture and vessels with a hollow inside that things can be in. A class matches when it
+    /// equals one of these or ends with `_` and one of these. Furniture with a door or lid is hollow whatever
+    /// its class.
+    pub container_classes: Vec<String>,
+}
+
+impl Default for RelationsConfig {
+    fn default() -> Self {
+        RelationsConfig {
+            on_gap_m: 0.05,
+            on_overhang_m: 0.03,
+            in_margin_m: 0.02,
+            hysteresis: 1.5,
+            container_classes: [
+                "fridge",
+                "cabinet",
+                "microwave",
+                "bin",
+                "drawer",
+                "basket",
+                "box",
+                "sink",
+                "bathtub",
+                "oven",
+                "dishwasher",
+                "washing_machine",
+                "wardrobe",
+                "bowl",
+                "crate",
+                "chest",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+        }
+    }
+}
+
+impl RelationsConfig {
+    /// # Errors
+    /// [`crate::Error::BadConfig`] for a tolerance out of range.
+    pub fn validate(&self) -> Result<()> {
+        check_range("relations.on_gap_m", self.on_gap_m, 0.0, 0.5)?;
+        check_range("relations.on_overhang_m", self.on_overhang_m, -1e-9, 0.5)?;
+        check_range("relations.in_margin_m", self.in_margin_m, -1e-9, 0.5)?;
+        check_range("relations.hysteresis", self.hysteresis, 0.999_999, 5.0)
+    }
+
+    fn is_container(&self, class: &str) -> bool {
+        self.container_classes.iter().any(|c| {
+            class == c
+                || class
+                    .strip_suffix(c.as_str())
+                    .is_some_and(|head| head.ends_with('_'))
+        })
+    }
+}
+
+/// The relations between things that are present, sorted. `before`: those of the graph before this one.
+///
+/// Things that are missing or in the gripper relate to nothing. `on` and `in` exclude each other for a pair, and
+/// both exclude `near`. Parts that open relate to their furniture by `ArticulationState::owner`, not by relations;
+/// drawers can hold things.
+pub fn relations(objects: &[SceneObject], before: &[Relation], config: &RelationsConfig) -> Vec<Relation> {
+    let before: BTreeSet<&Relation> = before.iter().collect();
+    let present: Vec<&SceneObject> = objects
+        .iter()
+        .filter(|o| o.presence == Presence::Present)
+        .collect();
+    // Furniture with a door or lid.
+    let closing: BTreeSet<ObjectId> = objects
+        .iter()
+        .filter_map(|o| o.articulation.filter(|a| !a.prismatic).and_then(|a| a.owner))
+        .collect();
+    let mut found = Vec::new();
+    for a in &present {
+        if a.articulation.is_some() {
+            continue;
+        }
+        for b in &present {
+            if a.id == b.id {
+                continue;
+            }
+            let relation = |kind| Relation {
+                subject: a.id,
+                kind,
+                object: b.id,
+            };
+            let slack = |kind| {
+                if before.contains(&relation(kind)) {
+                    config.hysteresis
+                } else {
+                    1.0
+                }
+            };
+            let hollow = closing.contains(&b.id) || config.is_container(&b.class);
+            let leaf = b.articulation.is_some_and(|s| !s.prismatic);
+            if hollow && !leaf && is_in(a, b, config.in_margin_m * slack(RelationKind::In)) {
+                found.push(relation(RelationKind::In));
+            } else if b.articulation.is_none() && is_on(a, b, config, slack(RelationKind::On)) {
+                found.push(relation(RelationKind::On));
+            } else if b.articulation.is_none()
+                && box_distance_m(&a.shape, &b.shape)
+                    <= RelationKind::NEAR_M + 0.05 * (slack(RelationKind::Near) - 1.0)
+            {
+                found.push(relation(RelationKind::Near));
+            }
+        }
+    }
+    // `near` gives way where the pair is related the other way round by `on` or `in`.
+    let tight: BTreeSet<(ObjectId, ObjectId)> = found
+        .iter()
+        .filter(|r| r.kind != RelationKind::Near)
+        .map(|r| (r.object, r.subject))
+        .collect();
+    found.retain(|r| r.kind != RelationKind::Near || !tight.contains(&(r.subject, r.object)));
+    found.sort_unstable();
+    found
+}
+
+/// The thing is much smaller than what holds or carries it.
+fn is_smaller(a: &OrientedBox, b: &OrientedBox) -> bool {
+    let flat = |s: &OrientedBox| s.half.x * s.half.y;
+    flat(a) < 0.9 * flat(b)
+}
+
+fn is_in(a: &SceneObject, b: &SceneObject, margin_m: f64) -> bool {
+    let c = &a.shape.center;
+    is_smaller(&a.shape, &b.shape)
+        && b.shape.contains(c, margin_m)
+        && c.z < b.shape.top_m()
+        // What stands on top reaches into the box by no more than the error of its bottom.
+        && a.shape.bottom_m() < b.shape.top_m() - 0.03
+}
+
+fn is_on(a: &SceneObject, b: &SceneObject, config: &RelationsConfig, slack: f64) -> bool {
+    if !is_smaller(&a.shape, &b.shape) {
+        return false;
+    }
+    let (gap, overhang) = (config.on_gap_m * slack, config.on_overhang_m * slack);
+    let bottom = a.shape.bottom_m();
+    let center = a.shape.center;
+    let over_box = {
+        let level = Point3::new(center.x, center.y, b.shape.center.z);
+        b.shape.contains(&level, overhang)
+    };
+    if !over_box {
+        return false;
+    }
+    let on_top = (bottom - b.shape.top_m()).abs() <= gap;
+    let on_surface = b
+        .surfaces
+        .iter()
+        .any(|s| (bottom - s.height_m()).abs() <= gap && s.covers(center.x, center.y, overhang + 0.05));
+    on_top || on_surface
+}
