@@ -1,6 +1,7 @@
 //! Temporal logic for robot plans: exact, fast and able to explain itself.
 
 mod bdd;
+mod buchi;
 mod classify;
 mod compare;
 mod dfa;
@@ -9,20 +10,26 @@ mod dwyer;
 mod english;
 mod error;
 mod explain;
+mod export;
 mod eval;
 mod formula;
+mod grammar;
 mod hash;
+mod joint;
 mod lexer;
 mod monitor;
 mod name;
 mod normal;
 mod parse;
+mod patrol;
+mod plan;
 mod print;
 mod progress;
 mod rule;
 mod tableau;
 mod trace;
 
+pub use buchi::{Buchi, BuchiEdge};
 pub use classify::{Class, Unsettled};
 pub use compare::Difference;
 pub use dfa::{Dfa, Edge};
@@ -30,9 +37,13 @@ pub use domain::{Count, Domain, Group};
 pub use error::{Conflict, Error, ParseError};
 pub use explain::{Judgement, Rejection};
 pub use formula::{Arena, Formula, Limits, Node, Prop};
+pub use grammar::{Grammar, GrammarOptions};
+pub use joint::Table;
 pub use monitor::{Monitor, Watch};
 pub use normal::Semantics;
 pub use parse::{NextReading, Syntax};
+pub use patrol::{Patrol, StandingRules};
+pub use plan::{Choice, CostToGo, Plan, PlanLimits, PlanStep, Transition, TransitionSystem};
 pub use print::Notation;
 pub use progress::AutomatonLimits;
 pub use rule::{Rule, RuleSet, Verdict};

@@ -376,6 +376,16 @@ impl Tableau {
         self.bdd.restrict(self.rows[state], &fixed, &mut FastMap::default())
     }
 
+    /// A diagram over letters as a sum of products.
+    pub(crate) fn cubes(&mut self, guard: Ref) -> Vec<Vec<(Prop, bool)>> {
+        let (cubes, _) = self.bdd.irredundant(guard, guard, &mut FastMap::default());
+        let literal = |(level, value): &(u32, bool)| match self.kinds[*level as usize] {
+            Kind::Letter(prop) => Some((prop, *value)),
+            _ => None,
+        };
+        cubes.iter().map(|cube| cube.iter().filter_map(literal).collect()).collect()
+    }
+
     fn step_of(&self, guard: Ref) -> Option<Step> {
         let path = self.bdd.any_path(guard)?;
         Some(Step::of(path.into_iter().filter_map(|(level, value)| match self.kinds[level as usize] {
