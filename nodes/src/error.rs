@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use steward_core::Time;
 
+use crate::recording::CdrError;
+
 /// Shorthand for results of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -52,4 +54,44 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A ROS type without definition.
+    #[error("no definition of `{ros_type}`; add it to nodes/msgs/msg or nodes/src/recording/definitions")]
+    Schema {
+        /// The type.
+        ros_type: String,
+    },
+    /// A message that a recording has no room for.
+    #[error("the message on `{topic}` at {at} cannot be recorded: {problem}")]
+    NotRecorded {
+        /// Topic.
+        topic: &'static str,
+        /// When it was delivered.
+        at: Time,
+        /// Why.
+        problem: String,
+    },
+    /// A file that is no recording of ours.
+    #[error("{} is not a recording of steward: {problem}. Recordings are made by `steward run`", path.display())]
+    NotARecording {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Metadata of a recording that cannot be written or read.
+    #[error("metadata of the recording: {0}")]
+    Metadata(String),
+    /// A recorded message whose bytes make no sense.
+    #[error("the message on `{topic}` at {at} cannot be read: {source}")]
+    BadMessage {
+        /// Topic.
+        topic: &'static str,
+        /// When it was delivered.
+        at: Time,
+        /// Why.
+        source: CdrError,
+    },
+    /// A recording that cannot be replayed.
+    #[error("cannot replay: {0}")]
+    Replay(String),
 }

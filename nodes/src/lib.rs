@@ -3,4 +3,5 @@
 pub mod error;
 pub mod message;
 pub mod node;
+pub mod recording;
 pub mod runtime;

@@ -29,7 +29,7 @@ pub struct Delivery<'a> {
     /// When it is delivered; in simulated time also when it was sent.
     pub at: Time,
     /// Name of the node that sent it, [`OPERATOR`] or [`SCHEDULER`].
-    pub sender: &'static str,
+    pub sender: &'a str,
     /// The message.
     pub message: &'a Message,
 }
