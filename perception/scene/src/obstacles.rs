@@ -49,6 +49,8 @@ pub struct ObstacleConfig {
     pub max_images: u32,
     /// A voxel is seen through where the depth is larger than that of its centre by this, metres.
     pub through_m: f64,
+    /// Growth of that with the square of depth, metres per square metre.
+    pub through_noise_per_m: f64,
     /// Largest distance from the origin of `map`, metres.
     pub max_side_m: f64,
 }
@@ -63,12 +65,13 @@ impl Default for ObstacleConfig {
             near_m: 0.25,
             unmasked_near_m: 1.3,
             floor_m: 0.03,
-            floor_noise_per_m: 0.003,
+            floor_noise_per_m: 0.002,
             surface_offset_m: 0.01,
             min_points: 3,
             min_images: 1,
             max_images: 3,
-            through_m: 0.08,
+            through_m: 0.025,
+            through_noise_per_m: 0.004,
             max_side_m: 60.0,
         }
     }
@@ -96,6 +99,12 @@ impl ObstacleConfig {
             100.0,
         )?;
         check_range("obstacles.through_m", self.through_m, 0.0, 1.0)?;
+        check_range(
+            "obstacles.through_noise_per_m",
+            self.through_noise_per_m,
+            -1e-12,
+            1.0,
+        )?;
         check_range("obstacles.max_side_m", self.max_side_m, 0.0, 200.0)
     }
 }
@@ -340,7 +349,7 @@ impl ObstacleMap {
                 let at = v as usize * width as usize + u as usize;
                 let robot = view.robot_pixels.is_some_and(|m| m[at]);
                 let depth = view.depth.data()[at] as f64;
-                !robot && depth.is_finite() && depth > p.z + c.through_m + 0.01 * p.z * p.z
+                !robot && depth.is_finite() && depth > p.z + c.through_m + c.through_noise_per_m * p.z * p.z
             })
     }
 

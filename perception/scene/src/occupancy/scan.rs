@@ -38,6 +38,8 @@ pub struct ScanConfig {
     pub structure_top_m: f64,
     /// Points above each other must span this height to be upright structure, metres.
     pub structure_extent_m: f64,
+    /// Rows of the image between two points whose slope tells upright from level.
+    pub structure_rows: u32,
 }
 
 impl Default for ScanConfig {
@@ -51,12 +53,13 @@ impl Default for ScanConfig {
             unmasked_near_m: 1.3,
             max_range_m: 4.0,
             floor_tolerance_m: 0.03,
-            floor_noise_per_m: 0.003,
+            floor_noise_per_m: 0.002,
             obstacle_top_m: 1.4,
             min_points: 3,
             structure_bottom_m: 0.1,
             structure_top_m: 1.8,
             structure_extent_m: 0.25,
+            structure_rows: 6,
         }
     }
 }
@@ -86,6 +89,7 @@ impl ScanConfig {
             10.0,
         )?;
         check_range("scan.min_points", self.min_points as f64, 0.0, 1e4)?;
+        check_range("scan.structure_rows", self.structure_rows as f64, 0.0, 1e3)?;
         check_range("scan.structure_bottom_m", self.structure_bottom_m, 0.0, 10.0)?;
         check_range(
             "scan.structure_top_m",
@@ -158,6 +162,8 @@ pub struct Scan {
 struct PolarCell {
     obstacle_points: u32,
     obstacle_sum: [f32; 2],
+    /// Some obstacle point is higher than noise can lift the floor.
+    tall: bool,
     /// Largest slope (height above the camera over distance) of an obstacle point.
     max_slope: f32,
     floor_points: u32,
@@ -177,6 +183,8 @@ pub struct Scanner {
     /// Cells written by the current image.
     touched: Vec<u32>,
     seen_bearings: Vec<bool>,
+    /// Distance and height of the points of the last rows.
+    above: Vec<[f32; 2]>,
 }
 
 impl Scanner {
@@ -192,6 +200,7 @@ impl Scanner {
             cells: vec![PolarCell::default(); rings * bearings],
             touched: Vec::new(),
             seen_bearings: vec![false; bearings],
+            above: Vec::new(),
             config,
         })
     }
@@ -250,6 +259,9 @@ impl Scanner {
         base_from_camera: &Pose3,
         excluded: &[ExcludedBall],
     ) -> PixelCounts {
+        /// Horizontal distance per height of an upright surface, above what noise and oblique walls make.
+        const LARGEST_LEAN: f32 = 0.6;
+        const TALL_M: f64 = 0.08;
         let c = &self.config;
         let near = if robot_pixels.is_some() {
             c.near_m
@@ -262,9 +274,17 @@ impl Scanner {
         let t = base_from_camera.translation.vector;
         let width = camera.width as usize;
         let bearing_per_rad = self.bearings as f64 / std::f64::consts::TAU;
+        // Distance and height of the points of the last rows, in a ring.
+        let (columns, rows_back) = (width.div_ceil(c.column_step as usize), c.structure_rows as usize);
+        self.above.clear();
+        self.above.resize(columns * rows_back, [f32::NAN; 2]);
+        let mut row_number = 0;
         for row in (0..camera.height).step_by(c.row_step as usize) {
             let y = (row as f64 + 0.5 - camera.cy) / camera.fy;
-            for column in (0..camera.width).step_by(c.column_step as usize) {
+            let above_row = row_number % rows_back * columns;
+            row_number += 1;
+            for (k, column) in (0..camera.width).step_by(c.column_step as usize).enumerate() {
+                let above = std::mem::replace(&mut self.above[above_row + k], [f32::NAN; 2]);
                 let at = row as usize * width + column as usize;
                 let d = depth.data()[at];
                 if !d.is_finite() || d <= 0.0 {
@@ -288,6 +308,7 @@ impl Scanner {
                     continue;
                 }
                 let p = Point3::new(t.x + dx, t.y + dy, t.z + dz);
+                self.above[above_row + k] = [range as f32, p.z as f32];
                 let held = |b: &ExcludedBall| (p - b.center).norm_squared() < b.radius_m * b.radius_m;
                 if excluded.iter().any(held) {
                     pixels.robot += 1;
@@ -298,7 +319,10 @@ impl Scanner {
                 let threshold = c.floor_threshold_m(d);
                 let is_floor = height.abs() < threshold;
                 let is_obstacle = height >= threshold && height < c.obstacle_top_m;
-                let is_structure = height > c.structure_bottom_m && height < c.structure_top_m;
+                // Upright: the point some rows above is higher by more than it is farther. False for NaN.
+                let rise = above[1] - height as f32;
+                let is_upright = (above[0] - range as f32).abs() < LARGEST_LEAN * rise;
+                let is_structure = is_upright && height > c.structure_bottom_m && height < c.structure_top_m;
                 if !(is_floor || is_obstacle || is_structure) {
                     continue;
                 }
@@ -314,6 +338,7 @@ impl Scanner {
                     cell.floor_points += 1;
                 }
                 if is_obstacle {
+                    cell.tall |= height > threshold + TALL_M;
                     let slope = (dz / range.max(1e-6)) as f32;
                     cell.max_slope = if cell.obstacle_points == 0 {
                         slope
@@ -357,7 +382,12 @@ impl Scanner {
         let mut blocked = false;
         let mut last_floor = None;
         for (ring, cell) in cells.iter().enumerate() {
-            let few = cell.obstacle_points < c.min_points || cell.floor_points > 4 * cell.obstacle_points;
+            // Points a little above the floor among many on it are noise.
+            let few = cell.obstacle_points < c.min_points
+                || (!cell.tall && cell.floor_points > 4 * cell.obstacle_points);
+            if cell.tall {
+                highest_slope = highest_slope.max(cell.max_slope);
+            }
             if cell.obstacle_points > 0 && !few {
                 let n = cell.obstacle_points as f32;
                 scan.obstacles_m
@@ -395,28 +425,18 @@ impl Scanner {
         let c = &self.config;
         let mut ring = 0;
         while ring < cells.len() {
-            if cells[ring].structure_points == 0 {
+            let pair = &cells[ring..(ring + 2).min(cells.len())];
+            let seen = || pair.iter().filter(|cell| cell.structure_points > 0);
+            let points: u32 = seen().map(|cell| cell.structure_points).sum();
+            let low = seen().fold(f32::INFINITY, |z, cell| z.min(cell.structure_z[0]));
+            let high = seen().fold(f32::NEG_INFINITY, |z, cell| z.max(cell.structure_z[1]));
+            let starts_here = cells[ring].structure_points > 0;
+            if !starts_here || ((high - low) as f64) < c.structure_extent_m || points < 2 * c.min_points {
                 ring += 1;
                 continue;
             }
-            let empty = PolarCell::default();
-            let (a, b) = (&cells[ring], cells.get(ring + 1).unwrap_or(&empty));
-            let b = if b.structure_points == 0 { a } else { b };
-            let extent = a.structure_z[1].max(b.structure_z[1]) - a.structure_z[0].min(b.structure_z[0]);
-            let points = a.structure_points + if std::ptr::eq(a, b) { 0 } else { b.structure_points };
-            if (extent as f64) < c.structure_extent_m || points < 2 * c.min_points {
-                ring += 1;
-                continue;
-            }
-            let sum = [0, 1].map(|k| {
-                a.structure_sum[k]
-                    + if std::ptr::eq(a, b) {
-                        0.0
-                    } else {
-                        b.structure_sum[k]
-                    }
-            });
-            let position_m = sum.map(|s| (s / points as f32) as f64);
+            let mean = |a: usize| seen().map(|cell| cell.structure_sum[a]).sum::<f32>() / points as f32;
+            let position_m = [mean(0) as f64, mean(1) as f64];
             let range_m = (position_m[0] - scan.origin_m[0]).hypot(position_m[1] - scan.origin_m[1]);
             scan.structure.push(StructurePoint { position_m, range_m });
             ring += 2;

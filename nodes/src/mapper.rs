@@ -1,0 +1,563 @@
+//! The mapper: keeps the occupancy grid, the obstacles for the arm, and the correction of the odometry.
+//!
+//! An image waits for its segmentation (same stamp), which tells the robot's own pixels from the rest, and for
+//! the transforms at its stamp. Then it is matched to the map, and entered unless it contradicts the map.
+//!
+//! Counters:
+//!
+//! | counter | meaning |
+//! |---|---|
+//! | `images` | depth images used |
+//! | `image_refused` | image whose sizes or camera make no sense |
+//! | `image_empty` | image without one usable depth |
+//! | `image_out_of_order` | image not newer than the one before |
+//! | `image_dropped` | image that waited too long, or behind too many others |
+//! | `segmentation_missing` | image used without segmentation: only what is beyond the arm's reach |
+//! | `segmentation_unmatched` | segmentation that belongs to no waiting image or has another size |
+//! | `transform_refused` | transform that is not finite or would break the tree |
+//! | `transform_missing` | image dropped because its transforms never came |
+//! | `pose_refused` | image or odometry with a pose that cannot be |
+//! | `odometry_jumped` | image at which the odometry had moved faster than any robot |
+//! | `scan_contradicted` | image that contradicts the map and was not entered |
+//! | `relocalized` | pose found again by search |
+//! | `outside_map` | observations outside the largest map |
+//! | `time_jumped_back`, `restarted` | everything was forgotten |
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use steward_core::geometry::{Point3, Pose2, Pose3};
+use steward_core::image::{RgbdFrame, Segmentation};
+use steward_core::messages::{GripperContacts, OccupancyGrid, Odometry, StampedTransform, Transforms};
+use steward_core::transforms::TransformBuffer;
+use steward_core::{Duration, Time, frames};
+use steward_scene::localization::{LocalizationConfig, Localizer, MatchOutcome};
+use steward_scene::obstacles::{DepthView, ObstacleConfig, ObstacleMap};
+use steward_scene::occupancy::{ExcludedBall, OccupancyConfig, OccupancyMap, ScanConfig, Scanner};
+use steward_scene::{Error, Result};
+
+use crate::message::{Message, Topic};
+use crate::node::{Counters, Node, Outbox, message};
+
+/// Images that may wait for their segmentation and transforms.
+const LONGEST_QUEUE: usize = 4;
+/// How long transforms are remembered; images are delayed by less.
+const TRANSFORM_HISTORY: Duration = Duration::from_secs(10);
+/// Class of the robot's own pixels.
+const ROBOT_CLASS: &str = "robot";
+
+/// How the mapper works.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct MapperConfig {
+    /// How a depth image is read.
+    pub scan: ScanConfig,
+    /// The grid.
+    pub occupancy: OccupancyConfig,
+    /// The correction of the odometry.
+    pub localization: LocalizationConfig,
+    /// The obstacles for the arm.
+    pub obstacles: ObstacleConfig,
+    /// How often `map` -> `odom` is published and waiting images are looked at, hertz.
+    pub tick_rate_hz: f64,
+    /// How often the grid is published when it changed, hertz.
+    pub grid_rate_hz: f64,
+    /// How often the obstacles are published when there is a new image, hertz.
+    pub obstacles_rate_hz: f64,
+    /// How long an image waits for its segmentation when no other image follows, seconds.
+    pub segmentation_wait_s: f64,
+    /// How long an image waits for its transforms, seconds.
+    pub transform_wait_s: f64,
+    /// The robot's own pixels are grown by this before they are left out, pixels.
+    pub robot_margin_px: u32,
+    /// While both fingers touch something, nothing within this radius of `grasp_center` is an obstacle, metres.
+    pub held_radius_m: f64,
+    /// Faster motion of the odometry between two images is refused, metres per second.
+    pub max_speed_m_s: f64,
+}
+
+impl Default for MapperConfig {
+    fn default() -> Self {
+        MapperConfig {
+            scan: ScanConfig::default(),
+            occupancy: OccupancyConfig::default(),
+            localization: LocalizationConfig::default(),
+            obstacles: ObstacleConfig::default(),
+            tick_rate_hz: 25.0,
+            grid_rate_hz: 1.0,
+            obstacles_rate_hz: 2.5,
+            segmentation_wait_s: 0.5,
+            transform_wait_s: 1.0,
+            robot_margin_px: 2,
+            held_radius_m: 0.16,
+            max_speed_m_s: 3.0,
+        }
+    }
+}
+
+impl MapperConfig {
+    /// # Errors
+    /// [`Error::BadConfig`] naming the first field outside its range.
+    pub fn validate(&self) -> Result<()> {
+        self.scan.validate()?;
+        self.occupancy.validate()?;
+        self.localization.validate()?;
+        self.obstacles.validate()?;
+        for (field, value, high) in [
+            ("mapper.tick_rate_hz", self.tick_rate_hz, 1000.0),
+            ("mapper.grid_rate_hz", self.grid_rate_hz, 1000.0),
+            ("mapper.obstacles_rate_hz", self.obstacles_rate_hz, 1000.0),
+            ("mapper.segmentation_wait_s", self.segmentation_wait_s, 60.0),
+            ("mapper.transform_wait_s", self.transform_wait_s, 60.0),
+            ("mapper.held_radius_m", self.held_radius_m, 1.0),
+            ("mapper.max_speed_m_s", self.max_speed_m_s, 100.0),
+        ] {
+            if !(value > 0.0 && value <= high) {
+                return Err(Error::BadConfig {
+                    field,
+                    reason: format!("{value} must be above 0 and at most {high}"),
+                });
+            }
+        }
+        if self.robot_margin_px > 64 {
+            return Err(Error::BadConfig {
+                field: "mapper.robot_margin_px",
+                reason: format!("{} must be at most 64", self.robot_margin_px),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// An image that waits.
+#[derive(Debug)]
+struct Waiting {
+    frame: Arc<RgbdFrame>,
+    arrived: Time,
+    segmentation: Option<Arc<Segmentation>>,
+    /// No segmentation will come.
+    alone: bool,
+}
+
+/// The node.
+#[derive(Debug)]
+pub struct Mapper {
+    config: MapperConfig,
+    counters: Counters,
+    scanner: Scanner,
+    occupancy: OccupancyMap,
+    localizer: Localizer,
+    obstacles: ObstacleMap,
+    transforms: TransformBuffer,
+    waiting: VecDeque<Waiting>,
+    now: Option<Time>,
+    newest_image: Option<Time>,
+    /// Stamp and `odom_from_base` of the image entered last.
+    last_pose: Option<(Time, Pose2)>,
+    jumps_in_a_row: u32,
+    angular_rad_s: f64,
+    /// Last time both fingers touched something.
+    held_at: Option<Time>,
+    /// What is held was forgotten from the obstacles.
+    held_forgotten: bool,
+    published_correction: bool,
+    published_grid: Option<OccupancyGrid>,
+    next_grid: Time,
+    next_obstacles: Time,
+    grid_is_new: bool,
+    obstacles_are_new: bool,
+    outside: u64,
+}
+
+impl Mapper {
+    /// A mapper that knows nothing.
+    ///
+    /// # Errors
+    /// [`Error::BadConfig`]
+    pub fn new(config: MapperConfig) -> Result<Self> {
+        config.validate()?;
+        Ok(Mapper {
+            counters: Counters::default(),
+            scanner: Scanner::new(config.scan.clone())?,
+            occupancy: OccupancyMap::new(config.occupancy.clone())?,
+            localizer: Localizer::new(config.localization.clone())?,
+            obstacles: ObstacleMap::new(config.obstacles.clone())?,
+            transforms: TransformBuffer::new(TRANSFORM_HISTORY),
+            waiting: VecDeque::new(),
+            now: None,
+            newest_image: None,
+            last_pose: None,
+            jumps_in_a_row: 0,
+            angular_rad_s: 0.0,
+            held_at: None,
+            held_forgotten: false,
+            published_correction: false,
+            published_grid: None,
+            next_grid: Time::ZERO,
+            next_obstacles: Time::ZERO,
+            grid_is_new: false,
+            obstacles_are_new: false,
+            outside: 0,
+            config,
+        })
+    }
+
+    /// `map_from_odom` as estimated so far.
+    pub fn map_from_odom(&self) -> Pose2 {
+        self.localizer.map_from_odom()
+    }
+
+    fn restart(&mut self) {
+        self.counters.count("restarted");
+        self.occupancy.clear();
+        self.localizer.clear();
+        self.obstacles.clear();
+        self.transforms.clear();
+        self.waiting.clear();
+        self.newest_image = None;
+        self.last_pose = None;
+        self.jumps_in_a_row = 0;
+        self.angular_rad_s = 0.0;
+        self.held_at = None;
+        self.held_forgotten = false;
+        self.published_correction = false;
+        self.published_grid = None;
+        self.next_grid = Time::ZERO;
+        self.next_obstacles = Time::ZERO;
+        self.grid_is_new = false;
+        self.obstacles_are_new = false;
+        self.outside = 0;
+    }
+
+    /// Restarts where time jumped back.
+    fn enter(&mut self, now: Time) {
+        if self.now.is_some_and(|last| now < last) {
+            self.counters.count("time_jumped_back");
+            self.restart();
+        }
+        self.now = Some(now);
+    }
+
+    fn take_image(&mut self, now: Time, frame: &Arc<RgbdFrame>) {
+        if frame.validate().is_err() {
+            self.counters.count("image_refused");
+            return;
+        }
+        let stamp = frame.header.stamp;
+        if self.newest_image.is_some_and(|newest| stamp <= newest) {
+            self.counters.count("image_out_of_order");
+            return;
+        }
+        self.newest_image = Some(stamp);
+        for w in &mut self.waiting {
+            // A segmentation follows its image, so it should have come before this image.
+            w.alone |= w.segmentation.is_none();
+        }
+        if self.waiting.len() >= LONGEST_QUEUE {
+            self.waiting.pop_front();
+            self.counters.count("image_dropped");
+        }
+        self.waiting.push_back(Waiting {
+            frame: frame.clone(),
+            arrived: now,
+            segmentation: None,
+            alone: false,
+        });
+    }
+
+    fn take_segmentation(&mut self, segmentation: &Arc<Segmentation>) {
+        let labels = &segmentation.labels;
+        let fits = |w: &&mut Waiting| {
+            let camera = &w.frame.camera;
+            w.frame.header.stamp == segmentation.header.stamp
+                && (labels.width(), labels.height()) == (camera.width, camera.height)
+        };
+        match self.waiting.iter_mut().find(fits) {
+            Some(w) => w.segmentation = Some(segmentation.clone()),
+            None => self.counters.count("segmentation_unmatched"),
+        }
+    }
+
+    fn take_transforms(&mut self, transforms: &Transforms) {
+        for t in &transforms.transforms {
+            if self.transforms.insert(t).is_err() {
+                self.counters.count("transform_refused");
+            }
+        }
+    }
+
+    fn take_odometry(&mut self, odometry: &Odometry) {
+        let p = odometry.pose;
+        if ![p.x_m, p.y_m, p.yaw_rad, odometry.angular_rad_s]
+            .iter()
+            .all(|x| x.is_finite())
+        {
+            self.counters.count("pose_refused");
+            return;
+        }
+        self.angular_rad_s = odometry.angular_rad_s;
+    }
+
+    fn take_contacts(&mut self, now: Time, contacts: &GripperContacts) {
+        /// Closed fingers touch each other, not a thing.
+        const SMALLEST_THING_M: f64 = 0.004;
+        /// A grasp that loses contact for less still holds.
+        const LOOSE: Duration = Duration::from_millis(400);
+        if contacts.left && contacts.right && contacts.opening_m > SMALLEST_THING_M {
+            self.held_at = Some(now);
+        } else if self.held_at.is_some_and(|t| now - t > LOOSE) {
+            self.held_at = None;
+            self.held_forgotten = false;
+        }
+    }
+
+    /// Uses the images that have everything they need, oldest first.
+    fn work(&mut self, now: Time) {
+        let segmentation_wait = Duration::from_secs_f64(self.config.segmentation_wait_s);
+        let transform_wait = Duration::from_secs_f64(self.config.transform_wait_s);
+        while let Some(w) = self.waiting.front_mut() {
+            w.alone |= w.segmentation.is_none() && now - w.arrived >= segmentation_wait;
+            if w.segmentation.is_none() && !w.alone {
+                return;
+            }
+            let (stamp, camera) = (w.frame.header.stamp, &w.frame.header.frame_id);
+            let odom_from_base = self.transforms.lookup(frames::ODOM, frames::BASE_LINK, stamp);
+            let base_from_camera = self.transforms.lookup(frames::BASE_LINK, camera, stamp);
+            match (odom_from_base, base_from_camera) {
+                (Ok(odom_from_base), Ok(base_from_camera)) => {
+                    if let Some(w) = self.waiting.pop_front() {
+                        self.use_image(&w, &odom_from_base, &base_from_camera);
+                    }
+                }
+                _ if now - w.arrived >= transform_wait => {
+                    self.waiting.pop_front();
+                    self.counters.count("transform_missing");
+                }
+                _ => return,
+            }
+        }
+    }
+
+    fn use_image(&mut self, w: &Waiting, odom_from_base: &Pose3, base_from_camera: &Pose3) {
+        let stamp = w.frame.header.stamp;
+        let odom_from_base = Pose2::from_pose3(odom_from_base);
+        if self.has_jumped(stamp, &odom_from_base) {
+            return;
+        }
+        if w.segmentation.is_none() {
+            self.counters.count("segmentation_missing");
+        }
+        let mask = w
+            .segmentation
+            .as_ref()
+            .map(|s| robot_mask(s, self.config.robot_margin_px as usize));
+        let held = self.held_ball(stamp);
+        let excluded: Vec<ExcludedBall> = held.into_iter().collect();
+        let scan = match self.scanner.scan(
+            &w.frame.depth,
+            &w.frame.camera,
+            mask.as_deref(),
+            base_from_camera,
+            &excluded,
+        ) {
+            Ok(scan) => scan,
+            Err(_) => return self.counters.count("pose_refused"),
+        };
+        if scan.pixels.used == 0 && scan.pixels.far == 0 {
+            self.counters.count("image_empty");
+        }
+        let outcome = match self.localizer.update(&scan, &odom_from_base, self.angular_rad_s) {
+            Ok(outcome) => outcome,
+            Err(_) => return self.counters.count("pose_refused"),
+        };
+        self.last_pose = Some((stamp, odom_from_base));
+        match outcome {
+            MatchOutcome::Contradicted => return self.counters.count("scan_contradicted"),
+            MatchOutcome::Recovered => self.counters.count("relocalized"),
+            MatchOutcome::Corrected | MatchOutcome::Unmatched => {}
+        }
+        let map_from_base = self.localizer.map_from_base(&odom_from_base);
+        if let Some(ball) = held
+            && !self.held_forgotten
+        {
+            let center = map_from_base.to_pose3() * ball.center;
+            self.obstacles.forget_ball(&center, ball.radius_m);
+            self.held_forgotten = true;
+        }
+        let view = DepthView {
+            depth: &w.frame.depth,
+            camera: &w.frame.camera,
+            robot_pixels: mask.as_deref(),
+            base_from_camera,
+            excluded: &excluded,
+        };
+        let entered = self
+            .occupancy
+            .integrate(&scan, &map_from_base, stamp)
+            .and_then(|()| self.obstacles.integrate(&view, &map_from_base, stamp));
+        match entered {
+            Ok(()) => self.counters.count("images"),
+            Err(_) => self.counters.count("pose_refused"),
+        }
+        if self.occupancy.outside() > self.outside {
+            self.outside = self.occupancy.outside();
+            self.counters.count("outside_map");
+        }
+        self.grid_is_new = true;
+        self.obstacles_are_new = true;
+    }
+
+    /// Whether the odometry moved impossibly fast since the image before. If it stays there, the wheels were
+    /// reset and everything starts anew.
+    fn has_jumped(&mut self, stamp: Time, odom_from_base: &Pose2) -> bool {
+        const SLACK_M: f64 = 0.5;
+        const BELIEVED_AFTER: u32 = 5;
+        let Some((last_stamp, last)) = self.last_pose else {
+            return false;
+        };
+        let allowed = SLACK_M + self.config.max_speed_m_s * (stamp - last_stamp).secs_f64();
+        let distance = last.distance_m(odom_from_base);
+        if distance <= allowed {
+            self.jumps_in_a_row = 0;
+            return false;
+        }
+        self.counters.count("odometry_jumped");
+        self.jumps_in_a_row += 1;
+        if self.jumps_in_a_row >= BELIEVED_AFTER {
+            self.restart();
+        }
+        true
+    }
+
+    /// Where something is held, frame `base_link`.
+    fn held_ball(&mut self, stamp: Time) -> Option<ExcludedBall> {
+        self.held_at?;
+        let base_from_grasp = self
+            .transforms
+            .lookup(frames::BASE_LINK, frames::GRASP_CENTER, stamp)
+            .ok()?;
+        Some(ExcludedBall {
+            center: base_from_grasp * Point3::origin(),
+            radius_m: self.config.held_radius_m,
+        })
+    }
+
+    fn publish_correction(&mut self, now: Time, out: &mut Outbox) {
+        /// The first message reaches back this far, for images taken just before it.
+        const REACH_BACK: Duration = Duration::from_secs(1);
+        let pose = self.localizer.map_from_odom().to_pose3();
+        let edge = |stamp: Time| StampedTransform {
+            stamp,
+            parent: frames::MAP.into(),
+            child: frames::ODOM.into(),
+            parent_from_child: pose,
+            is_static: false,
+        };
+        // Stamped one period ahead, so that it can be looked up at any time up to the next message.
+        let ahead = now + Duration::from_rate_hz(self.config.tick_rate_hz);
+        let mut transforms = vec![edge(ahead)];
+        if !self.published_correction {
+            self.published_correction = true;
+            transforms.insert(0, edge((now - REACH_BACK).max(Time::ZERO)));
+        }
+        out.send(message(Message::Localization, Transforms { transforms }));
+    }
+
+    fn publish_grid(&mut self, now: Time, out: &mut Outbox) {
+        if !self.grid_is_new || now < self.next_grid {
+            return;
+        }
+        self.grid_is_new = false;
+        self.next_grid = now + Duration::from_rate_hz(self.config.grid_rate_hz);
+        let grid = self.occupancy.to_message();
+        let unchanged = self.published_grid.as_ref().is_some_and(|old| {
+            (old.origin, old.width, old.height) == (grid.origin, grid.width, grid.height)
+                && old.cells == grid.cells
+        });
+        if !unchanged {
+            self.published_grid = Some(grid.clone());
+            out.send(message(Message::OccupancyGrid, grid));
+        }
+    }
+
+    fn publish_obstacles(&mut self, now: Time, out: &mut Outbox) {
+        if !self.obstacles_are_new || now < self.next_obstacles {
+            return;
+        }
+        self.obstacles_are_new = false;
+        self.next_obstacles = now + Duration::from_rate_hz(self.config.obstacles_rate_hz);
+        out.send(message(Message::ObstacleCloud, self.obstacles.to_message()));
+    }
+}
+
+impl Node for Mapper {
+    fn name(&self) -> &'static str {
+        "mapper"
+    }
+
+    fn subscriptions(&self) -> &'static [Topic] {
+        &[
+            Topic::Rgbd,
+            Topic::Segmentation,
+            Topic::Odometry,
+            Topic::Transforms,
+            Topic::GripperContacts,
+        ]
+    }
+
+    fn period(&self) -> Option<Duration> {
+        Some(Duration::from_rate_hz(self.config.tick_rate_hz))
+    }
+
+    fn on_message(&mut self, now: Time, message: &Message, _out: &mut Outbox) {
+        self.enter(now);
+        match message {
+            Message::Rgbd(m) => self.take_image(now, m),
+            Message::Segmentation(m) => self.take_segmentation(m),
+            Message::Transforms(m) => self.take_transforms(m),
+            Message::Odometry(m) => self.take_odometry(m),
+            Message::GripperContacts(m) => self.take_contacts(now, m),
+            _ => return,
+        }
+        self.work(now);
+    }
+
+    fn on_tick(&mut self, now: Time, out: &mut Outbox) {
+        self.enter(now);
+        self.work(now);
+        self.publish_correction(now, out);
+        self.publish_grid(now, out);
+        self.publish_obstacles(now, out);
+    }
+
+    fn counters(&self) -> BTreeMap<String, u64> {
+        self.counters.snapshot()
+    }
+}
+
+/// The robot's own pixels, grown by `margin` in each direction.
+fn robot_mask(segmentation: &Segmentation, margin: usize) -> Vec<bool> {
+    let robots: Vec<u16> = segmentation
+        .detections
+        .iter()
+        .filter(|d| d.class == ROBOT_CLASS)
+        .map(|d| d.instance)
+        .collect();
+    let labels = &segmentation.labels;
+    let (width, height) = (labels.width() as usize, labels.height() as usize);
+    let mut mask = vec![false; labels.data().len()];
+    if robots.is_empty() {
+        return mask;
+    }
+    for (at, label) in labels.data().iter().enumerate() {
+        if robots.contains(label) {
+            let (column, row) = (at % width, at / width);
+            let columns = column.saturating_sub(margin)..(column + margin + 1).min(width);
+            for r in row.saturating_sub(margin)..(row + margin + 1).min(height) {
+                mask[r * width..][columns.clone()].fill(true);
+            }
+        }
+    }
+    mask
+}
