@@ -108,14 +108,10 @@ pub struct Held {
     pub object: ObjectId,
     /// Half side lengths of its upright box before it was picked, metres.
     pub half: steward_core::geometry::Vector3,
-    /// Distance from the grasp centre down to its bottom when it was picked, metres.
-    pub below_grasp_m: f64,
     /// Pitch of the fingers when it was picked, radians, positive down.
     pub pitch_rad: f64,
-    /// Heading of the box's x axis relative to the hand's closing direction when it was picked, radians.
-    pub yaw_in_hand_rad: f64,
-    /// Horizontal offset of the object's centre from the grasp centre along the hand's heading and to its left.
-    pub offset_m: (f64, f64),
+    /// `grasp_center_from_object`: where the middle of that box is in the hand.
+    pub hand_from_object: steward_core::geometry::Pose3,
 }
 
 /// What outlives a single skill: the robot, the configuration, the map of the floor, and what is held.

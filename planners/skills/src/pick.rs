@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use steward_core::Time;
-use steward_core::geometry::{OrientedBox, Pose2, wrap_angle_rad};
+use steward_core::geometry::{OrientedBox, Pose2};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{Presence, SceneObject, SkillFailure};
 
@@ -476,15 +476,11 @@ fn head_at(ctx: &Context, inputs: &Inputs, out: &mut Commands, object: &SceneObj
 fn held(object: ObjectId, plan: &Plan) -> Held {
     let hand = plan.grasp.hand;
     let f = hand.fingers.into_inner();
-    let c = hand.closing.into_inner();
-    let offset = plan.shape.center - hand.position;
     Held {
         object,
         half: plan.shape.half,
-        below_grasp_m: hand.position.z - plan.shape.bottom_m(),
         pitch_rad: (-f.z).atan2(f.x.hypot(f.y)),
-        yaw_in_hand_rad: wrap_angle_rad(plan.shape.yaw_rad - c.y.atan2(c.x)),
-        offset_m: (offset.x * -c.y + offset.y * c.x, offset.x * c.x + offset.y * c.y),
+        hand_from_object: hand.pose().inverse() * plan.shape.pose(),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::look::Look;
 use crate::machine::{Commands, Context, Inputs, Progress};
 use crate::navigate::Navigate;
 use crate::pick::Pick;
+use crate::place::Place;
 use crate::robot::Robot;
 
 /// The skill under way.
@@ -17,6 +18,7 @@ enum Running {
     Navigate(Navigate),
     Look(Look),
     Pick(Box<Pick>),
+    Place(Box<Place>),
 }
 
 /// Runs skills: the executor without messages.
@@ -67,7 +69,15 @@ impl SkillRunner {
                 10.0 + 12.0 * at.len().min(64) as f64,
             ),
             Skill::Pick { object } => (Running::Pick(Box::new(Pick::new(*object))), c.manipulate_limit_s),
-            Skill::Open { .. } | Skill::Close { .. } | Skill::Place { .. } => {
+            Skill::Place {
+                object,
+                relation,
+                target,
+            } => (
+                Running::Place(Box::new(Place::new(*object, *relation, *target))),
+                c.manipulate_limit_s,
+            ),
+            Skill::Open { .. } | Skill::Close { .. } => {
                 (Running::Look(Look::at(Vec::new())), c.manipulate_limit_s)
             }
         };
@@ -110,6 +120,7 @@ impl SkillRunner {
             Running::Navigate(skill) => skill.step(&mut self.context, inputs, &mut out),
             Running::Look(skill) => skill.step(&mut self.context, inputs, &mut out),
             Running::Pick(skill) => skill.step(&mut self.context, inputs, &mut out),
+            Running::Place(skill) => skill.step(&mut self.context, inputs, &mut out),
         };
         if !matches!(progress, Progress::Running(_)) {
             self.running = None;

@@ -1,0 +1,524 @@
+//! Place: find a free spot, drive to where it is in reach, put the thing down, let go, look at it.
+
+use std::collections::VecDeque;
+use std::f64::consts::{FRAC_PI_2, FRAC_PI_4};
+
+use steward_core::Time;
+use steward_core::geometry::{OrientedBox, Point3, Pose2, Vector3, wrap_angle_rad};
+use steward_core::ids::ObjectId;
+use steward_core::messages::{RelationKind, SceneObject, SkillFailure};
+
+use crate::approach::{self, Candidate};
+use crate::collision::{Payload, Support};
+use crate::drive::{Creep, Drive, Tolerance};
+use crate::handing::{HandState, Handing};
+use crate::ik::HandPose;
+use crate::look::Gazing;
+use crate::machine::{Commands, Context, Held, Inputs, Part, Progress};
+use crate::path::CostField;
+use crate::pick::{Grip, grip};
+use crate::posture::{ArmMotion, ArmState, Stow, StowState, Waypoint, fingers};
+use crate::reach::{self, NoReach, Reach, Scene};
+use crate::robot::Posture;
+use crate::spots::{Entry, Query, Spot};
+
+/// Height above the support at which things are let go, metres.
+const RELEASE_M: f64 = 0.008;
+/// Distances between base and spot that are tried, best first, metres.
+const REACH_M: [f64; 7] = [0.64, 0.56, 0.72, 0.48, 0.80, 0.88, 0.96];
+/// Most pairs of place and spot that are checked for reach.
+const MAX_CHECKS: usize = 160;
+
+/// The skill.
+#[derive(Debug)]
+pub struct Place {
+    object: ObjectId,
+    relation: RelationKind,
+    target: ObjectId,
+    phase: Phase,
+    places: VecDeque<(Pose2, Spot)>,
+    tries: u32,
+    last_problem: Option<(SkillFailure, String)>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Stow(Stow),
+    Places,
+    Drive(Box<Drive>, Spot),
+    Gaze(Gazing, Spot),
+    Plan(Spot),
+    Hand(Box<Handing>, Plan),
+    Release(Plan, Time),
+    Retreat(Plan, ArmMotion),
+    BackOff(Plan, Creep),
+    FinalStow(Plan, Stow),
+    Check(Gazing),
+}
+
+/// A way to put it down that was decided on.
+#[derive(Debug, Clone)]
+struct Plan {
+    spot: Spot,
+    hand: HandPose,
+    before: HandPose,
+    reach: Reach,
+    from_above: bool,
+}
+
+impl Place {
+    /// Puts what is held down so that it relates to a target.
+    pub fn new(object: ObjectId, relation: RelationKind, target: ObjectId) -> Self {
+        Place {
+            object,
+            relation,
+            target,
+            phase: Phase::Stow(Stow::new()),
+            places: VecDeque::new(),
+            tries: 0,
+            last_problem: None,
+        }
+    }
+
+    /// One control period.
+    pub fn step(&mut self, ctx: &mut Context, inputs: &Inputs, out: &mut Commands) -> Progress {
+        let Some(target) = inputs.object(self.target) else {
+            return Progress::Failed(
+                SkillFailure::UnknownObject,
+                format!("{} is not in memory", self.target),
+            );
+        };
+        let to = format!("{} {}", target.class, target.id);
+        if let Some(held) = ctx.held
+            && held.object != self.object
+        {
+            return Progress::Failed(
+                SkillFailure::Precondition,
+                format!("the hand holds {} and not {}", held.object, self.object),
+            );
+        }
+        let released = matches!(
+            self.phase,
+            Phase::Release(..) | Phase::Retreat(..) | Phase::BackOff(..) | Phase::FinalStow(..) | Phase::Check(..)
+        );
+        if ctx.held.is_none() && !released {
+            return Progress::Failed(SkillFailure::Precondition, "the hand holds nothing".into());
+        }
+        match &mut self.phase {
+            Phase::Stow(stow) => {
+                if stow.step(ctx, inputs, out) != StowState::Busy {
+                    self.phase = Phase::Places;
+                }
+                Progress::Running("taking the arm close".into())
+            }
+            Phase::Places => match self.find_places(ctx, inputs, target) {
+                Ok(places) => {
+                    self.places = places;
+                    self.next_place()
+                }
+                Err((why, text)) => Progress::Failed(why, text),
+            },
+            Phase::Drive(drive, spot) => match drive.step(ctx, inputs, out) {
+                Part::Busy => Progress::Running(format!("driving to {to}, {:.1} m to go", drive.remaining_m())),
+                Part::Finished => {
+                    self.phase = Phase::Gaze(Gazing::at(spot.point, ctx), *spot);
+                    Progress::Running(format!("looking at {to}"))
+                }
+                Part::Failed(why, text) => {
+                    self.last_problem = Some((why, text));
+                    self.next_place()
+                }
+            },
+            Phase::Gaze(gazing, spot) => {
+                if gazing.step(ctx, inputs, out, false) != Part::Busy {
+                    self.phase = Phase::Plan(*spot);
+                }
+                Progress::Running(format!("looking at {to}"))
+            }
+            Phase::Plan(spot) => {
+                let spot = *spot;
+                crate::head::look_at(ctx, inputs, out, &spot.point);
+                match self.plan_from_here(ctx, inputs, target, &spot) {
+                    Ok(plan) => {
+                        let handing = Handing::new(plan.hand, plan.before, plan.reach.end.base_yaw_rad, 0.3);
+                        self.phase = Phase::Hand(Box::new(handing), plan);
+                        Progress::Running(format!("reaching over {to}"))
+                    }
+                    Err((why, text)) => {
+                        self.last_problem = Some((why, text));
+                        self.next_place()
+                    }
+                }
+            }
+            Phase::Hand(handing, plan) => match handing.step(ctx, inputs, out) {
+                HandState::Busy(what) => {
+                    if handing.is_closing_in() {
+                        Progress::Running(format!("putting it down: {what}"))
+                    } else {
+                        Progress::Running(format!("moving to {to}: {what}"))
+                    }
+                }
+                HandState::Arrived => {
+                    self.phase = Phase::Release(plan.clone(), inputs.now);
+                    Progress::Running("letting go".into())
+                }
+                HandState::Failed(miss) => {
+                    self.last_problem = Some((SkillFailure::OutOfReach, format!("the spot on {to} is {miss}")));
+                    self.next_place()
+                }
+            },
+            Phase::Release(plan, since) => {
+                fingers(&ctx.robot, out, release_opening(ctx), 0.5);
+                if (inputs.now - *since).secs_f64() > 1.2 {
+                    ctx.held = None;
+                    let now = inputs.posture();
+                    let way = if plan.from_above {
+                        let lift_m = ctx.robot.arm[0].clamp(now.lift_m + 0.14);
+                        let up = Posture { lift_m, ..now };
+                        vec![
+                            Waypoint::new(up, 0.5),
+                            Waypoint::new(Posture { extend_m: 0.0, ..up }, 0.7),
+                        ]
+                    } else {
+                        vec![Waypoint::new(Posture { extend_m: 0.0, ..now }, 0.5)]
+                    };
+                    self.phase = Phase::Retreat(plan.clone(), ArmMotion::through(way));
+                }
+                Progress::Running("letting go".into())
+            }
+            Phase::Retreat(plan, motion) => {
+                if motion.step(&ctx.robot, inputs, out) != ArmState::Busy {
+                    self.phase = Phase::BackOff(plan.clone(), Creep::by(-0.15, 0.2));
+                }
+                Progress::Running("withdrawing the arm".into())
+            }
+            Phase::BackOff(plan, creep) => {
+                if creep.step(ctx, inputs, out) != Part::Busy {
+                    self.phase = Phase::FinalStow(plan.clone(), Stow::new());
+                }
+                Progress::Running("backing off".into())
+            }
+            Phase::FinalStow(plan, stow) => {
+                crate::head::look_at(ctx, inputs, out, &plan.spot.point);
+                if stow.step(ctx, inputs, out) != StowState::Busy {
+                    self.phase = Phase::Check(Gazing::at(plan.spot.point, ctx));
+                }
+                Progress::Running("stowing the arm".into())
+            }
+            Phase::Check(gazing) => {
+                if gazing.step(ctx, inputs, out, true) == Part::Busy {
+                    return Progress::Running("looking at the result".into());
+                }
+                if grip(inputs) == Grip::Holding {
+                    return Progress::Failed(SkillFailure::Stuck, "it is still between the fingers".into());
+                }
+                Progress::Done(format!("put down {} {to}", self.relation))
+            }
+        }
+    }
+
+    fn next_place(&mut self) -> Progress {
+        self.tries += 1;
+        match self.places.pop_front() {
+            Some((place, spot)) if self.tries <= 5 => {
+                self.phase = Phase::Drive(Box::new(Drive::to(place, Tolerance::FINE)), spot);
+                Progress::Running("driving to a place to reach from".into())
+            }
+            _ => {
+                let (why, text) = self
+                    .last_problem
+                    .clone()
+                    .unwrap_or((SkillFailure::OutOfReach, "no place to reach a free spot from".into()));
+                Progress::Failed(why, text)
+            }
+        }
+    }
+
+    fn find_places(
+        &mut self,
+        ctx: &mut Context,
+        inputs: &Inputs,
+        target: &SceneObject,
+    ) -> Result<VecDeque<(Pose2, Spot)>, (SkillFailure, String)> {
+        let Some(map) = ctx.map(inputs) else {
+            return Err((SkillFailure::NoPath, "there is no map of the floor yet".into()));
+        };
+        let Some(field) = CostField::from_start(&map, (inputs.base.x_m, inputs.base.y_m)) else {
+            return Err((SkillFailure::NoPath, "the robot stands outside its map".into()));
+        };
+        let spots = self.spots(ctx, inputs, target)?;
+        // Of spots close together the best one stands for all; the rest is for when the robot is there.
+        let mut pairs: Vec<(f64, Candidate, Spot)> = Vec::new();
+        for spot in thinned(&spots, 0.12, 24) {
+            for candidate in approach::around_point(&map, &field, &spot.point, &REACH_M, 0.1)
+                .into_iter()
+                .take(40)
+            {
+                if faces_away(&spot, &candidate.pose) {
+                    continue;
+                }
+                pairs.push((candidate.cost + spot.cost, candidate, spot));
+            }
+        }
+        if pairs.is_empty() {
+            return Err((
+                SkillFailure::NoPath,
+                format!(
+                    "no free floor within reach of {} free spots on {} can be reached",
+                    spots.len(),
+                    target.class
+                ),
+            ));
+        }
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut places: VecDeque<(Pose2, Spot)> = VecDeque::new();
+        let mut reason = NoReach::Collision;
+        let tried = pairs.len().min(MAX_CHECKS);
+        for (_, candidate, spot) in pairs.iter().take(MAX_CHECKS) {
+            if places.iter().any(|(p, _)| p.distance_m(&candidate.pose) < 0.2) {
+                continue;
+            }
+            let base = (candidate.pose.x_m, candidate.pose.y_m);
+            match plan_spot(ctx, inputs, target, spot, base) {
+                Ok(_) => places.push_back((candidate.pose, *spot)),
+                Err(why) => reason = why,
+            }
+            if places.len() >= 4 {
+                break;
+            }
+        }
+        if places.is_empty() {
+            return Err((
+                SkillFailure::OutOfReach,
+                format!(
+                    "none of {} free spots ({} at {:.2} m height) is in reach from any of {tried} places: {reason}",
+                    spots.len(),
+                    target.class,
+                    spots[0].point.z
+                ),
+            ));
+        }
+        Ok(places)
+    }
+
+    fn spots(
+        &self,
+        ctx: &mut Context,
+        inputs: &Inputs,
+        target: &SceneObject,
+    ) -> Result<Vec<Spot>, (SkillFailure, String)> {
+        let (Some(graph), Some(map), Some(held)) = (inputs.graph, ctx.map(inputs), ctx.held) else {
+            return Err((SkillFailure::Precondition, "memory, map or what is held is missing".into()));
+        };
+        let query = Query {
+            graph,
+            cloud: inputs.cloud,
+            map: &map,
+            held: self.object,
+            half: held.half,
+        };
+        let spots = query.spots(self.relation, target);
+        if spots.is_empty() {
+            return Err((
+                SkillFailure::NoSpace,
+                format!(
+                    "no free spot of {:.2} x {:.2} m {} {} {} with {} known surfaces",
+                    2.0 * held.half.x,
+                    2.0 * held.half.y,
+                    self.relation,
+                    target.class,
+                    target.id,
+                    target.surfaces.len()
+                ),
+            ));
+        }
+        Ok(spots)
+    }
+
+    /// The best spot that can be reached from where the base stands now.
+    fn plan_from_here(
+        &self,
+        ctx: &mut Context,
+        inputs: &Inputs,
+        target: &SceneObject,
+        wanted: &Spot,
+    ) -> Result<Plan, (SkillFailure, String)> {
+        let mut spots = self.spots(ctx, inputs, target)?;
+        let base = (inputs.base.x_m, inputs.base.y_m);
+        // Near what was planned for, since that is known to be in reach.
+        let key = |s: &Spot| s.cost + (s.point - wanted.point).norm();
+        spots.retain(|s| (s.point.x - base.0).hypot(s.point.y - base.1) < 1.15);
+        spots.sort_by(|a, b| key(a).total_cmp(&key(b)));
+        let mut reason = NoReach::Collision;
+        for spot in spots.iter().take(60) {
+            match plan_spot(ctx, inputs, target, spot, base) {
+                Ok(plan) => return Ok(plan),
+                Err(why) => reason = why,
+            }
+        }
+        Err((
+            SkillFailure::OutOfReach,
+            format!("no free spot on {} is in reach from here: {reason}", target.class),
+        ))
+    }
+}
+
+/// Opening for letting go: a little wider than what is held.
+fn release_opening(ctx: &Context) -> f64 {
+    ctx.held.map_or(0.12, |h| (2.0 * h.half.x.min(h.half.y) + 0.06).min(0.13))
+}
+
+/// Whether a base stands behind the opening that a spot is reached through.
+fn faces_away(spot: &Spot, base: &Pose2) -> bool {
+    let Entry::Front(heading) = spot.entry else {
+        return false;
+    };
+    let to_base = (base.y_m - spot.point.y).atan2(base.x_m - spot.point.x);
+    wrap_angle_rad(to_base - heading).abs() > 0.7
+}
+
+/// Keeps the best of spots that are close together.
+fn thinned(spots: &[Spot], distance_m: f64, most: usize) -> Vec<Spot> {
+    let mut kept: Vec<Spot> = Vec::new();
+    for spot in spots {
+        if kept.iter().all(|k| (k.point - spot.point).norm() > distance_m) {
+            kept.push(*spot);
+            if kept.len() == most {
+                break;
+            }
+        }
+    }
+    kept
+}
+
+/// Hand poses that put what is held on a spot, best first, each with the pose before it.
+fn hands(held: &Held, spot: &Spot, base: (f64, f64)) -> Vec<(HandPose, HandPose, bool)> {
+    let toward = (spot.point.y - base.1).atan2(spot.point.x - base.0);
+    let above = held.pitch_rad > 1.3;
+    let from_above = |turn: f64| (HandPose::from_above(Point3::origin(), toward + turn), true);
+    let from_front = |heading: f64, pitch: f64| {
+        (HandPose::from_front(Point3::origin(), heading, pitch, false), false)
+    };
+    let mut orientations: Vec<(HandPose, bool)> = Vec::new();
+    match spot.entry {
+        Entry::Upright | Entry::Drop(_) => {
+            if above || matches!(spot.entry, Entry::Drop(_)) {
+                for turn in [FRAC_PI_2, FRAC_PI_4, -FRAC_PI_4, 0.0] {
+                    orientations.push(from_above(turn));
+                }
+            }
+            if !above {
+                for turn in [0.0, 0.35, -0.35] {
+                    orientations.push(from_front(toward + turn, held.pitch_rad));
+                }
+            }
+        }
+        Entry::Front(heading) => {
+            let inward = wrap_angle_rad(heading + std::f64::consts::PI);
+            if above {
+                orientations.push(from_above(FRAC_PI_2));
+            }
+            for pitch in [held.pitch_rad, 1.2, 0.9, 0.6, 0.3, 0.0] {
+                if pitch <= held.pitch_rad + 1e-9 && pitch < 1.3 {
+                    for turn in [0.0, 0.3, -0.3] {
+                        orientations.push(from_front(inward + turn, pitch));
+                    }
+                }
+            }
+        }
+    }
+    let drop = match spot.entry {
+        Entry::Drop(height) => height,
+        Entry::Upright | Entry::Front(_) => RELEASE_M,
+    };
+    orientations
+        .into_iter()
+        .map(|(hand, from_above)| {
+            // Where centre and lowest point of the thing are with the hand at the origin.
+            let object = hand.pose() * held.hand_from_object;
+            let center = object.translation.vector;
+            let lowest = corners(&held.half)
+                .map(|c| (object * Point3::from(c)).z)
+                .fold(f64::INFINITY, f64::min);
+            let position = Point3::new(
+                spot.point.x - center.x,
+                spot.point.y - center.y,
+                spot.point.z - lowest + drop,
+            );
+            let hand = HandPose { position, ..hand };
+            let before = if from_above {
+                hand.moved(Vector3::z() * 0.12)
+            } else {
+                hand.backed_off(0.16).moved(Vector3::z() * 0.02)
+            };
+            (hand, before, from_above)
+        })
+        .collect()
+}
+
+fn corners(half: &Vector3) -> impl Iterator<Item = Vector3> {
+    let half = *half;
+    (0..8).map(move |i| {
+        let sign = |bit: u32| if i >> bit & 1 == 0 { -1.0 } else { 1.0 };
+        Vector3::new(sign(0), sign(1), sign(2)).component_mul(&half)
+    })
+}
+
+/// A way to put what is held on a spot with the base at a position.
+fn plan_spot(
+    ctx: &Context,
+    inputs: &Inputs,
+    target: &SceneObject,
+    spot: &Spot,
+    base: (f64, f64),
+) -> Result<Plan, NoReach> {
+    let Some(held) = ctx.held else {
+        return Err(NoReach::Collision);
+    };
+    let payload = Payload {
+        hand_from_box: held.hand_from_object,
+        half: held.half.map(|h| (h - 0.01).max(0.005)),
+    };
+    // Inside a container, its walls are nearer than voxels can tell; what is dropped into it may touch them.
+    let mut ignored: Vec<OrientedBox> = Vec::new();
+    if matches!(spot.entry, Entry::Drop(_)) {
+        ignored.push(OrientedBox {
+            center: Point3::new(spot.point.x, spot.point.y, spot.point.z + 0.05),
+            yaw_rad: target.shape.yaw_rad,
+            half: Vector3::new(0.12, 0.12, 0.25),
+        });
+    }
+    let scene = Scene {
+        robot: &ctx.robot,
+        arm: &ctx.arm,
+        config: &ctx.config,
+        cloud: inputs.cloud,
+        ignored: &ignored,
+        support: Some(Support {
+            center: spot.point,
+            radius_m: 0.3,
+            height_m: spot.point.z,
+        }),
+        payload: Some(&payload),
+        gripper: inputs.joint(crate::robot::GRIPPER),
+    };
+    let mut reason = None;
+    for (hand, before, from_above) in hands(&held, spot, base) {
+        match reach::plan(&scene, base, &hand, &before) {
+            Ok(reach) => {
+                return Ok(Plan {
+                    spot: *spot,
+                    hand,
+                    before,
+                    reach,
+                    from_above,
+                });
+            }
+            Err(NoReach::Collision) => reason = Some(NoReach::Collision),
+            Err(miss) => {
+                reason.get_or_insert(miss);
+            }
+        }
+    }
+    Err(reason.unwrap_or(NoReach::Collision))
+}

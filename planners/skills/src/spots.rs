@@ -1,0 +1,415 @@
+//! Where something held can be put down.
+
+use steward_core::geometry::{Aabb, OrientedBox, Point3, Pose3, Vector3};
+use steward_core::ids::ObjectId;
+use steward_core::messages::{
+    ObstacleCloud, Presence, RelationKind, SceneGraph, SceneObject, SupportSurface,
+};
+
+use crate::navmap::NavMap;
+
+/// A place for the bottom of the thing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spot {
+    /// Middle of where it is to stand, z at the support, frame `map`.
+    pub point: Point3,
+    /// How the hand comes.
+    pub entry: Entry,
+    /// Smaller is better, metres of driving.
+    pub cost: f64,
+}
+
+/// How the hand gets to a spot.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Entry {
+    /// As the thing was picked up: it stands there as it stood before.
+    Upright,
+    /// From above, and dropping it from this height above the support is fine, metres.
+    Drop(f64),
+    /// Through an opening that faces a heading; any pitch of the hand will do.
+    Front(f64),
+}
+
+/// What spots are looked for with.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// Memory.
+    pub graph: &'a SceneGraph,
+    /// Voxels.
+    pub cloud: Option<&'a ObstacleCloud>,
+    /// The floor.
+    pub map: &'a NavMap,
+    /// What is held.
+    pub held: ObjectId,
+    /// Half side lengths of its upright box, metres.
+    pub half: Vector3,
+}
+
+/// Distance from edges that is kept where there is room, metres.
+const EDGE_M: f64 = 0.06;
+/// Spacing of spots, metres.
+const SPACING_M: f64 = 0.05;
+/// Room between things put down and what stands there, metres.
+const GAP_M: f64 = 0.03;
+
+impl Query<'_> {
+    /// Spots that bring about a relation to a target, best first.
+    pub fn spots(&self, relation: RelationKind, target: &SceneObject) -> Vec<Spot> {
+        let mut spots = match relation {
+            RelationKind::On => self.on(target),
+            RelationKind::In => self.inside(target),
+            RelationKind::Near => self.near(target),
+        };
+        spots.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+        spots
+    }
+
+    fn radius_m(&self) -> f64 {
+        self.half.x.max(self.half.y)
+    }
+
+    fn on(&self, target: &SceneObject) -> Vec<Spot> {
+        let surfaces: Vec<SupportSurface> = if target.surfaces.is_empty() {
+            vec![top_of(&target.shape)]
+        } else {
+            target.surfaces.clone()
+        };
+        let mut spots: Vec<Spot> = surfaces
+            .iter()
+            .flat_map(|s| self.on_surface(s, Some(target.id), EDGE_M))
+            .collect();
+        if spots.is_empty() {
+            spots = surfaces
+                .iter()
+                .flat_map(|s| self.on_surface(s, Some(target.id), 0.0))
+                .collect();
+        }
+        spots
+    }
+
+    /// Free spots of one surface.
+    fn on_surface(&self, surface: &SupportSurface, owner: Option<ObjectId>, edge_m: f64) -> Vec<Spot> {
+        let height = 2.0 * self.half.z;
+        if surface.clearance_m < height + 0.03 {
+            return Vec::new();
+        }
+        let r = self.radius_m();
+        let (s, c) = surface.yaw_rad.sin_cos();
+        let room = |half: f64| (half - edge_m - r.min(0.08)).max(if edge_m > 0.0 { -1.0 } else { 0.0 });
+        let (rx, ry) = (room(surface.half_x_m), room(surface.half_y_m));
+        if rx < 0.0 || ry < 0.0 {
+            return Vec::new();
+        }
+        let steps = |room: f64| (room / SPACING_M).floor() as i64;
+        let mut spots = Vec::new();
+        for i in -steps(rx)..=steps(rx) {
+            for j in -steps(ry)..=steps(ry) {
+                let (lx, ly) = (i as f64 * SPACING_M, j as f64 * SPACING_M);
+                let point = Point3::new(
+                    surface.center.x + c * lx - s * ly,
+                    surface.center.y + s * lx + c * ly,
+                    surface.center.z,
+                );
+                let Some(room) = self.room_at(&point, owner) else {
+                    continue;
+                };
+                // Far from other things, and not further from an edge than the arm likes.
+                let edge = (surface.half_x_m - lx.abs()).min(surface.half_y_m - ly.abs());
+                let deep = (edge - 0.30).max(0.0);
+                let low = if surface.clearance_m < 0.5 { 0.6 } else { 0.0 };
+                spots.push(Spot {
+                    point,
+                    entry: Entry::Upright,
+                    cost: 1.5 * deep + 2.0 * (0.12 - room).max(0.0) + 2.0 * (0.12 - edge).max(0.0) + low,
+                });
+            }
+        }
+        spots
+    }
+
+    /// Distance to the nearest thing around a spot, `None` where it does not fit.
+    fn room_at(&self, point: &Point3, owner: Option<ObjectId>) -> Option<f64> {
+        let r = self.radius_m();
+        let (low, high) = (point.z + 0.01, point.z + 2.0 * self.half.z + 0.02);
+        let mut room: f64 = 0.3;
+        for o in &self.graph.objects {
+            let other = o.id != self.held && Some(o.id) != owner && o.presence == Presence::Present;
+            if !other || o.shape.bottom_m() > high || o.shape.top_m() < low + 0.02 {
+                continue;
+            }
+            // Furniture is hollow: its voxels tell where it is in the way.
+            if o.shape.half.x.max(o.shape.half.y) > 0.25 {
+                continue;
+            }
+            let local = o.shape.pose().inverse_transform_point(point);
+            let d = (local.x.abs() - o.shape.half.x)
+                .max(0.0)
+                .hypot((local.y.abs() - o.shape.half.y).max(0.0));
+            if d < r + GAP_M {
+                return None;
+            }
+            room = room.min(d - r);
+        }
+        if let Some(cloud) = self.cloud {
+            let reach = r + 0.5 * cloud.voxel_m;
+            for p in cloud.points.iter() {
+                if p.z < point.z + cloud.voxel_m || p.z > high {
+                    continue;
+                }
+                let d = (p.x - point.x).hypot(p.y - point.y);
+                if d < reach {
+                    return None;
+                }
+                room = room.min(d - reach);
+            }
+        }
+        Some(room)
+    }
+
+    fn inside(&self, target: &SceneObject) -> Vec<Spot> {
+        // A drawer or a lid is put into by way of the part itself; furniture by way of its open part.
+        let part = self
+            .graph
+            .objects
+            .iter()
+            .filter(|o| o.presence == Presence::Present)
+            .filter(|o| o.id == target.id || o.articulation.is_some_and(|a| a.owner == Some(target.id)))
+            .filter(|o| o.articulation.is_some())
+            .max_by_key(|o| o.articulation.and_then(|a| a.is_open()) == Some(true));
+        if let Some((part, a)) = part.and_then(|p| p.articulation.map(|a| (p, a))) {
+            if a.prismatic {
+                return self.in_drawer(part, &a);
+            }
+            if a.axis.z.abs() < 0.5 {
+                return self.from_above(target);
+            }
+        }
+        if target.class.contains("bin") || target.class.contains("basket") || target.class.contains("box") {
+            return self.from_above(target);
+        }
+        let facing = part
+            .and_then(|p| p.articulation)
+            .and_then(|a| opening_heading(&target.shape, &a));
+        self.through_the_front(target, facing)
+    }
+
+    /// Into the open part of a drawer, behind its front.
+    fn in_drawer(
+        &self,
+        part: &SceneObject,
+        a: &steward_core::messages::ArticulationState,
+    ) -> Vec<Spot> {
+        let out = Vector3::new(a.axis.x, a.axis.y, 0.0);
+        let across = Vector3::new(-a.axis.y, a.axis.x, 0.0);
+        let open = a.position.unwrap_or(a.open_at);
+        let front = a.handle.unwrap_or(part.shape.center + out * part.shape.half.x);
+        let mut spots = Vec::new();
+        let width = extent_along(&part.shape, &across) - self.radius_m() - 0.03;
+        let bottom = part.shape.bottom_m() + 0.015;
+        let mut d = 0.10;
+        while d <= open - 0.02 {
+            for k in -2..=2 {
+                let side = f64::from(k) * 0.06;
+                if side.abs() > width.max(0.0) {
+                    continue;
+                }
+                let mut point = front - out * (d + 0.04) + across * side;
+                point.z = bottom;
+                spots.push(Spot {
+                    point,
+                    entry: Entry::Drop(0.06),
+                    cost: (d - 0.14).abs() + side.abs(),
+                });
+            }
+            d += 0.04;
+        }
+        if spots.is_empty() {
+            let mut point = front - out * 0.14;
+            point.z = bottom;
+            spots.push(Spot {
+                point,
+                entry: Entry::Drop(0.06),
+                cost: 0.0,
+            });
+        }
+        spots
+    }
+
+    /// Into something open at the top, held over its middle.
+    fn from_above(&self, target: &SceneObject) -> Vec<Spot> {
+        let mut spots = Vec::new();
+        let depth = (2.0 * target.shape.half.z).min(0.10);
+        for (dx, dy) in [(0.0, 0.0), (0.04, 0.0), (-0.04, 0.0), (0.0, 0.04), (0.0, -0.04)] {
+            let mut point = target.shape.center + Vector3::new(dx, dy, 0.0);
+            point.z = target.shape.top_m() - depth;
+            spots.push(Spot {
+                point,
+                entry: Entry::Drop(0.05),
+                cost: dx.abs() + dy.abs(),
+            });
+        }
+        spots
+    }
+
+    /// Onto a board inside, through the front.
+    fn through_the_front(&self, target: &SceneObject, facing: Option<f64>) -> Vec<Spot> {
+        let shape = &target.shape;
+        let headings: Vec<f64> = match facing {
+            Some(h) => vec![h],
+            None => (0..4)
+                .map(|i| shape.yaw_rad + f64::from(i) * std::f64::consts::FRAC_PI_2)
+                .collect(),
+        };
+        let inner: Vec<SupportSurface> = target
+            .surfaces
+            .iter()
+            .filter(|s| s.center.z < shape.top_m() - 0.08 && s.clearance_m < 1.2)
+            .copied()
+            .collect();
+        let boards: Vec<(f64, f64)> = if inner.is_empty() {
+            vec![(shape.bottom_m() + 0.04, 2.0 * shape.half.z - 0.08)]
+        } else {
+            inner.iter().map(|s| (s.center.z, s.clearance_m)).collect()
+        };
+        let r = self.radius_m();
+        let mut spots = Vec::new();
+        for heading in headings {
+            let out = Vector3::new(heading.cos(), heading.sin(), 0.0);
+            let across = Vector3::new(-out.y, out.x, 0.0);
+            let (depth, width) = (extent_along(shape, &out), extent_along(shape, &across));
+            for (height, clearance) in &boards {
+                if *clearance < 2.0 * self.half.z.min(r) + 0.05 {
+                    continue;
+                }
+                for inward in [0.10, 0.14, 0.18, 0.22] {
+                    for k in -3..=3 {
+                        let side = f64::from(k) * 0.05;
+                        if side.abs() + r + 0.05 > width || inward + r + 0.02 > 2.0 * depth {
+                            continue;
+                        }
+                        let mut point = shape.center + out * (depth - inward) + across * side;
+                        point.z = *height;
+                        let Some(room) = self.room_at(&point, Some(target.id)) else {
+                            continue;
+                        };
+                        let tight = 0.5 * (0.35 - clearance).max(0.0);
+                        spots.push(Spot {
+                            point,
+                            entry: Entry::Front(heading),
+                            cost: side.abs()
+                                + (0.15 - inward).abs()
+                                + (0.06 - room).max(0.0)
+                                + tight
+                                + 0.3 * (height - 0.8).abs(),
+                        });
+                    }
+                }
+            }
+        }
+        spots
+    }
+
+    fn near(&self, landmark: &SceneObject) -> Vec<Spot> {
+        let supporting = |id: ObjectId| {
+            self.graph
+                .relations
+                .iter()
+                .any(|r| r.subject == landmark.id && r.object == id && r.kind != RelationKind::Near)
+        };
+        let own = landmark.shape.aabb();
+        let close = |spot: &Spot| {
+            let mut center = spot.point;
+            center.z += self.half.z;
+            let d = Aabb::from_center_half(center, self.half).distance_m(&own);
+            (d < 0.8 * RelationKind::NEAR_M).then_some(d)
+        };
+        let mut spots = Vec::new();
+        for o in &self.graph.objects {
+            if o.id == landmark.id || o.presence != Presence::Present {
+                continue;
+            }
+            let penalty = if supporting(o.id) { 0.0 } else { 1.0 };
+            let tops = if o.surfaces.is_empty() && supporting(o.id) {
+                vec![top_of(&o.shape)]
+            } else {
+                o.surfaces.clone()
+            };
+            for surface in tops {
+                for mut spot in self.on_surface(&surface, Some(o.id), EDGE_M) {
+                    if let Some(d) = close(&spot) {
+                        spot.cost += penalty + d;
+                        spots.push(spot);
+                    }
+                }
+            }
+        }
+        // The floor next to it.
+        for i in 0..24 {
+            let a = std::f64::consts::TAU * f64::from(i) / 24.0;
+            for gap in [0.15, 0.25] {
+                let dir = Vector3::new(a.cos(), a.sin(), 0.0);
+                let reach = extent_along(&landmark.shape, &dir) + gap + self.radius_m();
+                let mut point = landmark.shape.center + dir * reach;
+                point.z = 0.0;
+                let spot = Spot {
+                    point,
+                    entry: Entry::Upright,
+                    cost: 2.5 + gap,
+                };
+                let free = self
+                    .map
+                    .index_of(point.x, point.y)
+                    .is_some_and(|c| self.map.clearance_m(c) > self.radius_m() + 0.02);
+                if free
+                    && let Some(d) = close(&spot)
+                    && self.room_at(&point, None).is_some()
+                {
+                    spots.push(Spot {
+                        cost: spot.cost + d,
+                        ..spot
+                    });
+                }
+            }
+        }
+        spots
+    }
+}
+
+/// The top of a box as a surface.
+fn top_of(shape: &OrientedBox) -> SupportSurface {
+    let mut center = shape.center;
+    center.z = shape.top_m();
+    SupportSurface {
+        center,
+        yaw_rad: shape.yaw_rad,
+        half_x_m: shape.half.x,
+        half_y_m: shape.half.y,
+        clearance_m: SupportSurface::MAX_CLEARANCE_M,
+    }
+}
+
+/// Distance from a box's centre to its side along a horizontal direction, metres.
+pub fn extent_along(shape: &OrientedBox, direction: &Vector3) -> f64 {
+    let local = shape.pose().rotation.inverse() * direction;
+    let t = |half: f64, d: f64| if d.abs() < 1e-9 { f64::INFINITY } else { half / d.abs() };
+    t(shape.half.x, local.x).min(t(shape.half.y, local.y))
+}
+
+/// Which way the opening of furniture faces: the side from which the closed handle sticks out most.
+pub fn opening_heading(
+    furniture: &OrientedBox,
+    a: &steward_core::messages::ArticulationState,
+) -> Option<f64> {
+    let handle = a.handle?;
+    let closed = crate::parts::moved(a, -a.position.unwrap_or(0.0)) * handle;
+    let local = Pose3::inverse(&furniture.pose()) * closed;
+    let (ex, ey) = (local.x.abs() - furniture.half.x, local.y.abs() - furniture.half.y);
+    let local_heading = if ex > ey {
+        if local.x > 0.0 { 0.0 } else { std::f64::consts::PI }
+    } else if local.y > 0.0 {
+        std::f64::consts::FRAC_PI_2
+    } else {
+        -std::f64::consts::FRAC_PI_2
+    };
+    Some(furniture.yaw_rad + local_heading)
+}
