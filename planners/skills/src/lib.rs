@@ -24,6 +24,7 @@ pub mod look;
 pub mod machine;
 pub mod navigate;
 pub mod navmap;
+pub mod operate;
 pub mod parts;
 pub mod path;
 pub mod pick;

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::look::Look;
 use crate::machine::{Commands, Context, Inputs, Progress};
 use crate::navigate::Navigate;
+use crate::operate::Operate;
 use crate::pick::Pick;
 use crate::place::Place;
 use crate::robot::Robot;
@@ -19,6 +20,7 @@ enum Running {
     Look(Look),
     Pick(Box<Pick>),
     Place(Box<Place>),
+    Operate(Box<Operate>),
 }
 
 /// Runs skills: the executor without messages.
@@ -77,9 +79,11 @@ impl SkillRunner {
                 Running::Place(Box::new(Place::new(*object, *relation, *target))),
                 c.manipulate_limit_s,
             ),
-            Skill::Open { .. } | Skill::Close { .. } => {
-                (Running::Look(Look::at(Vec::new())), c.manipulate_limit_s)
-            }
+            Skill::Open { part } => (Running::Operate(Box::new(Operate::open(*part))), c.manipulate_limit_s),
+            Skill::Close { part } => (
+                Running::Operate(Box::new(Operate::close(*part))),
+                c.manipulate_limit_s,
+            ),
         };
         self.running = Some((running, now, Duration::from_secs_f64(limit_s)));
         self.stale_since = None;
@@ -121,6 +125,7 @@ impl SkillRunner {
             Running::Look(skill) => skill.step(&mut self.context, inputs, &mut out),
             Running::Pick(skill) => skill.step(&mut self.context, inputs, &mut out),
             Running::Place(skill) => skill.step(&mut self.context, inputs, &mut out),
+            Running::Operate(skill) => skill.step(&mut self.context, inputs, &mut out),
         };
         if !matches!(progress, Progress::Running(_)) {
             self.running = None;
