@@ -7,9 +7,12 @@
 //!   furniture  ───────────────┴► exploration: where to look next when an object is not known
 //! ```
 
+pub mod belief;
+pub mod config;
 pub mod error;
 pub mod explore;
 pub mod household;
+pub mod mission;
 pub mod search;
 
 pub use error::{Error, Result};

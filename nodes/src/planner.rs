@@ -1,0 +1,351 @@
+//! The planner node: takes tasks, decides step by step, sends skills to the executor and reports the end.
+//!
+//! ```text
+//!   idle ──Task──► deciding ──► running skill ──► awaiting verdict ──► deciding ──► … ──► TaskResult, idle
+//! ```
+//!
+//! What to do is decided by [`steward_task::mission::Mission`]; this node carries messages and watches clocks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use steward_core::geometry::Pose2;
+use steward_core::ids::{StepId, TaskId};
+use steward_core::messages::{
+    CancelSkill, FailureReason, Header, OccupancyGrid, Outcome, Plan, PlanStep, SceneGraph, SkillCommand,
+    SkillState, SkillStatus, StepState, Task, TaskResult, Transforms, Verdict, VerdictKind,
+};
+use steward_core::transforms::TransformBuffer;
+use steward_core::{Duration, Time, frames};
+use steward_task::config::MissionConfig;
+use steward_task::mission::{Decision, Ended, Intended, Mission, View};
+
+use crate::message::{Message, Topic};
+use crate::node::{Counters, Node, Outbox, message};
+
+/// Settings of the planner node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PlannerConfig {
+    /// How it decides.
+    pub mission: MissionConfig,
+    /// How often it looks whether there is something to do, hertz.
+    pub rate_hz: f64,
+    /// How long it waits for the validator before a step counts as undecided, seconds.
+    pub verdict_timeout_s: f64,
+    /// How long it waits for the executor to say anything before the task fails, seconds.
+    pub silence_timeout_s: f64,
+}
+
+impl Default for PlannerConfig {
+    fn default() -> Self {
+        PlannerConfig {
+            mission: MissionConfig::default(),
+            rate_hz: 10.0,
+            verdict_timeout_s: 10.0,
+            silence_timeout_s: 10.0,
+        }
+    }
+}
+
+impl PlannerConfig {
+    /// # Errors
+    /// A sentence that names the field and its allowed range.
+    pub fn validate(&self) -> Result<(), String> {
+        self.mission.validate().map_err(|e| format!("mission.{e}"))?;
+        let fields = [
+            ("rate_hz", self.rate_hz),
+            ("verdict_timeout_s", self.verdict_timeout_s),
+            ("silence_timeout_s", self.silence_timeout_s),
+        ];
+        match fields.into_iter().find(|(_, v)| !v.is_finite() || *v <= 0.0) {
+            Some((name, value)) => Err(format!("{name} is {value}; it must be positive")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The planner node.
+pub struct Planner {
+    config: PlannerConfig,
+    transforms: TransformBuffer,
+    graph: Option<Arc<SceneGraph>>,
+    grid: Option<Arc<OccupancyGrid>>,
+    /// When the newest scene graph came.
+    graph_at: Time,
+    next_step: u32,
+    active: Option<Active>,
+    counters: Counters,
+}
+
+struct Active {
+    task: Arc<Task>,
+    mission: Mission,
+    revision: u32,
+    /// Steps that were sent, oldest first.
+    past: Vec<PlanStep>,
+    running: Option<Running>,
+}
+
+struct Running {
+    step: StepId,
+    intended: Intended,
+    /// When the executor, or for a finished skill the validator, was last heard of or asked.
+    since: Time,
+    validating: bool,
+}
+
+impl Planner {
+    /// A planner without a task.
+    pub fn new(config: PlannerConfig) -> Self {
+        Planner {
+            config,
+            transforms: TransformBuffer::new(Duration::from_secs(2)),
+            graph: None,
+            grid: None,
+            graph_at: Time::ZERO,
+            next_step: 1,
+            active: None,
+            counters: Counters::default(),
+        }
+    }
+
+    fn base(&self) -> Option<Pose2> {
+        self.transforms.latest(frames::MAP, frames::BASE_LINK).ok().map(|p| Pose2::from_pose3(&p))
+    }
+
+    fn take_transforms(&mut self, transforms: &Transforms) {
+        for t in &transforms.transforms {
+            if self.transforms.insert(t).is_err() {
+                self.counters.count("transforms_refused");
+            }
+        }
+    }
+
+    fn take_task(&mut self, now: Time, task: &Arc<Task>, out: &mut Outbox) {
+        if self.active.is_some() {
+            let detail = format!("task {} came instead", task.id);
+            self.end(now, Outcome::Failed(FailureReason::Cancelled), detail, out);
+        }
+        match Mission::new(task.goal.clone(), self.config.mission.clone()) {
+            Ok(mission) => {
+                self.active = Some(Active {
+                    task: Arc::clone(task),
+                    mission,
+                    revision: 0,
+                    past: Vec::new(),
+                    running: None,
+                });
+                // A task deserves a moment for the first sensor data to arrive.
+                self.graph_at = self.graph_at.max(now);
+            }
+            Err(e) => {
+                let outcome = Outcome::Failed(FailureReason::InvalidGoal);
+                out.send(result(now, task.id, outcome, e.to_string()));
+            }
+        }
+    }
+
+    fn end(&mut self, now: Time, outcome: Outcome, detail: String, out: &mut Outbox) {
+        let Some(active) = self.active.take() else { return };
+        if let Some(running) = active.running.filter(|r| !r.validating) {
+            out.send(message(
+                Message::CancelSkill,
+                CancelSkill { header: Header::new(now, ""), step: running.step },
+            ));
+        }
+        out.send(result(now, active.task.id, outcome, detail));
+    }
+
+    fn take_status(&mut self, now: Time, status: &SkillStatus, out: &mut Outbox) {
+        let Some(running) = self.active.as_mut().and_then(|a| a.running.as_mut()) else { return };
+        if running.step != status.step || running.validating {
+            return;
+        }
+        running.since = now;
+        match status.state {
+            SkillState::Running => {}
+            SkillState::Done => {
+                running.validating = true;
+                self.mark(StepState::Validating);
+                self.publish_plan(now, &[], &status.detail, out);
+            }
+            SkillState::Failed(failure) => self.finish(now, &Ended::Failed(failure), &status.detail, out),
+        }
+    }
+
+    fn take_verdict(&mut self, now: Time, verdict: &Verdict, out: &mut Outbox) {
+        let Some(running) = self.active.as_ref().and_then(|a| a.running.as_ref()) else { return };
+        if running.step != verdict.step || !running.validating {
+            return;
+        }
+        let ended = match verdict.kind {
+            VerdictKind::Confirmed => Ended::Confirmed,
+            VerdictKind::Refuted => Ended::Refuted,
+            VerdictKind::Undecided => Ended::Undecided,
+        };
+        self.finish(now, &ended, &verdict.detail, out);
+    }
+
+    /// The running step is over.
+    fn finish(&mut self, now: Time, ended: &Ended, detail: &str, out: &mut Outbox) {
+        let (Some(graph), Some(base)) = (self.graph.clone(), self.base()) else { return };
+        let grid = self.grid.clone();
+        self.mark(match ended {
+            Ended::Confirmed | Ended::Undecided => StepState::Confirmed,
+            Ended::Refuted | Ended::Failed(_) => StepState::Failed,
+        });
+        match ended {
+            Ended::Confirmed => {}
+            Ended::Undecided => self.counters.count("steps_undecided"),
+            Ended::Refuted => self.counters.count("steps_refuted"),
+            Ended::Failed(_) => self.counters.count("steps_failed"),
+        }
+        let Some(active) = self.active.as_mut() else { return };
+        let Some(running) = active.running.take() else { return };
+        let view = View { now, graph: &graph, grid: grid.as_deref(), base };
+        active.mission.finished(&view, &running.intended, ended, detail);
+        self.decide(now, out);
+    }
+
+    fn mark(&mut self, state: StepState) {
+        if let Some(step) = self.active.as_mut().and_then(|a| a.past.last_mut()) {
+            step.state = state;
+        }
+    }
+
+    /// Chooses and sends the next skill, or ends the task.
+    fn decide(&mut self, now: Time, out: &mut Outbox) {
+        let (Some(graph), Some(base)) = (self.graph.clone(), self.base()) else {
+            self.counters.count("decisions_without_scene");
+            return;
+        };
+        let grid = self.grid.clone();
+        let Some(active) = self.active.as_mut() else { return };
+        let view = View { now, graph: &graph, grid: grid.as_deref(), base };
+        match active.mission.decide(&view) {
+            Decision::Succeed(detail) => self.end(now, Outcome::Succeeded, detail, out),
+            Decision::Fail(reason, detail) => self.end(now, Outcome::Failed(reason), detail, out),
+            Decision::Do(steps) => {
+                let Some((first, later)) = steps.split_first() else { return };
+                let step = StepId(self.next_step);
+                self.next_step += 1;
+                active.revision += 1;
+                active.past.push(PlanStep {
+                    step: Some(step),
+                    skill: first.skill.clone(),
+                    label: first.label.clone(),
+                    state: StepState::Running,
+                });
+                active.running =
+                    Some(Running { step, intended: first.clone(), since: now, validating: false });
+                out.send(message(
+                    Message::SkillCommand,
+                    SkillCommand { header: Header::new(now, frames::MAP), step, skill: first.skill.clone() },
+                ));
+                self.publish_plan(now, later, &first.label, out);
+            }
+        }
+    }
+
+    fn publish_plan(&self, now: Time, later: &[Intended], reason: &str, out: &mut Outbox) {
+        let Some(active) = &self.active else { return };
+        let pending = later.iter().map(|i| PlanStep {
+            step: None,
+            skill: i.skill.clone(),
+            label: i.label.clone(),
+            state: StepState::Pending,
+        });
+        let plan = Plan {
+            header: Header::new(now, frames::MAP),
+            task: active.task.id,
+            revision: active.revision,
+            steps: active.past.iter().cloned().chain(pending).collect(),
+            reason: reason.to_owned(),
+        };
+        out.send(message(Message::Plan, plan));
+    }
+}
+
+fn result(now: Time, id: TaskId, outcome: Outcome, detail: String) -> Message {
+    message(Message::TaskResult, TaskResult { header: Header::new(now, ""), id, outcome, detail })
+}
+
+impl Node for Planner {
+    fn name(&self) -> &'static str {
+        "planner"
+    }
+
+    fn subscriptions(&self) -> &'static [Topic] {
+        &[
+            Topic::Transforms,
+            Topic::Localization,
+            Topic::OccupancyGrid,
+            Topic::SceneGraph,
+            Topic::SkillStatus,
+            Topic::Verdict,
+            Topic::Task,
+            Topic::CancelTask,
+        ]
+    }
+
+    fn period(&self) -> Option<Duration> {
+        Some(Duration::from_rate_hz(self.config.rate_hz))
+    }
+
+    fn on_message(&mut self, now: Time, message: &Message, out: &mut Outbox) {
+        match message {
+            Message::Transforms(t) | Message::Localization(t) => self.take_transforms(t),
+            Message::OccupancyGrid(grid) => self.grid = Some(Arc::clone(grid)),
+            Message::SceneGraph(graph) => {
+                self.graph = Some(Arc::clone(graph));
+                self.graph_at = now;
+                if let (Some(base), Some(active)) = (self.base(), self.active.as_mut()) {
+                    active.mission.observe(&View { now, graph, grid: self.grid.as_deref(), base });
+                }
+            }
+            Message::SkillStatus(status) => self.take_status(now, status, out),
+            Message::Verdict(verdict) => self.take_verdict(now, verdict, out),
+            Message::Task(task) => self.take_task(now, task, out),
+            Message::CancelTask(cancel) if self.active.as_ref().is_some_and(|a| a.task.id == cancel.id) => {
+                let outcome = Outcome::Failed(FailureReason::Cancelled);
+                self.end(now, outcome, "stopped on request".into(), out);
+            }
+            Message::CancelTask(_) => self.counters.count("cancels_of_unknown_tasks"),
+            _ => {}
+        }
+    }
+
+    fn on_tick(&mut self, now: Time, out: &mut Outbox) {
+        let Some(active) = &self.active else { return };
+        if now >= active.task.deadline {
+            let doing = active.running.as_ref().map_or("deciding", |r| r.intended.label.as_str());
+            let detail = format!("the deadline passed while: {doing}");
+            return self.end(now, Outcome::Failed(FailureReason::TimedOut), detail, out);
+        }
+        let silence = Duration::from_secs_f64(self.config.silence_timeout_s);
+        if now - self.graph_at > silence {
+            let detail = format!("no scene graph for {silence}");
+            return self.end(now, Outcome::Failed(FailureReason::SensorsLost), detail, out);
+        }
+        match &active.running {
+            None => self.decide(now, out),
+            Some(r) if r.validating => {
+                if now - r.since > Duration::from_secs_f64(self.config.verdict_timeout_s) {
+                    self.finish(now, &Ended::Undecided, "no verdict came", out);
+                }
+            }
+            Some(r) => {
+                if now - r.since > silence {
+                    let detail = format!("the executor said nothing for {silence}");
+                    self.end(now, Outcome::Failed(FailureReason::SensorsLost), detail, out);
+                }
+            }
+        }
+    }
+
+    fn counters(&self) -> BTreeMap<String, u64> {
+        self.counters.snapshot()
+    }
+}

@@ -1,0 +1,108 @@
+//! From the scene graph to the symbolic household: which remembered things a goal can mean, and what holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use steward_core::geometry::{Point3, Pose2};
+use steward_core::ids::ObjectId;
+use steward_core::messages::{GoalRelation, Presence, RelationKind, SceneGraph, SceneObject};
+
+use crate::household::{Household, Item, State};
+use crate::search::Wanted;
+
+/// Things wider than this are furniture: the gripper cannot carry them, and small things stand on them, metres.
+const FURNITURE_SIDE_M: f64 = 0.30;
+
+/// The scene graph with the questions that planning asks of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Belief<'a> {
+    /// What is remembered.
+    pub graph: &'a SceneGraph,
+}
+
+impl<'a> Belief<'a> {
+    /// A remembered thing.
+    pub fn object(&self, id: ObjectId) -> Option<&'a SceneObject> {
+        self.graph.objects.binary_search_by_key(&id, |o| o.id).ok().map(|i| &self.graph.objects[i])
+    }
+
+    /// Things of a class that are not known to be gone.
+    pub fn of_class(&self, class: &str) -> impl Iterator<Item = &'a SceneObject> {
+        let class = class.to_owned();
+        self.graph.objects.iter().filter(move |o| o.class == class && o.presence != Presence::Missing)
+    }
+
+    /// What the gripper holds.
+    pub fn held(&self) -> Option<&'a SceneObject> {
+        self.graph.objects.iter().find(|o| o.presence == Presence::Held)
+    }
+
+    /// Parts that open and belong to a thing: its doors, drawers and lid, or itself where it is one.
+    pub fn parts_of(&self, id: ObjectId) -> Vec<&'a SceneObject> {
+        self.graph
+            .objects
+            .iter()
+            .filter(|o| o.articulation.is_some_and(|a| o.id == id || a.owner == Some(id)))
+            .collect()
+    }
+
+    /// Whether a thing is furniture rather than something to carry.
+    pub fn is_furniture(object: &SceneObject) -> bool {
+        object.articulation.is_none() && object.shape.half.x.max(object.shape.half.y) * 2.0 > FURNITURE_SIDE_M
+    }
+
+    /// What a thing must be put into to be in `target`: its drawers where it has any, otherwise itself.
+    pub fn receptacles(&self, target: &'a SceneObject) -> Vec<&'a SceneObject> {
+        let is_drawer = |o: &&SceneObject| o.articulation.is_some_and(|a| a.prismatic);
+        let drawers: Vec<_> = self.parts_of(target.id).into_iter().filter(is_drawer).collect();
+        if drawers.is_empty() { vec![target] } else { drawers }
+    }
+
+    /// Whether the graph says that a relation holds; what is in a drawer of a thing is in the thing.
+    pub fn holds(&self, subject: ObjectId, kind: RelationKind, target: ObjectId) -> bool {
+        self.graph.relations.iter().any(|r| {
+            let same_target = r.object == target
+                || kind == RelationKind::In
+                    && self.object(r.object).and_then(|o| o.articulation).is_some_and(|a| a.owner == Some(target));
+            r.subject == subject && r.kind == kind && same_target
+        })
+    }
+
+    /// A pair of things for which a wanted relation holds.
+    pub fn witness(&self, relation: &GoalRelation) -> Option<(&'a SceneObject, &'a SceneObject)> {
+        self.of_class(&relation.subject).filter(|s| s.presence == Presence::Present).find_map(|s| {
+            self.of_class(&relation.object)
+                .find(|t| t.id != s.id && self.holds(s.id, relation.kind, t.id))
+                .map(|t| (s, t))
+        })
+    }
+
+    /// The symbolic household around some things, and the state it is in.
+    pub fn household(&self, base: Option<Pose2>, at: Option<ObjectId>, goal: &[Wanted]) -> (Household, State) {
+        let mut items = BTreeMap::new();
+        let mut open = BTreeSet::new();
+        let subjects: BTreeSet<ObjectId> = goal.iter().map(|w| w.0).collect();
+        for object in &self.graph.objects {
+            let parts: Vec<ObjectId> = match object.articulation {
+                Some(a) if a.prismatic => vec![object.id],
+                Some(_) => Vec::new(),
+                None => self.parts_of(object.id).iter().map(|p| p.id).collect(),
+            };
+            if object.articulation.is_some_and(|a| a.is_open() == Some(true)) {
+                open.insert(object.id);
+            }
+            let movable = subjects.contains(&object.id) || object.presence == Presence::Held;
+            items.insert(object.id, Item { position: object.shape.center, movable, parts });
+        }
+        // The way to the first place counts too, so the base itself is a place.
+        if let (Some(base), None) = (base, at) {
+            let position = Point3::new(base.x_m, base.y_m, 0.0);
+            items.insert(HERE, Item { position, movable: false, parts: Vec::new() });
+        }
+        let relations = self.graph.relations.iter().map(|r| (r.subject, r.kind, r.object)).collect();
+        let at = at.filter(|id| items.contains_key(id)).or(base.map(|_| HERE));
+        (Household { items }, State { at, held: self.held().map(|o| o.id), open, relations })
+    }
+}
+
+/// Stands for the place where the base is when it stands at no thing in particular.
+pub const HERE: ObjectId = ObjectId(u32::MAX);

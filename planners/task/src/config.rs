@@ -1,0 +1,67 @@
+//! Settings of deciding.
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of a [`Mission`](crate::mission::Mission).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MissionConfig {
+    /// How often manipulating the same thing may fail before it is given up.
+    pub max_attempts: u32,
+    /// How long ago an observation may be on which success is claimed, seconds.
+    pub fresh_s: f64,
+    /// How close furniture must be for what stands on it to be seen, metres.
+    pub inspect_distance_m: f64,
+    /// Room that the base needs around its middle when travel is estimated, metres.
+    pub clearance_m: f64,
+    /// Shortest border to the unknown that is worth a look, metres.
+    pub min_frontier_m: f64,
+    /// A frontier closer than this to one already looked at is not looked at again, metres.
+    pub frontier_separation_m: f64,
+    /// What looking at furniture costs beside the way, metres of travel.
+    pub inspect_cost_m: f64,
+    /// What opening a container costs beside the way, metres of travel.
+    pub open_cost_m: f64,
+    /// How often the whole home is searched again before something counts as not there.
+    pub max_search_rounds: u32,
+    /// Bound on the states that one plan may expand.
+    pub max_plan_states: usize,
+}
+
+impl Default for MissionConfig {
+    fn default() -> Self {
+        MissionConfig {
+            max_attempts: 3,
+            fresh_s: 20.0,
+            inspect_distance_m: 1.8,
+            clearance_m: 0.27,
+            min_frontier_m: 0.4,
+            frontier_separation_m: 0.6,
+            inspect_cost_m: 1.0,
+            open_cost_m: 10.0,
+            max_search_rounds: 1,
+            max_plan_states: 50_000,
+        }
+    }
+}
+
+impl MissionConfig {
+    /// # Errors
+    /// A sentence that names the field and its allowed range.
+    pub fn validate(&self) -> Result<(), String> {
+        let positive = [
+            ("fresh_s", self.fresh_s),
+            ("inspect_distance_m", self.inspect_distance_m),
+            ("clearance_m", self.clearance_m),
+            ("min_frontier_m", self.min_frontier_m),
+            ("frontier_separation_m", self.frontier_separation_m),
+            ("inspect_cost_m", self.inspect_cost_m),
+            ("open_cost_m", self.open_cost_m),
+        ];
+        match positive.into_iter().find(|(_, v)| !v.is_finite() || *v <= 0.0) {
+            Some((name, value)) => Err(format!("{name} is {value}; it must be positive")),
+            None if self.max_attempts == 0 => Err("max_attempts is 0; it must be at least 1".into()),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Lets other people's tools look at what Steward writes: recordings (Python `mcap` with ROS 2 support) and
+//! exports (`check_urdf`, SDFormat's checker).
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::steps::{is_ci, is_installed, root, run};
+
+/// # Errors
+/// The first tool that refuses something, and under CI a tool that is missing.
+pub(crate) fn check() -> Result<()> {
+    let work = tempdir()?;
+    let steward = steward_binary()?;
+    check_recording(&steward, &work)?;
+    check_exports(&steward, &work)
+}
+
+/// Records a short run and lets Python decode every message of it.
+fn check_recording(steward: &Path, work: &Path) -> Result<()> {
+    let Some(python) = python_with(&["mcap", "mcap-ros2-support"])? else { return Ok(()) };
+    let out = work.join("run");
+    run(Command::new(steward)
+        .args(["run", "--home", "maps/apartment.yaml", "--goal", "on(mug, desk)", "--time-limit-s", "20"])
+        .args(["--rerun", "off", "--allow-failure", "--out"])
+        .arg(&out))?;
+    run(Command::new(python).arg("nodes/checks/check_recording.py").arg(out.join("run.mcap")))
+}
+
+fn check_exports(steward: &Path, work: &Path) -> Result<()> {
+    let tools = [("check_urdf", "liburdfdom-tools"), ("ign", "ignition-tools"), ("xmllint", "libxml2-utils")];
+    for (tool, package) in tools {
+        if !provide(tool, package)? {
+            return Ok(());
+        }
+    }
+    let out = work.join("export");
+    run(Command::new(steward).args(["sim", "export", "--home", "maps/apartment.yaml", "--out"]).arg(&out))?;
+    run(Command::new("bash").arg("sim/checks/check_exports.sh").arg(&out))
+}
+
+/// The binary that the tests were built with.
+fn steward_binary() -> Result<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let binary = target.join("debug").join("steward");
+    if !binary.is_file() {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        run(Command::new(cargo).args(["build", "--package", "steward"]))?;
+    }
+    Ok(binary)
+}
+
+/// A Python with packages from PyPI, in a virtual environment beside the build outputs; `None` without Python.
+fn python_with(packages: &[&str]) -> Result<Option<PathBuf>> {
+    if !is_installed("python3") {
+        return skip("python3 is not installed");
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let environment = target.join("checks-venv");
+    let python = environment.join("bin/python");
+    if !python.is_file() {
+        run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
+    }
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages))?;
+    Ok(Some(python))
+}
+
+/// Makes sure that a tool is there; `false` where it is not and may be skipped.
+fn provide(tool: &str, package: &str) -> Result<bool> {
+    if is_installed(tool) {
+        return Ok(true);
+    }
+    if is_ci() && is_installed("apt-get") {
+        run(Command::new("apt-get").args(["update", "-qq"]))?;
+        run(Command::new("apt-get").args(["install", "-y", "-qq", "--no-install-recommends", package]))?;
+    }
+    if is_installed(tool) {
+        return Ok(true);
+    }
+    skip::<()>(&format!("`{tool}` is not installed (Debian and Ubuntu: apt-get install {package})"))?;
+    Ok(false)
+}
+
+/// Says that something is skipped; under CI that is an error.
+fn skip<T>(reason: &str) -> Result<Option<T>> {
+    if is_ci() {
+        bail!("{reason}, and nothing may be skipped under CI");
+    }
+    println!("skipped: {reason}");
+    Ok(None)
+}
+
+fn tempdir() -> Result<PathBuf> {
+    let path = std::env::temp_dir().join(format!("steward-checks-{}", std::process::id()));
+    std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    Ok(path)
+}
