@@ -2,10 +2,10 @@ use nalgebra::{Matrix2, Matrix3, SymmetricEigen, Vector3};
 use serde::{Deserialize, Serialize};
 use steward_core::geometry::{Pose2, wrap_angle_rad};
 
-use super::structure::StructureMap;
+use super::structure::{LineFit, StructureMap};
 use crate::Result;
 use crate::error::check_range;
-use crate::occupancy::{Scan, check_pose};
+use crate::occupancy::{Scan, StructurePoint, check_pose};
 
 /// How drift is corrected.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -59,9 +59,9 @@ impl Default for LocalizationConfig {
             enabled: true,
             cell_m: 0.05,
             max_side_m: 60.0,
-            translation_noise: 0.03,
-            rotation_noise: 0.03,
-            heading_noise_rad_per_m: 0.03,
+            translation_noise: 0.02,
+            rotation_noise: 0.02,
+            heading_noise_rad_per_m: 0.015,
             point_noise_m: 0.03,
             point_noise_per_m: 0.004,
             turning_doubles_noise_rad_s: 0.8,
@@ -142,6 +142,8 @@ pub enum MatchOutcome {
 struct Sample {
     base: [f64; 2],
     facing: [f64; 2],
+    /// Normal of the line through its neighbours in the scan, `None` where they make no line.
+    normal: Option<[f64; 2]>,
     sigma_m: f64,
 }
 
@@ -258,14 +260,16 @@ impl Localizer {
     fn samples(&self, scan: &Scan, angular_rad_s: f64) -> Vec<Sample> {
         let c = &self.config;
         let turning = 1.0 + angular_rad_s.abs().min(1e3) / c.turning_doubles_noise_rad_s;
-        scan.structure
-            .iter()
-            .filter_map(|p| {
+        let points = &scan.structure;
+        (0..points.len())
+            .filter_map(|i| {
+                let p = &points[i];
                 let d = [0, 1].map(|a| scan.origin_m[a] - p.position_m[a]);
                 let length = d[0].hypot(d[1]);
                 (length > 1e-3).then(|| Sample {
                     base: p.position_m,
                     facing: d.map(|x| x / length),
+                    normal: scan_normal(points, i),
                     sigma_m: (c.point_noise_m + c.point_noise_per_m * p.range_m * p.range_m) * turning,
                 })
             })
@@ -296,6 +300,8 @@ impl Localizer {
     /// covariance; without, it is only where to begin.
     fn refine(&self, samples: &[Sample], start: Pose2, prior: bool) -> Fit {
         const ITERATIONS: u32 = 8;
+        /// Between the normals of matched lines.
+        const SMALLEST_COSINE: f64 = 0.85;
         let c = &self.config;
         // A tiny floor keeps the prior invertible when nothing has moved.
         let floor = Matrix3::from_diagonal(&Vector3::new(1e-8, 1e-8, 1e-8));
@@ -319,8 +325,12 @@ impl Localizer {
             let mut h = Matrix3::zeros();
             let mut b = Vector3::zeros();
             let mut normals = Matrix2::zeros();
-            let (mut matches, mut near, mut on) = (0u32, 0u32, 0u32);
+            let (mut lines, mut matches, mut near, mut on) = (0u32, 0u32, 0u32, 0u32);
             for sample in samples {
+                let Some(normal) = sample.normal else {
+                    continue;
+                };
+                lines += 1;
                 let (p, facing, lever) = place(sample, &pose);
                 let Some(nearest) = self.structure.nearest(p, facing, radius) else {
                     near += u32::from(self.structure.nearest(p, facing, c.search_radius_m).is_some());
@@ -332,8 +342,13 @@ impl Localizer {
                     near -= 1;
                     continue;
                 };
-                matches += 1;
                 let n = line.normal;
+                let seen = turn(normal, pose.yaw_rad);
+                if (seen[0] * n[0] + seen[1] * n[1]).abs() < SMALLEST_COSINE {
+                    near -= 1;
+                    continue;
+                }
+                matches += 1;
                 let error = n[0] * (p[0] - line.point[0]) + n[1] * (p[1] - line.point[1]);
                 on += u32::from(error.abs() <= c.inlier_m);
                 let j = Vector3::new(n[0], n[1], n[0] * lever[0] + n[1] * lever[1]);
@@ -344,7 +359,7 @@ impl Localizer {
                 let n = nalgebra::Vector2::new(n[0], n[1]);
                 normals += robust * n * n.transpose();
             }
-            if matches < c.min_matches || near * 3 < samples.len() as u32 {
+            if matches < c.min_matches || near * 3 < lines {
                 return Fit::TooLittle;
             }
             if iteration + 1 == ITERATIONS {
@@ -457,14 +472,32 @@ fn observable_directions(normals: &Matrix2<f64>, min_share: f64) -> Matrix3<f64>
 
 /// A sample in the map: its position, where it faces, and the derivative of its position by yaw.
 fn place(sample: &Sample, pose: &Pose2) -> ([f64; 2], [f64; 2], [f64; 2]) {
-    let (s, c) = pose.yaw_rad.sin_cos();
-    let turn = |v: [f64; 2]| [c * v[0] - s * v[1], s * v[0] + c * v[1]];
-    let r = turn(sample.base);
+    let r = turn(sample.base, pose.yaw_rad);
     (
         [pose.x_m + r[0], pose.y_m + r[1]],
-        turn(sample.facing),
+        turn(sample.facing, pose.yaw_rad),
         [-r[1], r[0]],
     )
+}
+
+fn turn(v: [f64; 2], yaw_rad: f64) -> [f64; 2] {
+    let (s, c) = yaw_rad.sin_cos();
+    [c * v[0] - s * v[1], s * v[0] + c * v[1]]
+}
+
+/// Normal of the line through a point and those beside it. Points are in order of bearing.
+fn scan_normal(points: &[StructurePoint], at: usize) -> Option<[f64; 2]> {
+    const NEIGHBOURS: usize = 6;
+    const RADIUS_M: f64 = 0.25;
+    let p = points[at].position_m;
+    let mut fit = LineFit::default();
+    for q in &points[at.saturating_sub(NEIGHBOURS)..(at + NEIGHBOURS + 1).min(points.len())] {
+        let d = [q.position_m[0] - p[0], q.position_m[1] - p[1]];
+        if d[0].hypot(d[1]) < RADIUS_M {
+            fit.add(d);
+        }
+    }
+    Some(fit.line()?.normal)
 }
 
 fn transform(pose: &Pose2, p: [f64; 2]) -> [f64; 2] {

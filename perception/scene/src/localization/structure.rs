@@ -24,6 +24,51 @@ pub(crate) struct Line {
     pub(crate) normal: [f64; 2],
 }
 
+/// Fits a line to points, which should be near the origin.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LineFit {
+    n: f64,
+    sum: [f64; 2],
+    squares: [f64; 3],
+}
+
+impl LineFit {
+    pub(crate) fn add(&mut self, d: [f64; 2]) {
+        self.n += 1.0;
+        self.sum = [self.sum[0] + d[0], self.sum[1] + d[1]];
+        let [xx, xy, yy] = self.squares;
+        self.squares = [xx + d[0] * d[0], xy + d[0] * d[1], yy + d[1] * d[1]];
+    }
+
+    /// `None` for fewer than three points, for points too close together (the leg of a table has no
+    /// direction), and for a corner.
+    pub(crate) fn line(&self) -> Option<Line> {
+        /// Standard deviations along and across.
+        const SMALLEST_LENGTH_M: f64 = 0.025;
+        const LARGEST_WIDTH_RATIO: f64 = 0.15;
+        if self.n < 3.0 {
+            return None;
+        }
+        let point = self.sum.map(|s| s / self.n);
+        let xx = self.squares[0] / self.n - point[0] * point[0];
+        let xy = self.squares[1] / self.n - point[0] * point[1];
+        let yy = self.squares[2] / self.n - point[1] * point[1];
+        let (half_trace, half_gap) = ((xx + yy) * 0.5, ((xx - yy) * 0.5).hypot(xy));
+        let (long, short) = (
+            (half_trace + half_gap).sqrt(),
+            (half_trace - half_gap).max(0.0).sqrt(),
+        );
+        if long < SMALLEST_LENGTH_M || short > LARGEST_WIDTH_RATIO * long {
+            return None;
+        }
+        let along = 0.5 * (2.0 * xy).atan2(xx - yy);
+        Some(Line {
+            point,
+            normal: [-along.sin(), along.cos()],
+        })
+    }
+}
+
 /// Map of upright structure, frame `map`.
 #[derive(Debug, Clone)]
 pub(crate) struct StructureMap {
@@ -98,31 +143,12 @@ impl StructureMap {
     /// The line through the structure around a point of it, `None` where that is too little or no line.
     pub(crate) fn line_at(&self, at: [f64; 2], facing: [f64; 2]) -> Option<Line> {
         const RADIUS_M: f64 = 0.18;
-        /// A line is at most this wide for its length.
-        const LARGEST_WIDTH_RATIO: f64 = 0.15;
-        let (mut n, mut sum, mut sq) = (0.0, [0.0; 2], [0.0; 3]);
-        self.visit(at, facing, RADIUS_M, |q| {
-            let d = [q[0] - at[0], q[1] - at[1]];
-            n += 1.0;
-            sum = [sum[0] + d[0], sum[1] + d[1]];
-            sq = [sq[0] + d[0] * d[0], sq[1] + d[0] * d[1], sq[2] + d[1] * d[1]];
-        });
-        if n < 3.0 {
-            return None;
-        }
-        let mean = sum.map(|s| s / n);
-        let xx = sq[0] / n - mean[0] * mean[0];
-        let xy = sq[1] / n - mean[0] * mean[1];
-        let yy = sq[2] / n - mean[1] * mean[1];
-        let (half_trace, half_gap) = ((xx + yy) * 0.5, ((xx - yy) * 0.5).hypot(xy));
-        let (long, short) = (half_trace + half_gap, (half_trace - half_gap).max(0.0));
-        if long < 1e-4 || short.sqrt() > LARGEST_WIDTH_RATIO * long.sqrt() {
-            return None;
-        }
-        let along = 0.5 * (2.0 * xy).atan2(xx - yy);
+        let mut fit = LineFit::default();
+        self.visit(at, facing, RADIUS_M, |q| fit.add([q[0] - at[0], q[1] - at[1]]));
+        let line = fit.line()?;
         Some(Line {
-            point: [at[0] + mean[0], at[1] + mean[1]],
-            normal: [-along.sin(), along.cos()],
+            point: [at[0] + line.point[0], at[1] + line.point[1]],
+            ..line
         })
     }
 

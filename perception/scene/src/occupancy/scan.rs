@@ -30,7 +30,7 @@ pub struct ScanConfig {
     pub floor_noise_per_m: f64,
     /// Height up to which a point is an obstacle, metres; the base passes below what is higher.
     pub obstacle_top_m: f64,
-    /// Points needed to believe in an obstacle at one bearing and ring.
+    /// Points needed to believe in an obstacle, in a bearing and ring together with their neighbours.
     pub min_points: u32,
     /// Lower end of the heights in which upright structure is sought, metres.
     pub structure_bottom_m: f64,
@@ -45,7 +45,7 @@ pub struct ScanConfig {
 impl Default for ScanConfig {
     fn default() -> Self {
         ScanConfig {
-            column_step: 2,
+            column_step: 1,
             row_step: 1,
             bearing_step_rad: 0.5f64.to_radians(),
             ring_step_m: 0.05,
@@ -55,7 +55,7 @@ impl Default for ScanConfig {
             floor_tolerance_m: 0.03,
             floor_noise_per_m: 0.002,
             obstacle_top_m: 1.4,
-            min_points: 3,
+            min_points: 4,
             structure_bottom_m: 0.1,
             structure_top_m: 1.8,
             structure_extent_m: 0.25,
@@ -382,13 +382,15 @@ impl Scanner {
         let mut blocked = false;
         let mut last_floor = None;
         for (ring, cell) in cells.iter().enumerate() {
-            // Points a little above the floor among many on it are noise.
-            let few = cell.obstacle_points < c.min_points
-                || (!cell.tall && cell.floor_points > 4 * cell.obstacle_points);
             if cell.tall {
                 highest_slope = highest_slope.max(cell.max_slope);
+                blocked = true;
             }
-            if cell.obstacle_points > 0 && !few {
+            // Points a little above the floor among many on it are noise.
+            let believed = cell.obstacle_points > 0
+                && (cell.tall || cell.floor_points <= 4 * cell.obstacle_points)
+                && self.points_around(bearing, ring) >= c.min_points;
+            if believed {
                 let n = cell.obstacle_points as f32;
                 scan.obstacles_m
                     .push(cell.obstacle_sum.map(|sum| (sum / n) as f64));
@@ -399,7 +401,7 @@ impl Scanner {
             // Floor behind an obstacle counts only where it was seen over the obstacle's top: below a table
             // top there is floor too, but the base cannot go there.
             let slope = -(camera_height_m / ((ring as f64 + 0.5) * c.ring_step_m)) as f32;
-            let floor = cell.floor_points > 0 && slope > highest_slope;
+            let floor = cell.floor_points > 0 && !cell.tall && slope > highest_slope;
             if !floor {
                 continue;
             }
@@ -419,9 +421,20 @@ impl Scanner {
         self.find_structure(cells, scan);
     }
 
+    /// Obstacle points in a bearing and ring and in those around.
+    fn points_around(&self, bearing: usize, ring: usize) -> u32 {
+        let rings = ring.saturating_sub(1)..(ring + 2).min(self.rings);
+        [self.bearings - 1, 0, 1]
+            .into_iter()
+            .flat_map(|d| &self.cells[(bearing + d) % self.bearings * self.rings..][rings.clone()])
+            .map(|cell| cell.obstacle_points)
+            .sum()
+    }
+
     /// Finds places along one bearing where points stand above each other. The noise of depth spreads a wall
     /// over two rings, so rings are taken in pairs.
     fn find_structure(&self, cells: &[PolarCell], scan: &mut Scan) {
+        const SMALLEST_POINTS: u32 = 6;
         let c = &self.config;
         let mut ring = 0;
         while ring < cells.len() {
@@ -431,7 +444,7 @@ impl Scanner {
             let low = seen().fold(f32::INFINITY, |z, cell| z.min(cell.structure_z[0]));
             let high = seen().fold(f32::NEG_INFINITY, |z, cell| z.max(cell.structure_z[1]));
             let starts_here = cells[ring].structure_points > 0;
-            if !starts_here || ((high - low) as f64) < c.structure_extent_m || points < 2 * c.min_points {
+            if !starts_here || ((high - low) as f64) < c.structure_extent_m || points < SMALLEST_POINTS {
                 ring += 1;
                 continue;
             }
