@@ -3,6 +3,8 @@
 mod bdd;
 mod buchi;
 mod classify;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod compare;
 mod dfa;
 mod domain;
