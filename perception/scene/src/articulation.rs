@@ -110,6 +110,8 @@ pub struct PartView<'a> {
     pub camera_at: Point3,
     /// Middle of the handle as measured in this frame, frame `map`.
     pub handle: Option<Point3>,
+    /// It was seen often enough to say that no furniture is to be seen around it.
+    pub alone: bool,
 }
 
 /// The closed rectangle of a part.
@@ -195,7 +197,7 @@ impl Joint {
             self.handle_seen = handle;
         }
         let owner = owner.map(|o| o.1);
-        if self.rest.is_none() {
+        if self.rest.is_none() && (owner.is_some() || view.alone) {
             self.rest = match self.kind {
                 PartKind::Door => initial_door(view, owner, handle),
                 PartKind::Drawer => initial_drawer(view, owner),
@@ -209,12 +211,15 @@ impl Joint {
             PartKind::Drawer => slide_of(rest, view, handle, self.handle_home.map(|h| h.0)),
             _ => angle_of(rest, view, handle, self.handle_home.map(|h| h.0)),
         };
+        // Closed doors and drawers are parallel to a face of their furniture.
+        let askew = self.kind != PartKind::Lid
+            && owner.is_some_and(|o| face_normals(o).iter().all(|n| n.dot(&rest.outward) < 0.93));
         let (limit, closed_below) = match self.kind {
             PartKind::Drawer => ((-0.12, 1.0), 0.04),
             _ => ((-0.4, 2.9), 0.14),
         };
         match measured {
-            Some(q) if q > limit.0 && q < limit.1 => {
+            Some(q) if q > limit.0 && q < limit.1 && !askew => {
                 self.contradictions = 0;
                 let q = q.max(0.0);
                 // Small differences are noise, large ones are motion.
@@ -259,8 +264,9 @@ impl Joint {
         let from_center = shape.center - rest.center;
         Some(match self.kind {
             PartKind::Drawer => {
+                // Heights are left out: the one above may hide half of it.
                 let out = from_center.dot(&rest.outward);
-                let beside = (from_center - rest.outward * out).norm();
+                let beside = from_center.dot(&rest.along).abs();
                 beside + (-out - 0.15).max(out - 0.7).max(0.0)
             }
             _ if rest.free_side == 0.0 => from_center.norm(),
@@ -425,14 +431,15 @@ fn initial_door(view: &PartView<'_>, owner: Option<&OrientedBox>, handle: Option
         // Nothing behind it was seen, so it is in front of everything: closed.
         return Some(rest);
     };
+    // A closed panel lies before a face. Often only a strip of the furniture is seen beside it, so it need not be
+    // in the middle of the face; an open one sticks out beside it.
     let from_owner = rest.center - owner.center;
     let lies_on = |face: &Vector3| {
         let tangent = Vector3::z().cross(face);
         let beyond = from_owner.dot(face) - half_along(owner, face);
-        face.dot(&normal) > 0.96
-            && from_owner.dot(&tangent).abs() <= half_along(owner, &tangent) + 0.05
-            && beyond > -0.2
-            && beyond < 0.2
+        let (wide, narrow) = (half_along(owner, &tangent), rest.half_m);
+        let overlap = wide + narrow - from_owner.dot(&tangent).abs();
+        face.dot(&normal) > 0.96 && overlap >= wide.min(narrow) && beyond > -0.2 && beyond < 0.2
     };
     if face_normals(owner).iter().any(lies_on) {
         return Some(rest);
@@ -543,10 +550,9 @@ fn initial_lid(view: &PartView<'_>, owner: Option<&OrientedBox>, handle: Option<
     let flat = shape.half.z < 0.06 && shape.half.z < 0.5 * shape.half.y.max(0.05);
     let up = Vector3::z();
     if flat {
-        let frame = owner.filter(|o| o.half.y > 0.5 * shape.half.y).unwrap_or(shape);
         // The handle is at the front; without one the front is where one looks from.
         let hint = handle.map_or(view.camera_at, |h| h) - shape.center;
-        let along = face_normals(frame)
+        let along = face_normals(shape)
             .into_iter()
             .max_by(|a, b| a.dot(&hint).total_cmp(&b.dot(&hint)))?;
         let height = median_along(view.points, &up)?;

@@ -369,6 +369,7 @@ impl ObjectMemory {
             let Some(entry) = self.entries.get_mut(&key) else {
                 continue;
             };
+            let alone = owner.is_none() && entry.hits >= 3;
             let Some(joint) = entry.joint.as_mut() else {
                 continue;
             };
@@ -380,6 +381,7 @@ impl ObjectMemory {
                     partial: view.is_partial(),
                     camera_at: view.camera_at,
                     handle: handle_of.get(&key).map(|h| h.1),
+                    alone,
                 },
                 owner_shape.as_ref().filter(|o| o.2).map(|o| (o.0, &o.1)),
                 &config,
@@ -388,12 +390,11 @@ impl ObjectMemory {
                 joint.set_owner(owner.0);
             }
             let corners = joint.closed_corners();
-            let missing_owner = owner.is_none() && entry.hits >= 3;
             if let Some(owner) = owner
                 && !corners.is_empty()
             {
                 self.extend_owner(owner, key, &corners);
-            } else if missing_owner {
+            } else if alone {
                 self.expect_owner(key, stamp);
             }
         }

@@ -7,6 +7,7 @@ use steward_core::messages::Presence;
 use super::MemoryConfig;
 use super::entry::{Entry, Key};
 use super::view::View;
+use crate::articulation::PartKind;
 
 /// Pairs views with entries of their class, cheapest pair first, each at most once. Returns the pairs (index
 /// of the view, key of the entry) and the indices of the views that show something new.
@@ -46,12 +47,19 @@ fn cost_of(view: &View, entry: &Entry, held: bool, config: &MemoryConfig) -> Opt
     let apart = (view.shape.center - entry.shape.center).norm();
     if let Some(joint) = &entry.joint {
         let off = joint.residual_m(&view.shape);
-        // A drawer above another is the same but for its height.
-        let vertical = (view.shape.center.z - entry.shape.center.z).abs();
-        let gate = (0.6 * entry.shape.half.z).clamp(0.06, 0.3);
+        if PartKind::of_class(&entry.class) == Some(PartKind::Drawer) {
+            // A drawer above another is the same but for its height, so their heights must overlap.
+            let overlap = view.shape.top_m().min(entry.shape.top_m())
+                - view.shape.bottom_m().max(entry.shape.bottom_m());
+            let lower = 2.0 * view.shape.half.z.min(entry.shape.half.z);
+            if overlap < 0.4 * lower {
+                return None;
+            }
+        }
+        let vertical = 0.3 * (view.shape.center.z - entry.shape.center.z).abs();
         return match off {
-            Some(off) => (off <= 0.3 && (off <= gate || vertical <= gate)).then_some(off),
-            None => (apart <= 0.5 && vertical <= gate).then_some(apart),
+            Some(off) => (off <= 0.3).then_some(off + vertical),
+            None => (apart <= 0.5).then_some(apart + vertical),
         };
     }
     if held {

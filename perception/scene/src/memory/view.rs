@@ -100,6 +100,8 @@ impl View {
 struct Mask {
     pixels: usize,
     outline: usize,
+    /// Outline pixels without usable depth.
+    blind: usize,
     hidden: usize,
     left: u32,
     right: u32,
@@ -201,10 +203,11 @@ pub(crate) fn views_of(
                     continue;
                 }
                 mask.outline += 1;
+                let here = observation.depth_at(c, r, config);
+                mask.blind += usize::from(here.is_none());
                 if handle.get(usize::from(other)).copied().unwrap_or(false) {
                     continue;
                 }
-                let here = observation.depth_at(c, r, config);
                 let there = observation.depth_at(nc as u32, nr as u32, config);
                 if let (Some(here), Some(there)) = (here, there)
                     && there < here - 2.0 * depth_tolerance_m(here)
@@ -246,10 +249,13 @@ fn view_of(
     let same = |c: i64, r: i64| c >= 0 && r >= 0 && labels.get(c as u32, r as u32) == Some(&label);
     let stride = ((mask.pixels as f64 / config.max_points as f64).sqrt().ceil() as u32).max(1);
 
-    // Strict first (the pixel's eight neighbours belong to the mask); slim things leave nothing, so lenient next.
+    // Of a wide mask the border is left out, where depth mixes with the background. Of a small one that would
+    // cost too much, so there only flying pixels are.
+    let wide = mask.pixels >= 1500;
     let mut picked: Vec<(u32, u32, f64)> = Vec::new();
-    let mut eroded = true;
-    for strict in [true, false] {
+    let mut eroded = false;
+    for strict in if wide { &[true, false][..] } else { &[false][..] } {
+        let strict = *strict;
         picked.clear();
         let mut row = mask.top;
         while row <= mask.bottom {
@@ -327,15 +333,11 @@ fn view_of(
     let trim = if points.len() >= 80 { 0.01 } else { 0.0 };
     let mut shape = fit_box(&points, trim)?;
     let camera_at = Point3::from(pose.translation.vector);
-    // Pixel centres end half a pixel before the outline does, and eroding takes one more. What was lost lies
-    // across the line of sight.
-    let lost_m = if eroded { 1.5 } else { 0.5 } * depth_m / camera.fx;
-    let lost_m = if stride == 1 {
-        lost_m
-    } else {
-        lost_m * 0.5 * (1.0 + f64::from(stride))
-    };
-    grow_across(&mut shape, &camera_at, lost_m);
+    // Pixel centres end half a pixel before the outline does; eroding, or depth that is missing along the
+    // outline, takes up to one more. What was lost lies across the line of sight.
+    let blind = mask.blind as f64 / mask.outline.max(1) as f64;
+    let lost_px = if eroded { 1.5 } else { 0.5 + blind } + 0.5 * f64::from(stride - 1);
+    grow(&mut shape, &camera_at, lost_px * depth_m / camera.fx);
     // Nothing lies below the floor.
     if shape.bottom_m() < 0.0 && shape.top_m() > 0.01 {
         let top = shape.top_m();
@@ -359,15 +361,30 @@ fn view_of(
     })
 }
 
-/// Grows a box by a length that was lost all around in the image plane.
-fn grow_across(shape: &mut OrientedBox, camera_at: &Point3, lost_m: f64) {
-    let Some(sight) = (shape.center - camera_at).try_normalize(1e-9) else {
+/// Grows a box by what was lost all around in the image plane: a length across the line of sight. Where the top
+/// is seen at a shallow angle, the same length hides a longer stretch of it at the far side.
+fn grow(shape: &mut OrientedBox, camera_at: &Point3, lost_m: f64) {
+    let to_shape = shape.center - camera_at;
+    let Some(sight) = to_shape.try_normalize(1e-9) else {
         return;
     };
+    let above = camera_at.z - shape.top_m();
+    let distance = to_shape.norm();
+    let steepness = (above / distance).clamp(0.2, 1.0);
+    let flat = Vector3::new(sight.x, sight.y, 0.0);
     let across = |axis: &Vector3| (1.0 - axis.dot(&sight).powi(2)).max(0.0).sqrt();
     let axes = horizontal_axes(shape);
-    shape.half.x += lost_m * across(&axes[0]);
-    shape.half.y += lost_m * across(&axes[1]);
+    for (i, axis) in axes.iter().enumerate() {
+        let along = axis.dot(&flat);
+        let sideways = lost_m * (1.0 - (along / flat.norm().max(1e-9)).powi(2)).max(0.0).sqrt();
+        let far = if above > 0.0 {
+            (lost_m / steepness).min(0.04) * along.abs()
+        } else {
+            0.0
+        };
+        shape.half[i] += sideways + 0.5 * far;
+        shape.center += axis * (0.5 * far * along.signum());
+    }
     shape.half.z += lost_m * across(&Vector3::z());
 }
 
