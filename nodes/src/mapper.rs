@@ -561,3 +561,229 @@ fn robot_mask(segmentation: &Segmentation, margin: usize) -> Vec<bool> {
     }
     mask
 }
+
+#[cfg(test)]
+mod tests {
+    use steward_core::camera::CameraIntrinsics;
+    use steward_core::geometry::{Rotation3, Vector3};
+    use steward_core::image::{ColorImage, DepthImage, Detection, LabelImage};
+    use steward_core::messages::Header;
+
+    use super::*;
+
+    const WIDTH: u32 = 64;
+    const HEIGHT: u32 = 48;
+
+    fn at(ms: i64) -> Time {
+        Time::from_nanos(ms * 1_000_000)
+    }
+
+    /// A camera 1.2 m up that looks straight ahead at a wall 2 m before it, floor below.
+    fn frame(ms: i64) -> RgbdFrame {
+        let camera = CameraIntrinsics::from_horizontal_fov(WIDTH, HEIGHT, 1.3);
+        let depth = (0..HEIGHT)
+            .flat_map(|row| {
+                let down = camera.pixel_ray(0, row).y;
+                let depth = if down > 0.0 { (1.2 / down).min(2.0) } else { 2.0 };
+                std::iter::repeat_n(depth as f32, WIDTH as usize)
+            })
+            .collect();
+        RgbdFrame {
+            header: Header::new(at(ms), frames::HEAD_CAMERA_OPTICAL),
+            camera,
+            color: Arc::new(ColorImage::new(WIDTH, HEIGHT, vec![[0; 3]; (WIDTH * HEIGHT) as usize]).unwrap()),
+            depth: Arc::new(DepthImage::new(WIDTH, HEIGHT, depth).unwrap()),
+        }
+    }
+
+    fn segmentation(ms: i64) -> Segmentation {
+        Segmentation {
+            header: Header::new(at(ms), frames::HEAD_CAMERA_OPTICAL),
+            labels: Arc::new(LabelImage::new(WIDTH, HEIGHT, vec![0; (WIDTH * HEIGHT) as usize]).unwrap()),
+            detections: Vec::new(),
+        }
+    }
+
+    fn transforms(ms: i64, x_m: f64) -> Transforms {
+        let edge = |parent: &str, child: &str, pose: Pose3| StampedTransform {
+            stamp: at(ms),
+            parent: parent.into(),
+            child: child.into(),
+            parent_from_child: pose,
+            is_static: false,
+        };
+        let optical =
+            Rotation3::from_euler_angles(-std::f64::consts::FRAC_PI_2, 0.0, -std::f64::consts::FRAC_PI_2);
+        assert!((optical * Vector3::z() - Vector3::x()).norm() < 1e-12);
+        let camera = Pose3::from_parts(nalgebra::Translation3::new(0.0, 0.0, 1.2), optical);
+        Transforms {
+            transforms: vec![
+                edge(frames::ODOM, frames::BASE_LINK, Pose3::translation(x_m, 0.0, 0.0)),
+                edge(frames::BASE_LINK, frames::HEAD_CAMERA_OPTICAL, camera),
+            ],
+        }
+    }
+
+    struct Rig {
+        mapper: Mapper,
+        out: Outbox,
+    }
+
+    impl Rig {
+        fn new() -> Self {
+            Rig {
+                mapper: Mapper::new(MapperConfig::default()).unwrap(),
+                out: Outbox::default(),
+            }
+        }
+
+        fn give<T>(&mut self, ms: i64, variant: fn(Arc<T>) -> Message, payload: T) {
+            self.mapper
+                .on_message(at(ms), &message(variant, payload), &mut self.out);
+        }
+
+        fn tick(&mut self, ms: i64) -> Vec<Message> {
+            self.mapper.on_tick(at(ms), &mut self.out);
+            self.out.drain().collect()
+        }
+
+        fn count(&self, name: &str) -> u64 {
+            self.mapper.counters().get(name).copied().unwrap_or(0)
+        }
+    }
+
+    #[test]
+    fn an_image_waits_for_its_segmentation_and_its_transforms() {
+        let mut rig = Rig::new();
+        rig.give(0, Message::Rgbd, frame(0));
+        assert_eq!(rig.count("images"), 0);
+        rig.give(0, Message::Segmentation, segmentation(0));
+        assert_eq!(rig.count("images"), 0);
+        rig.give(40, Message::Transforms, transforms(0, 0.0));
+        assert_eq!((rig.count("images"), rig.count("segmentation_missing")), (1, 0));
+        let sent = rig.tick(40);
+        let topics: Vec<Topic> = sent.iter().map(Message::topic).collect();
+        assert_eq!(
+            topics,
+            [Topic::Localization, Topic::OccupancyGrid, Topic::ObstacleCloud]
+        );
+        let Message::OccupancyGrid(grid) = &sent[1] else {
+            panic!("{sent:?}");
+        };
+        // The wall 2 m ahead.
+        let (column, row) = grid.cell_of(2.02, 0.0).unwrap();
+        let percent = |c: u32| grid.cells[(row * grid.width + c) as usize];
+        assert!((column - 1..=column).any(|c| percent(c) >= OccupancyGrid::OCCUPIED_PERCENT));
+    }
+
+    #[test]
+    fn an_image_whose_segmentation_never_comes_is_used_without() {
+        let mut rig = Rig::new();
+        for k in 0..3 {
+            rig.give(k * 200, Message::Transforms, transforms(k * 200, 0.0));
+            rig.give(k * 200, Message::Rgbd, frame(k * 200));
+        }
+        assert_eq!((rig.count("images"), rig.count("segmentation_missing")), (2, 2));
+        rig.tick(1000);
+        assert_eq!(rig.count("images"), 3);
+        rig.give(1000, Message::Segmentation, segmentation(400));
+        assert_eq!(rig.count("segmentation_unmatched"), 1);
+    }
+
+    #[test]
+    fn the_correction_can_be_looked_up_at_any_time_up_to_now() {
+        let mut rig = Rig::new();
+        let mut buffer = TransformBuffer::new(TRANSFORM_HISTORY);
+        for k in 0..50 {
+            for m in rig.tick(2000 + 40 * k) {
+                let Message::Localization(m) = m else { continue };
+                for t in &m.transforms {
+                    buffer.insert(t).unwrap();
+                }
+            }
+            for back in [0, 17, 900] {
+                buffer
+                    .lookup(frames::MAP, frames::ODOM, at(2000 + 40 * k - back))
+                    .unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn everything_wrong_is_counted_and_nothing_panics() {
+        let mut rig = Rig::new();
+        let mut bad = frame(0);
+        bad.camera.width = 0;
+        rig.give(0, Message::Rgbd, bad);
+        assert_eq!(rig.count("image_refused"), 1);
+
+        let mut t = transforms(0, 0.0);
+        t.transforms[0].parent_from_child.translation.vector.x = f64::NAN;
+        rig.give(0, Message::Transforms, t);
+        assert_eq!(rig.count("transform_refused"), 1);
+
+        let mut unknown = frame(10);
+        unknown.header.frame_id = "nowhere".into();
+        rig.give(10, Message::Rgbd, unknown);
+        rig.give(10, Message::Segmentation, segmentation(10));
+        rig.tick(1500);
+        assert_eq!(rig.count("transform_missing"), 1);
+
+        rig.give(1500, Message::Rgbd, frame(5));
+        assert_eq!(rig.count("image_out_of_order"), 1);
+
+        let mut dark = frame(1600);
+        dark.depth =
+            Arc::new(DepthImage::new(WIDTH, HEIGHT, vec![f32::NAN; (WIDTH * HEIGHT) as usize]).unwrap());
+        rig.give(1600, Message::Transforms, transforms(1600, 0.0));
+        rig.give(1600, Message::Rgbd, dark);
+        rig.give(1600, Message::Segmentation, segmentation(1600));
+        assert_eq!(rig.count("image_empty"), 1);
+
+        for k in 0..5 {
+            let ms = 1800 + 200 * k;
+            rig.give(ms, Message::Transforms, transforms(ms, 40.0));
+            rig.give(ms, Message::Rgbd, frame(ms));
+            rig.give(ms, Message::Segmentation, segmentation(ms));
+        }
+        assert_eq!((rig.count("odometry_jumped"), rig.count("restarted")), (5, 1));
+
+        rig.give(100, Message::Transforms, transforms(100, 1e9));
+        assert_eq!((rig.count("time_jumped_back"), rig.count("restarted")), (1, 2));
+        rig.give(100, Message::Rgbd, frame(100));
+        rig.give(100, Message::Segmentation, segmentation(100));
+        assert_eq!(rig.count("pose_refused"), 1);
+    }
+
+    #[test]
+    fn the_robots_own_pixels_are_masked_with_a_margin() {
+        let mut s = segmentation(0);
+        let mut labels = vec![0u16; (WIDTH * HEIGHT) as usize];
+        labels[(10 * WIDTH + 20) as usize] = 4;
+        labels[(30 * WIDTH + 5) as usize] = 2;
+        s.labels = Arc::new(LabelImage::new(WIDTH, HEIGHT, labels).unwrap());
+        let detection = |instance, class: &str| Detection {
+            instance,
+            class: class.into(),
+            score: 1.0,
+        };
+        s.detections = vec![detection(2, "mug"), detection(4, ROBOT_CLASS)];
+        let mask = robot_mask(&s, 2);
+        assert_eq!(mask.iter().filter(|m| **m).count(), 25);
+        assert!(mask[(12 * WIDTH + 22) as usize] && !mask[(13 * WIDTH + 20) as usize]);
+    }
+
+    #[test]
+    fn settings_are_checked() {
+        let config = MapperConfig {
+            grid_rate_hz: 0.0,
+            ..MapperConfig::default()
+        };
+        assert!(
+            Mapper::new(config)
+                .unwrap_err()
+                .to_string()
+                .contains("grid_rate_hz")
+        );
+    }
+}
