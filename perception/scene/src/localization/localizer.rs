@@ -61,9 +61,9 @@ impl Default for LocalizationConfig {
             max_side_m: 60.0,
             translation_noise: 0.02,
             rotation_noise: 0.02,
-            heading_noise_rad_per_m: 0.015,
-            point_noise_m: 0.03,
-            point_noise_per_m: 0.004,
+            heading_noise_rad_per_m: 0.02,
+            point_noise_m: 0.01,
+            point_noise_per_m: 0.003,
             turning_doubles_noise_rad_s: 0.8,
             search_radius_m: 0.2,
             min_matches: 12,
@@ -396,7 +396,7 @@ impl Localizer {
         const STEP_RAD: f64 = 0.025;
         /// Rivals this far from the best must score clearly less.
         const RIVAL_M: f64 = 0.15;
-        const SMALLEST_SCORE: f64 = 0.7;
+        const SMALLEST_SCORE: f64 = 0.5;
         const LARGEST_RIVAL: f64 = 0.9;
         let c = &self.config;
         let every = samples.len().div_ceil(80).max(1);
