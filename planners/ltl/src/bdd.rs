@@ -75,10 +75,6 @@ impl Bdd {
         self.branches[diagram as usize].level
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.branches.len()
-    }
-
     /// Whether more branches were asked for than allowed. Results are wrong from then on.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.branches.len() <= self.limit {

@@ -408,45 +408,4 @@ impl Arena {
     pub fn is_propositional(&self, formula: Formula) -> bool {
         self.subformulas(&[formula]).into_iter().all(|sub| !self.node(sub).is_temporal())
     }
-
-    /// A copy of `formula` in which some nodes are replaced: `rewrite` sees each subformula once, operands
-    /// first, with its operands already replaced.
-    pub(crate) fn map(
-        &mut self,
-        formula: Formula,
-        mut rewrite: impl FnMut(&mut Arena, Node) -> Formula,
-    ) -> Formula {
-        let order = self.subformulas(&[formula]);
-        let mut image: FastMap<Formula, Formula> = FastMap::default();
-        let mut last = formula;
-        for sub in order {
-            let node = self.node(sub).with_operands(|operand| image[&operand]);
-            last = rewrite(self, node);
-            image.insert(sub, last);
-        }
-        last
-    }
-}
-
-impl Node {
-    /// The same operator with each operand replaced.
-    pub(crate) fn with_operands(self, mut image: impl FnMut(Formula) -> Formula) -> Node {
-        match self {
-            Node::False | Node::True | Node::Prop(_) => self,
-            Node::Not(a) => Node::Not(image(a)),
-            Node::Next(a) => Node::Next(image(a)),
-            Node::WeakNext(a) => Node::WeakNext(image(a)),
-            Node::Finally(a) => Node::Finally(image(a)),
-            Node::Globally(a) => Node::Globally(image(a)),
-            Node::And(a, b) => Node::And(image(a), image(b)),
-            Node::Or(a, b) => Node::Or(image(a), image(b)),
-            Node::Implies(a, b) => Node::Implies(image(a), image(b)),
-            Node::Iff(a, b) => Node::Iff(image(a), image(b)),
-            Node::Xor(a, b) => Node::Xor(image(a), image(b)),
-            Node::Until(a, b) => Node::Until(image(a), image(b)),
-            Node::WeakUntil(a, b) => Node::WeakUntil(image(a), image(b)),
-            Node::Release(a, b) => Node::Release(image(a), image(b)),
-            Node::StrongRelease(a, b) => Node::StrongRelease(image(a), image(b)),
-        }
-    }
 }

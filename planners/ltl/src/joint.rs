@@ -82,10 +82,6 @@ impl Joint {
         self.accepting[joint as usize]
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.accepting.len()
-    }
-
     /// The joint state after a letter, or [`DEAD`].
     pub(crate) fn next(&mut self, joint: u32, letter: usize) -> u32 {
         let slot = joint as usize * self.letters + letter;

@@ -237,64 +237,119 @@ fn order(cost: f64) -> u64 {
 
 const NOWHERE: u32 = u32::MAX;
 
+/// Maps of at most this many states get a flat table of product states per joint state.
+const FLAT: usize = 1024;
+
+/// A state of the product, with what the search knows about it.
+struct Node {
+    place: u32,
+    joint: u32,
+    /// The cheapest known cost from the start.
+    cost: f64,
+    /// The lower bound on the cost to the end.
+    left: f64,
+    /// The node before on the cheapest known path, and the place of the edge among those of its map state.
+    from: (u32, u32),
+    closed: bool,
+}
+
 /// The product of a map and some rules, explored while it is searched.
 struct Product<'a, S, A> {
     map: &'a Map<S, A>,
-    rules: Vec<Arc<Rule>>,
     joint: Joint,
     lifted: &'a [bool],
-    /// Per rule, the cheapest cost from (map state, rule state) to where that rule alone may end in a goal:
-    /// `map state * rule states + rule state`.
-    bounds: Vec<Vec<f64>>,
-    places: Vec<(u32, u32)>,
-    number: FastMap<(u32, u32), u32>,
+    bounds: Vec<Bound>,
+    /// Per joint state, where its rows in those bounds begin that are not zero everywhere: (bound, offset).
+    pending: Vec<Vec<(u32, u32)>>,
+    nodes: Vec<Node>,
+    number: NodeIndex,
     limit: usize,
+}
+
+/// Numbers of product states.
+enum NodeIndex {
+    /// `joint state * map states + map state`.
+    Flat(Vec<u32>),
+    Hashed(FastMap<(u32, u32), u32>),
+}
+
+impl NodeIndex {
+    fn get(&self, places: usize, place: u32, joint: u32) -> Option<u32> {
+        match self {
+            NodeIndex::Flat(table) => {
+                table.get(joint as usize * places + place as usize).copied().filter(|node| *node != NOWHERE)
+            }
+            NodeIndex::Hashed(table) => table.get(&(place, joint)).copied(),
+        }
+    }
+
+    fn insert(&mut self, places: usize, place: u32, joint: u32, node: u32) {
+        match self {
+            NodeIndex::Flat(table) => {
+                let end = (joint as usize + 1) * places;
+                if table.len() < end {
+                    table.resize(end, NOWHERE);
+                }
+                table[joint as usize * places + place as usize] = node;
+            }
+            NodeIndex::Hashed(table) => {
+                table.insert((place, joint), node);
+            }
+        }
+    }
 }
 
 impl<'a, S: Clone + Eq + Hash, A: Clone> Product<'a, S, A> {
     fn new(map: &'a Map<S, A>, rules: &[Arc<Rule>], lifted: &'a [bool], limits: PlanLimits) -> Product<'a, S, A> {
-        let mut before: Vec<Vec<(u32, MapEdge)>> = vec![Vec::new(); map.states.len()];
-        for from in 0..map.states.len() as u32 {
-            for edge in map.open(from, lifted) {
+        let places = map.states.len();
+        let never = forbidden_letters(map, rules);
+        let mut before: Vec<Vec<(u32, MapEdge)>> = vec![Vec::new(); places];
+        for from in 0..places as u32 {
+            for edge in map.open(from, lifted).filter(|edge| !never[edge.letter as usize]) {
                 before[edge.to as usize].push((from, *edge));
             }
         }
-        let mut bounds: Vec<Vec<f64>> = rules.iter().map(|rule| bound(map, rule, &before)).collect();
-        if rules.is_empty() {
-            bounds.push(goal_bound(map, &before));
-        }
+        let bounds = groups(rules, places)
+            .into_iter()
+            .map(|group| Bound::new(map, &group.iter().map(|at| (*at, &*rules[*at])).collect::<Vec<_>>(), &before))
+            .collect();
         Product {
             map,
-            rules: rules.to_vec(),
             joint: Joint::new(rules, &map.letters),
             lifted,
             bounds,
-            places: Vec::new(),
-            number: FastMap::default(),
+            pending: Vec::new(),
+            nodes: Vec::new(),
+            number: if places <= FLAT {
+                NodeIndex::Flat(Vec::new())
+            } else {
+                NodeIndex::Hashed(FastMap::default())
+            },
             limit: limits.max_product,
         }
     }
 
-    /// A lower bound on what is left to pay: the most that any one rule needs. It is consistent, because each
-    /// rule's own bound is an exact distance in a relaxation.
-    fn left(&self, place: u32, joint: u32) -> f64 {
-        if self.rules.is_empty() {
-            return self.bounds[0][place as usize];
+    /// A lower bound on what is left to pay: the most that any one group of rules needs. It is consistent,
+    /// because the bound of each group is an exact distance in a relaxation.
+    fn left(&mut self, place: u32, joint: u32) -> f64 {
+        while self.pending.len() <= joint as usize {
+            let states = self.joint.states(self.pending.len() as u32);
+            let rows = self.bounds.iter().enumerate().map(|(at, bound)| (at as u32, bound.row(states)));
+            let places = self.map.states.len();
+            let unfinished = rows.filter(|(at, row)| !self.bounds[*at as usize].zero[*row]);
+            self.pending.push(unfinished.map(|(at, row)| (at, (row * places) as u32)).collect());
         }
-        let states = self.joint.states(joint);
-        let mut most = 0.0f64;
-        for (at, state) in states.iter().enumerate() {
-            let count = self.rules[at].dfa().num_states();
-            most = most.max(self.bounds[at][place as usize * count + *state as usize]);
-        }
-        most
+        let of = |(bound, offset): &(u32, u32)| self.bounds[*bound as usize].cost[(offset + place) as usize];
+        self.pending[joint as usize].iter().map(of).fold(0.0, f64::max)
     }
 
+    /// The node of a product state; a new one costs infinity until a path to it is known.
     fn node(&mut self, place: u32, joint: u32) -> Result<u32, Error> {
-        if let Some(node) = self.number.get(&(place, joint)) {
-            return Ok(*node);
+        let places = self.map.states.len();
+        if let Some(node) = self.number.get(places, place, joint) {
+            return Ok(node);
         }
-        if self.places.len() >= self.limit {
+        if self.nodes.len() >= self.limit {
             return Err(Error::TooLarge {
                 what: "the product of map and rules",
                 limit: self.limit,
@@ -302,40 +357,42 @@ impl<'a, S: Clone + Eq + Hash, A: Clone> Product<'a, S, A> {
                 hint: "plan for fewer rules at once, or raise PlanLimits::max_product",
             });
         }
-        let node = self.places.len() as u32;
-        self.places.push((place, joint));
-        self.number.insert((place, joint), node);
+        let node = self.nodes.len() as u32;
+        let left = self.left(place, joint);
+        self.nodes.push(Node { place, joint, cost: f64::INFINITY, left, from: (NOWHERE, 0), closed: false });
+        self.number.insert(places, place, joint, node);
         Ok(node)
     }
 
     fn is_final(&self, node: u32) -> bool {
-        let (place, joint) = self.places[node as usize];
+        let Node { place, joint, .. } = self.nodes[node as usize];
         self.map.goal[place as usize] && self.joint.is_accepting(joint)
     }
 
-    /// A* with a consistent bound (Hart, Nilsson, Raphael 1968). The nodes and edges of a cheapest path.
-    fn search(&mut self) -> Result<Option<Vec<(u32, MapEdge)>>, Error> {
+    /// A* with a consistent bound (Hart, Nilsson, Raphael 1968). The edges of a cheapest path.
+    fn search(&mut self) -> Result<Option<Vec<MapEdge>>, Error> {
         let first = self.joint.next(0, self.map.start_letter as usize);
-        if first == DEAD || self.left(0, first).is_infinite() {
+        if first == DEAD {
             return Ok(None);
         }
         let start = self.node(0, first)?;
-        let mut cost = vec![0.0f64];
-        let mut from: Vec<(u32, u32)> = vec![(NOWHERE, 0)];
-        let mut left = vec![self.left(0, first)];
-        let mut closed = vec![false];
+        let estimate = self.nodes[start as usize].left;
+        if estimate.is_infinite() {
+            return Ok(None);
+        }
+        self.nodes[start as usize].cost = 0.0;
         // Among equal estimates the node that has paid most comes first: it is nearest to the end.
-        let mut open = BinaryHeap::from([Reverse((order(left[0]), Reverse(0u64), start))]);
-        while let Some(Reverse((_, _, node))) = open.pop() {
-            if std::mem::replace(&mut closed[node as usize], true) {
+        let mut open = BinaryHeap::from([Reverse((order(estimate), Reverse(0u64), start))]);
+        let map = self.map;
+        while let Some(Reverse((_, _, at))) = open.pop() {
+            let node = &mut self.nodes[at as usize];
+            if std::mem::replace(&mut node.closed, true) {
                 continue;
             }
-            if self.is_final(node) {
-                return Ok(Some(self.path(node, &from)));
+            let Node { place, joint, cost: paid, .. } = *node;
+            if self.is_final(at) {
+                return Ok(Some(self.path(at)));
             }
-            let (place, joint) = self.places[node as usize];
-            let paid = cost[node as usize];
-            let map = self.map;
             for (index, edge) in map.edges[place as usize].iter().enumerate() {
                 if edge.ruled_out_by.is_some_and(|fact| !self.lifted[fact as usize]) {
                     continue;
@@ -345,99 +402,144 @@ impl<'a, S: Clone + Eq + Hash, A: Clone> Product<'a, S, A> {
                     continue;
                 }
                 let to = self.node(edge.to, next)?;
-                if to as usize == cost.len() {
-                    cost.push(f64::INFINITY);
-                    from.push((NOWHERE, 0));
-                    left.push(self.left(edge.to, next));
-                    closed.push(false);
-                }
                 let total = paid + edge.cost;
-                let rest = left[to as usize];
-                if total < cost[to as usize] && rest.is_finite() {
-                    cost[to as usize] = total;
-                    from[to as usize] = (node, index as u32);
+                let node = &mut self.nodes[to as usize];
+                if total < node.cost && node.left.is_finite() {
+                    node.cost = total;
+                    node.from = (at, index as u32);
                     // Rounding can make the bound inconsistent by the last bit; then a node opens again.
-                    closed[to as usize] = false;
-                    open.push(Reverse((order(total + rest), Reverse(order(total)), to)));
+                    node.closed = false;
+                    open.push(Reverse((order(total + node.left), Reverse(order(total)), to)));
                 }
             }
         }
         Ok(None)
     }
 
-    fn path(&self, last: u32, from: &[(u32, u32)]) -> Vec<(u32, MapEdge)> {
+    fn path(&self, last: u32) -> Vec<MapEdge> {
         let mut path = Vec::new();
-        let mut node = last;
-        while from[node as usize].0 != NOWHERE {
-            let (previous, index) = from[node as usize];
-            let place = self.places[previous as usize].0;
-            path.push((node, self.map.edges[place as usize][index as usize]));
-            node = previous;
+        let mut at = last;
+        while self.nodes[at as usize].from.0 != NOWHERE {
+            let (previous, index) = self.nodes[at as usize].from;
+            let place = self.nodes[previous as usize].place;
+            path.push(self.map.edges[place as usize][index as usize]);
+            at = previous;
         }
         path.reverse();
         path
     }
 }
 
-/// Exact distances for one rule alone, backwards from where it may end in a goal.
-fn bound<S, A>(map: &Map<S, A>, rule: &Rule, before: &[Vec<(u32, MapEdge)>]) -> Vec<f64> {
-    let dfa = rule.dfa();
-    let count = dfa.num_states();
-    // Per letter and rule state, the rule states that lead there.
-    let mut inverse: Vec<Vec<Vec<u32>>> = vec![vec![Vec::new(); count]; map.letters.len()];
-    for (letter, step) in map.letters.iter().enumerate() {
-        for state in 0..count as u32 {
-            inverse[letter][dfa.step(state, step) as usize].push(state);
+/// Letters that some rule forbids in every state, such as the places of a `G !place`.
+fn forbidden_letters<S, A>(map: &Map<S, A>, rules: &[Arc<Rule>]) -> Vec<bool> {
+    let forbids = |rule: &Rule, letter: &Step| {
+        (0..rule.dfa().num_states() as u32)
+            .all(|state| rule.verdict(rule.dfa().step(state, letter)) == Verdict::PermanentlyViolated)
+    };
+    map.letters.iter().map(|letter| rules.iter().any(|rule| forbids(rule, letter))).collect()
+}
+
+/// Most rules with a goal that are paired.
+const MOST_PAIRED: usize = 24;
+/// Most entries of all tables of pairs together.
+const MOST_PAIR_ENTRIES: usize = 1 << 21;
+
+/// Which rules share a bound: pairs of those that ask for something, if there are not too many, and every
+/// other rule alone. One empty group where there is no rule.
+fn groups(rules: &[Arc<Rule>], places: usize) -> Vec<Vec<usize>> {
+    let (alone, asking): (Vec<usize>, Vec<usize>) = (0..rules.len()).partition(|at| rules[*at].only_forbids());
+    let states = |at: usize| rules[at].dfa().num_states();
+    let mut groups: Vec<Vec<usize>> = alone.into_iter().map(|at| vec![at]).collect();
+    let mut pairs = Vec::new();
+    let mut entries = 0;
+    for (index, first) in asking.iter().enumerate() {
+        for second in &asking[index + 1..] {
+            entries += places * states(*first) * states(*second);
+            pairs.push(vec![*first, *second]);
         }
     }
-    let mut distance = vec![f64::INFINITY; map.states.len() * count];
-    let mut open = BinaryHeap::new();
-    for place in 0..map.states.len() {
-        for state in 0..count {
-            if map.goal[place] && dfa.is_accepting(state as u32) {
-                distance[place * count + state] = 0.0;
-                open.push(Reverse((0u64, place as u32, state as u32)));
+    if asking.len() > 1 && asking.len() <= MOST_PAIRED && entries <= MOST_PAIR_ENTRIES {
+        groups.extend(pairs);
+    } else {
+        groups.extend(asking.into_iter().map(|at| vec![at]));
+    }
+    if groups.is_empty() {
+        groups.push(Vec::new());
+    }
+    groups
+}
+
+/// Exact distances in the product of the map and a few rules, backwards from where they may end in a goal.
+struct Bound {
+    /// Each rule's place and its number of states.
+    rules: Vec<(usize, usize)>,
+    /// `row * map states + map state`, where the row numbers the states of the rules.
+    cost: Vec<f64>,
+    /// Per row, whether every cost is zero.
+    zero: Vec<bool>,
+}
+
+impl Bound {
+    fn row(&self, states: &[u32]) -> usize {
+        self.rules.iter().fold(0, |row, (at, count)| row * count + states[*at] as usize)
+    }
+
+    fn new<S, A>(map: &Map<S, A>, rules: &[(usize, &Rule)], before: &[Vec<(u32, MapEdge)>]) -> Bound {
+        let places = map.states.len();
+        let rows: usize = rules.iter().map(|(_, rule)| rule.dfa().num_states()).product();
+        let split = |mut row: usize| {
+            let mut states = vec![0u32; rules.len()];
+            for (at, (_, rule)) in rules.iter().enumerate().rev() {
+                states[at] = (row % rule.dfa().num_states()) as u32;
+                row /= rule.dfa().num_states();
             }
-        }
-    }
-    while let Some(Reverse((reached, place, state))) = open.pop() {
-        let here = distance[place as usize * count + state as usize];
-        if order(here) < reached {
-            continue;
-        }
-        for (from, edge) in &before[place as usize] {
-            for previous in &inverse[edge.letter as usize][state as usize] {
-                let slot = *from as usize * count + *previous as usize;
-                let total = here + edge.cost;
-                if total < distance[slot] && rule.verdict(*previous) != Verdict::PermanentlyViolated {
-                    distance[slot] = total;
-                    open.push(Reverse((order(total), *from, *previous)));
+            states
+        };
+        let join = |states: &[u32]| {
+            rules.iter().zip(states).fold(0, |row, ((_, rule), state)| {
+                row * rule.dfa().num_states() + *state as usize
+            })
+        };
+        // Per letter and row, the rows that lead there; those that some rule has lost lead nowhere.
+        let mut inverse: Vec<Vec<u32>> = vec![Vec::new(); rows * map.letters.len()];
+        let mut cost = vec![f64::INFINITY; places * rows];
+        let mut open = BinaryHeap::new();
+        for row in 0..rows {
+            let states = split(row);
+            let with_rules = || rules.iter().map(|(_, rule)| *rule).zip(&states);
+            if with_rules().any(|(rule, state)| rule.verdict(*state) == Verdict::PermanentlyViolated) {
+                continue;
+            }
+            for (letter, step) in map.letters.iter().enumerate() {
+                let after: Vec<u32> = with_rules().map(|(rule, state)| rule.dfa().step(*state, step)).collect();
+                inverse[letter * rows + join(&after)].push(row as u32);
+            }
+            if with_rules().all(|(rule, state)| rule.dfa().is_accepting(*state)) {
+                for place in (0..places).filter(|place| map.goal[*place]) {
+                    cost[row * places + place] = 0.0;
+                    open.push(Reverse((0u64, place as u32, row as u32)));
                 }
             }
         }
-    }
-    distance
-}
-
-/// Distances to the goal states of the map, where there is no rule.
-fn goal_bound<S, A>(map: &Map<S, A>, before: &[Vec<(u32, MapEdge)>]) -> Vec<f64> {
-    let mut distance: Vec<f64> = map.goal.iter().map(|goal| if *goal { 0.0 } else { f64::INFINITY }).collect();
-    let mut open: BinaryHeap<_> =
-        (0..map.states.len() as u32).filter(|at| map.goal[*at as usize]).map(|at| Reverse((0u64, at))).collect();
-    while let Some(Reverse((reached, place))) = open.pop() {
-        let here = distance[place as usize];
-        if order(here) < reached {
-            continue;
-        }
-        for (from, edge) in &before[place as usize] {
-            let total = here + edge.cost;
-            if total < distance[*from as usize] {
-                distance[*from as usize] = total;
-                open.push(Reverse((order(total), *from)));
+        while let Some(Reverse((reached, place, row))) = open.pop() {
+            let here = cost[row as usize * places + place as usize];
+            if order(here) < reached {
+                continue;
+            }
+            for (from, edge) in &before[place as usize] {
+                for previous in &inverse[edge.letter as usize * rows + row as usize] {
+                    let slot = *previous as usize * places + *from as usize;
+                    let total = here + edge.cost;
+                    if total < cost[slot] {
+                        cost[slot] = total;
+                        open.push(Reverse((order(total), *from, *previous)));
+                    }
+                }
             }
         }
+        let zero = cost.chunks(places).map(|row| row.iter().all(|cost| *cost == 0.0)).collect();
+        Bound { rules: rules.iter().map(|(at, rule)| (*at, rule.dfa().num_states())).collect(), cost, zero }
     }
-    distance
 }
 
 impl RuleSet {
@@ -508,7 +610,7 @@ impl RuleSet {
         };
         let steps: Vec<_> = path
             .into_iter()
-            .map(|(_, edge)| PlanStep {
+            .map(|edge| PlanStep {
                 action: map.actions[edge.action as usize].clone(),
                 state: map.states[edge.to as usize].clone(),
                 step: map.letters[edge.letter as usize].clone(),
@@ -610,7 +712,7 @@ pub struct Choice<S, A> {
 pub struct CostToGo<S, A> {
     map: Map<S, A>,
     joint: Joint,
-    number: FastMap<(u32, u32), u32>,
+    number: NodeIndex,
     cost: Vec<f64>,
     lifted: Vec<bool>,
 }
@@ -661,8 +763,8 @@ impl<S: Clone + Eq + Hash, A: Clone> CostToGo<S, A> {
             before.push(Vec::new());
         }
         let mut node = 0;
-        while node < product.places.len() {
-            let (place, joint) = product.places[node];
+        while node < product.nodes.len() {
+            let Node { place, joint, .. } = product.nodes[node];
             for edge in map.open(place, &lifted) {
                 let next = product.joint.next(joint, edge.letter as usize);
                 // Where one rule alone cannot finish, nothing after it can either.
@@ -677,7 +779,7 @@ impl<S: Clone + Eq + Hash, A: Clone> CostToGo<S, A> {
             }
             node += 1;
         }
-        let mut cost = vec![f64::INFINITY; product.places.len()];
+        let mut cost = vec![f64::INFINITY; product.nodes.len()];
         let mut open = BinaryHeap::new();
         for (node, value) in cost.iter_mut().enumerate() {
             if product.is_final(node as u32) {
@@ -708,8 +810,8 @@ impl<S: Clone + Eq + Hash, A: Clone> CostToGo<S, A> {
     }
 
     fn cost(&self, place: u32, joint: u32) -> Option<f64> {
-        let node = self.number.get(&(place, joint))?;
-        Some(self.cost[*node as usize]).filter(|cost| cost.is_finite())
+        let node = self.number.get(self.map.states.len(), place, joint)?;
+        Some(self.cost[node as usize]).filter(|cost| cost.is_finite())
     }
 
     /// The cost of the cheapest way to finish from a state of the system and a watch that has taken the start
