@@ -1,7 +1,12 @@
 //! The closed loop: every node as a pure state machine, and what runs, records, replays and shows them.
 
 pub mod error;
+pub mod executor;
+pub mod grapher;
+pub mod mapper;
 pub mod message;
 pub mod node;
+pub mod planner;
 pub mod recording;
 pub mod runtime;
+pub mod validator;

@@ -1,0 +1,405 @@
+//! The grapher: remembers objects and publishes them with their relations.
+//!
+//! An image waits for its segmentation (same stamp) and for the transforms at its stamp, then goes into the
+//! [`ObjectMemory`]. Images taken while the camera turns fast are left out.
+//!
+//! Counters, besides those of the memory ([`ObjectMemory::counters`], prefixed `memory_`):
+//!
+//! | counter | meaning |
+//! |---|---|
+//! | `frames_used` | images that went into memory |
+//! | `frame_refused` | image or segmentation whose sizes, camera or pose make no sense |
+//! | `frame_turning` | image left out because the camera turned fast |
+//! | `frame_out_of_order` | image not newer than the one before |
+//! | `frames_dropped` | image that waited behind too many others |
+//! | `segmentation_missing` | image dropped because no segmentation came |
+//! | `segmentation_unmatched` | segmentation that belongs to no waiting image |
+//! | `transform_refused` | transform that is not finite or would break the tree |
+//! | `transform_missing` | image dropped because its transforms never came |
+//! | `gripper_transform_missing` | contacts while the pose of the gripper is not known |
+//! | `time_jumped_back` | everything was forgotten |
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use steward_core::geometry::Pose3;
+use steward_core::image::{RgbdFrame, Segmentation};
+use steward_core::messages::{
+    GripperContacts, Header, Relation, SceneGraph, Skill, SkillState, SkillStatus, Transforms,
+};
+use steward_core::transforms::TransformBuffer;
+use steward_core::{Duration, Time, frames};
+use steward_scene::memory::{GripperState, MemoryConfig, ObjectMemory, Observation};
+use steward_scene::relations::{RelationsConfig, relations};
+use steward_scene::{Error, Result};
+
+use crate::message::{Message, Topic};
+use crate::node::{Counters, Node, Outbox, message};
+
+/// Images that may wait for their segmentation and transforms.
+const LONGEST_QUEUE: usize = 4;
+/// How long transforms are remembered; images are delayed by less.
+const TRANSFORM_HISTORY: Duration = Duration::from_secs(10);
+/// How far apart the two camera poses are from which its turning is measured.
+const TURN_SPAN: Duration = Duration::from_millis(80);
+/// How often waiting images are looked at.
+const PERIOD: Duration = Duration::from_millis(40);
+
+/// How the grapher works.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct GrapherConfig {
+    /// Object memory.
+    pub memory: MemoryConfig,
+    /// Relations.
+    pub relations: RelationsConfig,
+    /// How often the graph is published at most, when it changed, hertz.
+    pub publish_rate_hz: f64,
+    /// The graph is published at least this often, hertz.
+    pub heartbeat_rate_hz: f64,
+    /// Images are left out while the camera turns faster, radians per second.
+    pub max_turn_rad_s: f64,
+    /// How long an image waits for its segmentation and transforms, seconds.
+    pub wait_s: f64,
+    /// How old the correction of the odometry may be, seconds.
+    pub localization_age_s: f64,
+    /// Fingers closer than this hold nothing, whatever they touch, metres.
+    pub min_opening_m: f64,
+}
+
+impl Default for GrapherConfig {
+    fn default() -> Self {
+        GrapherConfig {
+            memory: MemoryConfig::default(),
+            relations: RelationsConfig::default(),
+            publish_rate_hz: 5.0,
+            heartbeat_rate_hz: 1.0,
+            max_turn_rad_s: 0.8,
+            wait_s: 0.4,
+            localization_age_s: 2.0,
+            min_opening_m: 0.003,
+        }
+    }
+}
+
+impl GrapherConfig {
+    /// # Errors
+    /// [`Error::BadConfig`] naming the field that is out of range.
+    pub fn validate(&self) -> Result<()> {
+        self.memory.validate()?;
+        self.relations.validate()?;
+        for (field, value, low, high) in [
+            ("grapher.publish_rate_hz", self.publish_rate_hz, 0.01, 100.0),
+            ("grapher.heartbeat_rate_hz", self.heartbeat_rate_hz, 0.01, 100.0),
+            ("grapher.max_turn_rad_s", self.max_turn_rad_s, 0.01, 100.0),
+            ("grapher.wait_s", self.wait_s, 0.0, 10.0),
+            ("grapher.localization_age_s", self.localization_age_s, 0.0, 60.0),
+            ("grapher.min_opening_m", self.min_opening_m, 0.0, 0.1),
+        ] {
+            if !(value >= low && value <= high) {
+                return Err(Error::BadConfig {
+                    field,
+                    reason: format!("{value} must be between {low} and {high}"),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An image that waits.
+#[derive(Debug)]
+struct Waiting {
+    frame: Arc<RgbdFrame>,
+    segmentation: Option<Arc<Segmentation>>,
+    since: Time,
+}
+
+/// Why an image cannot be used yet.
+enum Camera {
+    At(Pose3),
+    Turning,
+    Unknown,
+}
+
+/// Remembers objects and relates them.
+#[derive(Debug)]
+pub struct Grapher {
+    config: GrapherConfig,
+    memory: ObjectMemory,
+    transforms: TransformBuffer,
+    waiting: VecDeque<Waiting>,
+    newest_frame: Option<Time>,
+    skill: Option<Skill>,
+    relations: Vec<Relation>,
+    dirty: bool,
+    published: Option<Time>,
+    last_now: Time,
+    counters: Counters,
+}
+
+impl Grapher {
+    /// A grapher that remembers nothing.
+    ///
+    /// # Errors
+    /// [`Error::BadConfig`] where the settings make no sense.
+    pub fn new(config: GrapherConfig) -> Result<Self> {
+        config.validate()?;
+        Ok(Grapher {
+            memory: ObjectMemory::new(config.memory.clone())?,
+            config,
+            transforms: TransformBuffer::new(TRANSFORM_HISTORY),
+            waiting: VecDeque::new(),
+            newest_frame: None,
+            skill: None,
+            relations: Vec::new(),
+            dirty: false,
+            published: None,
+            last_now: Time::ZERO,
+            counters: Counters::default(),
+        })
+    }
+
+    fn forget_if_time_jumped_back(&mut self, now: Time) {
+        if now < self.last_now {
+            self.counters.count("time_jumped_back");
+            if let Ok(memory) = ObjectMemory::new(self.config.memory.clone()) {
+                self.memory = memory;
+            }
+            self.transforms.clear();
+            self.waiting.clear();
+            self.newest_frame = None;
+            self.skill = None;
+            self.relations.clear();
+            self.published = None;
+        }
+        self.last_now = now;
+    }
+
+    fn take_transforms(&mut self, transforms: &Transforms) {
+        for transform in &transforms.transforms {
+            if self.transforms.insert(transform).is_err() {
+                self.counters.count("transform_refused");
+            }
+        }
+    }
+
+    fn take_frame(&mut self, now: Time, frame: &Arc<RgbdFrame>) {
+        let stamp = frame.header.stamp;
+        if frame.validate().is_err() {
+            self.counters.count("frame_refused");
+            return;
+        }
+        if self.newest_frame.is_some_and(|newest| stamp <= newest) {
+            self.counters.count("frame_out_of_order");
+            return;
+        }
+        self.newest_frame = Some(stamp);
+        if self.waiting.len() >= LONGEST_QUEUE {
+            self.waiting.pop_front();
+            self.counters.count("frames_dropped");
+        }
+        self.waiting.push_back(Waiting {
+            frame: frame.clone(),
+            segmentation: None,
+            since: now,
+        });
+    }
+
+    fn take_segmentation(&mut self, segmentation: &Arc<Segmentation>) {
+        let stamp = segmentation.header.stamp;
+        match self.waiting.iter_mut().find(|w| w.frame.header.stamp == stamp) {
+            Some(waiting) => waiting.segmentation = Some(segmentation.clone()),
+            None => self.counters.count("segmentation_unmatched"),
+        }
+    }
+
+    /// `map_from_camera` at the stamp of an image.
+    fn camera_at(&self, frame: &str, stamp: Time) -> Camera {
+        let tolerance = Duration::from_secs_f64(self.config.localization_age_s);
+        let Ok(map_from_odom) = self
+            .transforms
+            .lookup_within(frames::MAP, frames::ODOM, stamp, tolerance)
+        else {
+            return Camera::Unknown;
+        };
+        let Ok(odom_from_camera) = self.transforms.lookup(frames::ODOM, frame, stamp) else {
+            return Camera::Unknown;
+        };
+        if let Ok(before) = self.transforms.lookup(frames::ODOM, frame, stamp - TURN_SPAN) {
+            let turn = before.rotation.angle_to(&odom_from_camera.rotation);
+            if turn > self.config.max_turn_rad_s * TURN_SPAN.secs_f64() {
+                return Camera::Turning;
+            }
+        }
+        Camera::At(map_from_odom * odom_from_camera)
+    }
+
+    /// Uses the waiting images that are complete, in order.
+    fn work(&mut self, now: Time, out: &mut Outbox) {
+        let patience = Duration::from_secs_f64(self.config.wait_s);
+        while let Some(first) = self.waiting.front() {
+            let late = now - first.since >= patience;
+            let Some(segmentation) = first.segmentation.clone() else {
+                // A later complete image means that this one's segmentation was lost.
+                let overtaken = self.waiting.iter().skip(1).any(|w| w.segmentation.is_some());
+                if late || overtaken {
+                    self.counters.count("segmentation_missing");
+                    self.waiting.pop_front();
+                    continue;
+                }
+                break;
+            };
+            let frame = first.frame.clone();
+            match self.camera_at(&frame.header.frame_id, frame.header.stamp) {
+                Camera::Unknown if !late => break,
+                Camera::Unknown => self.counters.count("transform_missing"),
+                Camera::Turning => self.counters.count("frame_turning"),
+                Camera::At(map_from_camera) => self.use_frame(&frame, &segmentation, map_from_camera, out),
+            }
+            self.waiting.pop_front();
+        }
+    }
+
+    fn use_frame(
+        &mut self,
+        frame: &RgbdFrame,
+        segmentation: &Segmentation,
+        map_from_camera: Pose3,
+        out: &mut Outbox,
+    ) {
+        let observed = self.memory.observe(&Observation {
+            stamp: frame.header.stamp,
+            map_from_camera,
+            camera: frame.camera,
+            depth: &frame.depth,
+            labels: &segmentation.labels,
+            detections: &segmentation.detections,
+        });
+        match observed {
+            Ok(changes) => {
+                self.counters.count("frames_used");
+                self.dirty = true;
+                for change in changes {
+                    out.send(message(Message::SceneChange, change));
+                }
+            }
+            Err(_) => self.counters.count("frame_refused"),
+        }
+    }
+
+    fn take_contacts(&mut self, contacts: &GripperContacts) {
+        let touching = contacts.left && contacts.right && contacts.opening_m > self.config.min_opening_m;
+        let held = self.memory.held();
+        // At a handle the fingers touch a part, which stays where it is hinged.
+        let at_handle = matches!(self.skill, Some(Skill::Open { .. } | Skill::Close { .. }));
+        let holding = touching && (held.is_some() || !at_handle);
+        if !holding && held.is_none() {
+            return;
+        }
+        let stamp = contacts.header.stamp;
+        let tolerance = Duration::from_secs_f64(self.config.localization_age_s);
+        let pose = self
+            .transforms
+            .lookup_within(frames::MAP, frames::GRASP_CENTER, stamp, tolerance);
+        let Ok(map_from_grasp) = pose else {
+            self.counters.count("gripper_transform_missing");
+            return;
+        };
+        let intended = match self.skill {
+            Some(Skill::Pick { object } | Skill::Place { object, .. }) => Some(object),
+            _ => None,
+        };
+        self.memory.observe_gripper(&GripperState {
+            stamp,
+            map_from_grasp,
+            holding,
+            intended,
+        });
+        self.dirty = true;
+    }
+
+    fn take_status(&mut self, status: &SkillStatus) {
+        self.skill = match status.state {
+            SkillState::Running => Some(status.skill.clone()),
+            // What was picked stays meant until the next skill; handles are let go of.
+            SkillState::Done | SkillState::Failed(_) => match &status.skill {
+                Skill::Pick { .. } if status.state == SkillState::Done => Some(status.skill.clone()),
+                _ => None,
+            },
+        };
+    }
+
+    fn publish(&mut self, now: Time, out: &mut Outbox) {
+        let since = self.published.map(|p| now - p);
+        let due = |rate_hz: f64| since.is_none_or(|s| s >= Duration::from_rate_hz(rate_hz));
+        if !((self.dirty && due(self.config.publish_rate_hz)) || due(self.config.heartbeat_rate_hz)) {
+            return;
+        }
+        let objects = self.memory.objects();
+        self.relations = relations(&objects, &self.relations, &self.config.relations);
+        self.dirty = false;
+        self.published = Some(now);
+        out.send(message(
+            Message::SceneGraph,
+            SceneGraph {
+                header: Header::new(self.memory.newest(), frames::MAP),
+                objects,
+                relations: self.relations.clone(),
+            },
+        ));
+    }
+}
+
+impl Node for Grapher {
+    fn name(&self) -> &'static str {
+        "grapher"
+    }
+
+    fn subscriptions(&self) -> &'static [Topic] {
+        &[
+            Topic::Rgbd,
+            Topic::Segmentation,
+            Topic::Transforms,
+            Topic::Localization,
+            Topic::GripperContacts,
+            Topic::SkillStatus,
+        ]
+    }
+
+    fn period(&self) -> Option<Duration> {
+        Some(PERIOD)
+    }
+
+    fn on_message(&mut self, now: Time, message: &Message, out: &mut Outbox) {
+        self.forget_if_time_jumped_back(now);
+        match message {
+            Message::Rgbd(frame) => self.take_frame(now, frame),
+            Message::Segmentation(segmentation) => {
+                self.take_segmentation(segmentation);
+                self.work(now, out);
+            }
+            Message::Transforms(transforms) | Message::Localization(transforms) => {
+                self.take_transforms(transforms);
+            }
+            Message::GripperContacts(contacts) => self.take_contacts(contacts),
+            Message::SkillStatus(status) => self.take_status(status),
+            _ => {}
+        }
+    }
+
+    fn on_tick(&mut self, now: Time, out: &mut Outbox) {
+        self.forget_if_time_jumped_back(now);
+        self.work(now, out);
+        self.publish(now, out);
+    }
+
+    fn counters(&self) -> BTreeMap<String, u64> {
+        let mut counters = self.counters.snapshot();
+        for (name, n) in self.memory.counters() {
+            counters.insert(format!("memory_{name}"), *n);
+        }
+        counters
+    }
+}
