@@ -120,14 +120,14 @@ impl Operate {
     /// One control period.
     pub fn step(&mut self, ctx: &mut Context, inputs: &Inputs, out: &mut Commands) -> Progress {
         let Some(object) = inputs.object(self.part) else {
-            return Progress::Failed(SkillFailure::UnknownObject, format!("{} is not in memory", self.part));
+            return Progress::Failed(
+                SkillFailure::UnknownObject,
+                format!("{} is not in memory", self.part),
+            );
         };
         let name = format!("{} {}", object.class, object.id);
         let Some(a) = object.articulation else {
-            return Progress::Failed(
-                SkillFailure::Precondition,
-                format!("{name} is not known to move"),
-            );
+            return Progress::Failed(SkillFailure::Precondition, format!("{name} is not known to move"));
         };
         if ctx.held.is_some() {
             return Progress::Failed(
@@ -157,7 +157,9 @@ impl Operate {
                 }
             }
             Phase::Drive(drive) => match drive.step(ctx, inputs, out) {
-                Part::Busy => Progress::Running(format!("driving to {name}, {:.1} m to go", drive.remaining_m())),
+                Part::Busy => {
+                    Progress::Running(format!("driving to {name}, {:.1} m to go", drive.remaining_m()))
+                }
                 Part::Finished => {
                     let point = a.handle.unwrap_or(object.shape.center);
                     self.phase = Phase::Gaze(Gazing::at(point, ctx), None);
@@ -211,8 +213,10 @@ impl Operate {
                         Progress::Running(format!("{doing}: taking the handle"))
                     }
                     HandState::Failed(miss) => {
-                        self.last_problem =
-                            Some((SkillFailure::OutOfReach, format!("the handle of {name} is {miss}")));
+                        self.last_problem = Some((
+                            SkillFailure::OutOfReach,
+                            format!("the handle of {name} is {miss}"),
+                        ));
                         self.next_place()
                     }
                 }
@@ -356,7 +360,10 @@ impl Operate {
         if found.is_empty() {
             return Err((
                 SkillFailure::NoPath,
-                format!("no free floor within {:.2} m of the handle of {name} can be reached", REACH_M[7]),
+                format!(
+                    "no free floor within {:.2} m of the handle of {name} can be reached",
+                    REACH_M[7]
+                ),
             ));
         }
         let mut places: VecDeque<Pose2> = VecDeque::new();
@@ -433,8 +440,8 @@ fn leads(
     for i in 0..=SAMPLES {
         let at = start + (goal - start) * i as f64 / SAMPLES as f64;
         let hand = path.hand_at(at);
-        let solution = ik::solve(&ctx.robot, base, &hand)
-            .map_err(|miss| format!("at {at:.2} the handle is {miss}"))?;
+        let solution =
+            ik::solve(&ctx.robot, base, &hand).map_err(|miss| format!("at {at:.2} the handle is {miss}"))?;
         // A hand that points back at the arm cannot pull.
         if solution.posture.yaw_rad.abs() > 1.5 {
             return Err(format!(
@@ -522,7 +529,9 @@ impl Lead {
     }
 
     fn step(&mut self, ctx: &Context, inputs: &Inputs, out: &mut Commands) -> Part {
-        let dt = self.last.map_or(0.0, |t| (inputs.now - t).secs_f64().clamp(0.0, 0.1));
+        let dt = self
+            .last
+            .map_or(0.0, |t| (inputs.now - t).secs_f64().clamp(0.0, 0.1));
         self.last = Some(inputs.now);
         fingers(&ctx.robot, out, 0.0, 0.6);
         let hand = self.path.hand_at(self.at);
@@ -557,7 +566,10 @@ impl Lead {
         let hand = self.path.hand_at(self.at);
         let base = (inputs.base.x_m, inputs.base.y_m);
         let Ok(solution) = ik::solve(&ctx.robot, base, &hand) else {
-            return Part::Failed(SkillFailure::Stuck, format!("at {:.2} it went out of reach", self.at));
+            return Part::Failed(
+                SkillFailure::Stuck,
+                format!("at {:.2} it went out of reach", self.at),
+            );
         };
         let posture = ik::solve_facing(&ctx.robot, &inputs.base, &hand).unwrap_or(solution.posture);
         for (i, (name, q)) in ARM.iter().zip(posture.to_array()).enumerate() {
@@ -565,7 +577,9 @@ impl Lead {
         }
         let turn = wrap_angle_rad(solution.base_yaw_rad - inputs.base.yaw_rad);
         let w = (4.0 * turn).clamp(-0.6, 0.6);
-        out.base = self.smoother.limit(ctx, inputs, (0.0, if turn.abs() < 0.004 { 0.0 } else { w }));
+        out.base = self
+            .smoother
+            .limit(ctx, inputs, (0.0, if turn.abs() < 0.004 { 0.0 } else { w }));
         Part::Busy
     }
 

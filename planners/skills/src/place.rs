@@ -97,10 +97,7 @@ impl Place {
                 format!("the hand holds {} and not {}", held.object, self.object),
             );
         }
-        let released = matches!(
-            self.phase,
-            Phase::Release(..) | Phase::Retreat(..) | Phase::BackOff(..) | Phase::FinalStow(..) | Phase::Check(..)
-        );
+        let released = self.is_letting_go();
         if ctx.held.is_none() && !released {
             return Progress::Failed(SkillFailure::Precondition, "the hand holds nothing".into());
         }
@@ -119,7 +116,9 @@ impl Place {
                 Err((why, text)) => Progress::Failed(why, text),
             },
             Phase::Drive(drive, spot) => match drive.step(ctx, inputs, out) {
-                Part::Busy => Progress::Running(format!("driving to {to}, {:.1} m to go", drive.remaining_m())),
+                Part::Busy => {
+                    Progress::Running(format!("driving to {to}, {:.1} m to go", drive.remaining_m()))
+                }
                 Part::Finished => {
                     self.phase = Phase::Gaze(Gazing::at(spot.point, ctx), *spot);
                     Progress::Running(format!("looking at {to}"))
@@ -163,7 +162,8 @@ impl Place {
                     Progress::Running("letting go".into())
                 }
                 HandState::Failed(miss) => {
-                    self.last_problem = Some((SkillFailure::OutOfReach, format!("the spot on {to} is {miss}")));
+                    self.last_problem =
+                        Some((SkillFailure::OutOfReach, format!("the spot on {to} is {miss}")));
                     self.next_place()
                 }
             },
@@ -217,6 +217,18 @@ impl Place {
         }
     }
 
+    /// Whether the fingers are opening or have opened.
+    pub fn is_letting_go(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Release(..)
+                | Phase::Retreat(..)
+                | Phase::BackOff(..)
+                | Phase::FinalStow(..)
+                | Phase::Check(..)
+        )
+    }
+
     fn next_place(&mut self) -> Progress {
         self.tries += 1;
         match self.places.pop_front() {
@@ -225,10 +237,10 @@ impl Place {
                 Progress::Running("driving to a place to reach from".into())
             }
             _ => {
-                let (why, text) = self
-                    .last_problem
-                    .clone()
-                    .unwrap_or((SkillFailure::OutOfReach, "no place to reach a free spot from".into()));
+                let (why, text) = self.last_problem.clone().unwrap_or((
+                    SkillFailure::OutOfReach,
+                    "no place to reach a free spot from".into(),
+                ));
                 Progress::Failed(why, text)
             }
         }
@@ -308,7 +320,10 @@ impl Place {
         target: &SceneObject,
     ) -> Result<Vec<Spot>, (SkillFailure, String)> {
         let (Some(graph), Some(map), Some(held)) = (inputs.graph, ctx.map(inputs), ctx.held) else {
-            return Err((SkillFailure::Precondition, "memory, map or what is held is missing".into()));
+            return Err((
+                SkillFailure::Precondition,
+                "memory, map or what is held is missing".into(),
+            ));
         };
         let query = Query {
             graph,
@@ -365,7 +380,8 @@ impl Place {
 
 /// Opening for letting go: a little wider than what is held.
 fn release_opening(ctx: &Context) -> f64 {
-    ctx.held.map_or(0.12, |h| (2.0 * h.half.x.min(h.half.y) + 0.06).min(0.13))
+    ctx.held
+        .map_or(0.12, |h| (2.0 * h.half.x.min(h.half.y) + 0.06).min(0.13))
 }
 
 /// Whether a base stands behind the opening that a spot is reached through.
@@ -397,7 +413,10 @@ fn hands(held: &Held, spot: &Spot, base: (f64, f64)) -> Vec<(HandPose, HandPose,
     let above = held.pitch_rad > 1.3;
     let from_above = |turn: f64| (HandPose::from_above(Point3::origin(), toward + turn), true);
     let from_front = |heading: f64, pitch: f64| {
-        (HandPose::from_front(Point3::origin(), heading, pitch, false), false)
+        (
+            HandPose::from_front(Point3::origin(), heading, pitch, false),
+            false,
+        )
     };
     let mut orientations: Vec<(HandPose, bool)> = Vec::new();
     match spot.entry {

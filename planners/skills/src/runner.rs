@@ -9,7 +9,7 @@ use crate::look::Look;
 use crate::machine::{Commands, Context, Inputs, Progress};
 use crate::navigate::Navigate;
 use crate::operate::Operate;
-use crate::pick::Pick;
+use crate::pick::{Grip, Pick, grip};
 use crate::place::Place;
 use crate::robot::Robot;
 
@@ -23,6 +23,19 @@ enum Running {
     Operate(Box<Operate>),
 }
 
+/// How long the fingers may not feel what they hold before it counts as dropped, seconds.
+const LOST_S: f64 = 0.6;
+
+impl Running {
+    /// Whether what is held is to stay held now.
+    fn keeps_hold(&self) -> bool {
+        match self {
+            Running::Navigate(_) | Running::Look(_) | Running::Pick(_) | Running::Operate(_) => true,
+            Running::Place(place) => !place.is_letting_go(),
+        }
+    }
+}
+
 /// Runs skills: the executor without messages.
 ///
 /// ```text
@@ -34,6 +47,7 @@ pub struct SkillRunner {
     context: Context,
     running: Option<(Running, Time, Duration)>,
     stale_since: Option<Time>,
+    lost_since: Option<Time>,
 }
 
 impl SkillRunner {
@@ -48,6 +62,7 @@ impl SkillRunner {
             context: Context::new(config, robot),
             running: None,
             stale_since: None,
+            lost_since: None,
         })
     }
 
@@ -79,7 +94,10 @@ impl SkillRunner {
                 Running::Place(Box::new(Place::new(*object, *relation, *target))),
                 c.manipulate_limit_s,
             ),
-            Skill::Open { part } => (Running::Operate(Box::new(Operate::open(*part))), c.manipulate_limit_s),
+            Skill::Open { part } => (
+                Running::Operate(Box::new(Operate::open(*part))),
+                c.manipulate_limit_s,
+            ),
             Skill::Close { part } => (
                 Running::Operate(Box::new(Operate::close(*part))),
                 c.manipulate_limit_s,
@@ -120,6 +138,21 @@ impl SkillRunner {
             );
         };
         self.stale_since = None;
+        if let Some(held) = self.context.held
+            && running.keeps_hold()
+            && grip(inputs) != Grip::Holding
+        {
+            let lost = *self.lost_since.get_or_insert(now);
+            if (now - lost).secs_f64() > LOST_S {
+                self.lost_since = None;
+                self.context.held = None;
+                self.running = None;
+                let text = format!("{} is no longer between the fingers", held.object);
+                return (out, Progress::Failed(SkillFailure::Dropped, text));
+            }
+        } else {
+            self.lost_since = None;
+        }
         let progress = match running {
             Running::Navigate(skill) => skill.step(&mut self.context, inputs, &mut out),
             Running::Look(skill) => skill.step(&mut self.context, inputs, &mut out),

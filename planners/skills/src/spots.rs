@@ -194,11 +194,7 @@ impl Query<'_> {
     }
 
     /// Into the open part of a drawer, behind its front.
-    fn in_drawer(
-        &self,
-        part: &SceneObject,
-        a: &steward_core::messages::ArticulationState,
-    ) -> Vec<Spot> {
+    fn in_drawer(&self, part: &SceneObject, a: &steward_core::messages::ArticulationState) -> Vec<Spot> {
         let out = Vector3::new(a.axis.x, a.axis.y, 0.0);
         let across = Vector3::new(-a.axis.y, a.axis.x, 0.0);
         let open = a.position.unwrap_or(a.open_at);
@@ -391,7 +387,13 @@ fn top_of(shape: &OrientedBox) -> SupportSurface {
 /// Distance from a box's centre to its side along a horizontal direction, metres.
 pub fn extent_along(shape: &OrientedBox, direction: &Vector3) -> f64 {
     let local = shape.pose().rotation.inverse() * direction;
-    let t = |half: f64, d: f64| if d.abs() < 1e-9 { f64::INFINITY } else { half / d.abs() };
+    let t = |half: f64, d: f64| {
+        if d.abs() < 1e-9 {
+            f64::INFINITY
+        } else {
+            half / d.abs()
+        }
+    };
     t(shape.half.x, local.x).min(t(shape.half.y, local.y))
 }
 

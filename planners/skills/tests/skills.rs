@@ -1,0 +1,228 @@
+//! Skills in a world without dynamics.
+
+mod kinematic;
+
+use kinematic::{World, upright};
+use steward_core::geometry::{Point3, Pose2, Vector3};
+use steward_core::messages::{ArticulationState, NavigationTarget, RelationKind, Skill, SkillFailure};
+use steward_skills::machine::Progress;
+
+fn assert_done(progress: Progress) {
+    assert!(matches!(progress, Progress::Done(_)), "{progress:?}");
+}
+
+#[test]
+fn drives_around_a_wall_to_a_pose() {
+    let mut w = World::new(8.0, 6.0);
+    w.add_solid(upright([2.0, 0.0, 0.5], [0.1, 1.6, 0.5], 0.0));
+    let goal = Pose2::new(4.0, 0.2, 1.0);
+    assert_done(w.run(
+        Skill::Navigate {
+            to: NavigationTarget::Pose(goal),
+        },
+        60.0,
+    ));
+    assert!(w.base.distance_m(&goal) < 0.12, "{:?}", w.base);
+    assert!((w.base.yaw_rad - 1.0).abs() < 0.1);
+    let closest = w
+        .path
+        .iter()
+        .map(|p| (p.x_m - 2.0).abs().max(0.1).hypot((p.y_m - 1.6).max(0.0)))
+        .fold(f64::INFINITY, f64::min);
+    assert!(closest > 0.22, "came within {closest:.2} m of the wall's end");
+}
+
+#[test]
+fn looks_behind_itself() {
+    let mut w = World::new(8.0, 6.0);
+    assert_done(w.run(
+        Skill::Look {
+            at: vec![Point3::new(-0.6, 0.2, 0.1), Point3::new(1.0, 1.0, 0.8)],
+        },
+        30.0,
+    ));
+}
+
+#[test]
+fn stale_data_stops_the_base_and_then_fails() {
+    let mut w = World::new(8.0, 6.0);
+    w.runner.start(
+        &Skill::Navigate {
+            to: NavigationTarget::Pose(Pose2::new(4.0, 0.0, 0.0)),
+        },
+        w.now,
+    );
+    for _ in 0..60 {
+        w.tick(true);
+    }
+    assert!(w.velocity.0 > 0.2);
+    let mut end = None;
+    for _ in 0..80 {
+        if let Progress::Failed(why, _) = w.tick(false) {
+            end = Some(why);
+            break;
+        }
+    }
+    assert_eq!(end, Some(SkillFailure::StaleData));
+    assert!(w.velocity.0.abs() < 1e-3);
+}
+
+fn table(w: &mut World, x: f64, y: f64) -> steward_core::ids::ObjectId {
+    let shape = upright([x, y, 0.725], [0.4, 0.7, 0.025], 0.0);
+    w.add_solid(shape);
+    w.add_object("table", upright([x, y, 0.375], [0.4, 0.7, 0.375], 0.0), None)
+}
+
+#[test]
+fn picks_from_one_table_and_places_on_another() {
+    for (i, (half, yaw)) in [
+        ([0.04, 0.04, 0.05], 0.3),
+        ([0.03, 0.09, 0.02], 1.2),
+        ([0.035, 0.035, 0.12], 0.0),
+        ([0.055, 0.04, 0.04], 2.0),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut w = World::new(8.0, 6.0);
+        let _ = table(&mut w, 2.0, 0.0);
+        let goal = table(&mut w, 5.0, 2.0);
+        let mug = w.add_object(
+            "mug",
+            upright([1.8, 0.1 * i as f64, 0.75 + half[2]], half, yaw),
+            None,
+        );
+        assert_done(w.run(Skill::Pick { object: mug }, 100.0));
+        assert_done(w.run(
+            Skill::Place {
+                object: mug,
+                relation: RelationKind::On,
+                target: goal,
+            },
+            100.0,
+        ));
+        let end = w.object(mug).shape;
+        assert!(
+            (end.center.x - 5.0).abs() < 0.36 && (end.center.y - 2.0).abs() < 0.66,
+            "{end:?}"
+        );
+        assert!((end.bottom_m() - 0.75).abs() < 0.03, "{end:?}");
+    }
+}
+
+#[test]
+fn picks_from_the_floor() {
+    let mut w = World::new(8.0, 6.0);
+    let ball = w.add_object(
+        "ball",
+        upright([2.0, 1.0, 0.035], [0.035, 0.035, 0.035], 0.0),
+        None,
+    );
+    assert_done(w.run(Skill::Pick { object: ball }, 100.0));
+    assert!(w.object(ball).shape.bottom_m() > 0.2);
+}
+
+fn fridge(w: &mut World, left: bool) -> steward_core::ids::ObjectId {
+    w.add_solid(upright([3.0, 0.0, 0.8], [0.3, 0.3, 0.8], 0.0));
+    let side = if left { 1.0 } else { -1.0 };
+    let a = ArticulationState {
+        owner: None,
+        prismatic: false,
+        pivot: Point3::new(2.7, 0.3 * side, 0.8),
+        axis: Vector3::new(0.0, 0.0, -side),
+        handle: Some(Point3::new(2.64, -0.24 * side, 0.9)),
+        position: Some(0.0),
+        open_at: 1.3,
+    };
+    w.add_object(
+        "fridge_door",
+        upright([2.69, 0.0, 0.8], [0.03, 0.3, 0.8], 0.0),
+        Some(a),
+    )
+}
+
+#[test]
+fn opens_and_closes_doors_with_hinges_on_either_side() {
+    for left in [true, false] {
+        let mut w = World::new(8.0, 6.0);
+        let door = fridge(&mut w, left);
+        assert_done(w.run(Skill::Open { part: door }, 140.0));
+        assert_eq!(w.object(door).articulation.unwrap().is_open(), Some(true));
+        assert_done(w.run(Skill::Close { part: door }, 140.0));
+        assert_eq!(w.object(door).articulation.unwrap().is_closed(), Some(true));
+    }
+}
+
+#[test]
+fn opens_and_closes_a_drawer() {
+    let mut w = World::new(8.0, 6.0);
+    w.add_solid(upright([3.0, 0.5, 0.4], [0.3, 0.4, 0.4], 0.0));
+    let a = ArticulationState {
+        owner: None,
+        prismatic: true,
+        pivot: Point3::new(2.7, 0.5, 0.6),
+        axis: Vector3::new(-1.0, 0.0, 0.0),
+        handle: Some(Point3::new(2.65, 0.5, 0.6)),
+        position: Some(0.0),
+        open_at: 0.3,
+    };
+    let drawer = w.add_object(
+        "drawer",
+        upright([2.95, 0.5, 0.6], [0.25, 0.35, 0.1], 0.0),
+        Some(a),
+    );
+    assert_done(w.run(Skill::Open { part: drawer }, 140.0));
+    assert_eq!(w.object(drawer).articulation.unwrap().is_open(), Some(true));
+    assert_done(w.run(Skill::Close { part: drawer }, 140.0));
+    assert_eq!(w.object(drawer).articulation.unwrap().is_closed(), Some(true));
+}
+
+#[test]
+fn opens_a_bin() {
+    let mut w = World::new(8.0, 6.0);
+    w.add_solid(upright([2.5, 0.0, 0.25], [0.15, 0.15, 0.25], 0.0));
+    let a = ArticulationState {
+        owner: None,
+        prismatic: false,
+        pivot: Point3::new(2.65, 0.0, 0.5),
+        axis: Vector3::new(0.0, 1.0, 0.0),
+        handle: Some(Point3::new(2.30, 0.0, 0.51)),
+        position: Some(0.0),
+        open_at: 1.2,
+    };
+    let lid = w.add_object(
+        "bin_lid",
+        upright([2.5, 0.0, 0.51], [0.15, 0.15, 0.01], 0.0),
+        Some(a),
+    );
+    assert_done(w.run(Skill::Open { part: lid }, 140.0));
+    assert_eq!(w.object(lid).articulation.unwrap().is_open(), Some(true));
+}
+
+#[test]
+fn a_skill_in_the_wrong_state_is_refused() {
+    let mut w = World::new(4.0, 4.0);
+    let t = table(&mut w, 2.0, 0.0);
+    let end = w.run(
+        Skill::Place {
+            object: t,
+            relation: RelationKind::On,
+            target: t,
+        },
+        5.0,
+    );
+    assert!(
+        matches!(end, Progress::Failed(SkillFailure::Precondition, _)),
+        "{end:?}"
+    );
+    let end = w.run(
+        Skill::Pick {
+            object: steward_core::ids::ObjectId(99),
+        },
+        5.0,
+    );
+    assert!(
+        matches!(end, Progress::Failed(SkillFailure::UnknownObject, _)),
+        "{end:?}"
+    );
+}
