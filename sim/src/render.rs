@@ -22,6 +22,8 @@ mod shadow;
 mod texture;
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;
 
 use rayon::prelude::*;
@@ -196,8 +198,13 @@ impl Renderer {
         world_from_camera: &Pose3,
         options: &RenderOptions,
     ) -> Rendered {
-        let view = View::new(camera, world_from_camera);
-        let (width, height) = (camera.width.max(1) as usize, camera.height.max(1) as usize);
+        let camera = CameraIntrinsics {
+            width: camera.width.max(1),
+            height: camera.height.max(1),
+            ..*camera
+        };
+        let view = View::new(&camera, world_from_camera);
+        let (width, height) = (camera.width as usize, camera.height as usize);
         let stride = width.div_ceil(LANES);
         let band_count = height.div_ceil(BAND_ROWS);
 

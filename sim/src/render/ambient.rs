@@ -16,7 +16,7 @@ const BLUR_CELLS: usize = 5;
 const MAX_CELLS_PER_SIDE: usize = 1_000;
 const REFLECTANCE: f64 = 0.5;
 /// How much of the estimate is used; furniture swallows some.
-const SHARE: f64 = 0.6;
+const SHARE: f64 = 0.5;
 /// Where there is no room.
 const OUTSIDE: [f32; 3] = [0.5, 0.55, 0.62];
 /// Least light anywhere in a room.

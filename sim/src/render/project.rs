@@ -126,6 +126,9 @@ impl View {
         if behind > 0 {
             return Extent::Everywhere;
         }
+        if !(low[0].is_finite() && low[1].is_finite() && high[0].is_finite() && high[1].is_finite()) {
+            return Extent::Nowhere;
+        }
         let span = |i: usize| {
             let first = (low[i] - 0.5).floor().clamp(0.0, self.size[i] as f32 - 1.0);
             let last = (high[i] + 0.5).ceil().clamp(0.0, self.size[i] as f32 - 1.0);
@@ -198,18 +201,35 @@ pub(super) fn project(
         .extend(positions.iter().map(|&p| Corner::new(view, view.to_camera(p))));
     for (index, triangle) in triangles.iter().enumerate() {
         let corners = triangle.map(|i| scratch.corners[i as usize]);
-        let mut out = |c: &[Corner; 3]| {
-            if let Some(t) = set_up(view, c, part, index as u32, sides) {
+        if corners.iter().all(Corner::is_safe) {
+            if let Some(t) = set_up(view, &corners, part, index as u32, sides) {
                 emit(t);
             }
-        };
-        if corners.iter().all(Corner::is_safe) {
-            out(&corners);
         } else if corners.iter().any(|c| c.camera[2] >= NEAR_M) {
-            let polygon = clip(view, corners.map(|c| c.camera));
+            let corners = corners.map(|c| c.camera);
+            let polygon = clip(view, corners);
             for i in 2..polygon.len() {
-                out(&[polygon[0], polygon[i - 1], polygon[i]].map(|p| Corner::new(view, p)));
+                let piece = [polygon[0], polygon[i - 1], polygon[i]].map(|p| Corner::new(view, p));
+                if let Some(mut t) = set_up(view, &piece, part, index as u32, sides) {
+                    t.set_plane(view, &corners);
+                    emit(t);
+                }
             }
+        }
+    }
+}
+
+impl Triangle {
+    /// Inverse depth from the plane through three points, in double precision: corners made by clipping are
+    /// so near or so far outside the image that interpolating between them would lose digits.
+    fn set_plane(&mut self, view: &View, corners: &[[f32; 3]; 3]) {
+        let [a, b, c] = corners.map(|p| nalgebra::Vector3::from(p.map(f64::from)));
+        let normal = (b - a).cross(&(c - a));
+        let plane = normal / normal.dot(&a);
+        if plane.iter().all(|x| x.is_finite()) {
+            self.origin = view.c;
+            self.inverse_depth = plane.z as f32;
+            self.slope = [(plane.x / view.f[0] as f64) as f32, (plane.y / view.f[1] as f64) as f32];
         }
     }
 }

@@ -1,0 +1,1 @@
+//! Statistics of the imperfections, and that each can be switched off.
