@@ -1,4 +1,4 @@
-use nalgebra::{Matrix2, Matrix3, SymmetricEigen, Vector3};
+use nalgebra::{Matrix2, Matrix3, Matrix6, SymmetricEigen, Vector3, Vector6};
 use serde::{Deserialize, Serialize};
 use steward_core::geometry::{Pose2, wrap_angle_rad};
 
@@ -13,6 +13,8 @@ use crate::occupancy::{Scan, StructurePoint, check_pose};
 pub struct LocalizationConfig {
     /// Corrects nothing when false: `map` is then the frame of the wheels.
     pub enabled: bool,
+    /// Learns along the way what the wheels get wrong all the time (radius, track, a pull to one side).
+    pub calibrate_wheels: bool,
     /// Side of a cell of the structure map, metres.
     pub cell_m: f64,
     /// Largest side of the structure map, metres.
@@ -57,11 +59,12 @@ impl Default for LocalizationConfig {
     fn default() -> Self {
         LocalizationConfig {
             enabled: true,
+            calibrate_wheels: true,
             cell_m: 0.05,
             max_side_m: 60.0,
-            translation_noise: 0.02,
-            rotation_noise: 0.02,
-            heading_noise_rad_per_m: 0.02,
+            translation_noise: 0.01,
+            rotation_noise: 0.01,
+            heading_noise_rad_per_m: 0.006,
             point_noise_m: 0.01,
             point_noise_per_m: 0.003,
             turning_doubles_noise_rad_s: 0.8,
@@ -153,8 +156,10 @@ pub struct Localizer {
     config: LocalizationConfig,
     structure: StructureMap,
     map_from_odom: Pose2,
-    /// Of the pose of the base in `map`: x, y, yaw.
-    covariance: Matrix3<f64>,
+    /// What the wheels get wrong all the time: share of distance, share of turning, radians per metre.
+    wheels: Vector3<f64>,
+    /// Of the pose of the base in `map` (x, y, yaw), then of `wheels`.
+    covariance: Matrix6<f64>,
     last_odom: Option<Pose2>,
     contradictions: u32,
 }
@@ -167,7 +172,8 @@ impl Localizer {
         Ok(Localizer {
             structure: StructureMap::new(config.cell_m, config.max_side_m),
             map_from_odom: Pose2::default(),
-            covariance: Matrix3::zeros(),
+            wheels: Vector3::zeros(),
+            covariance: initial_covariance(&config),
             last_odom: None,
             contradictions: 0,
             config,
@@ -178,7 +184,8 @@ impl Localizer {
     pub fn clear(&mut self) {
         self.structure = StructureMap::new(self.config.cell_m, self.config.max_side_m);
         self.map_from_odom = Pose2::default();
-        self.covariance = Matrix3::zeros();
+        self.wheels = Vector3::zeros();
+        self.covariance = initial_covariance(&self.config);
         self.last_odom = None;
         self.contradictions = 0;
     }
@@ -248,13 +255,66 @@ impl Localizer {
         let c = &self.config;
         let (from, to) = (self.map_from_base(&last), self.map_from_base(odom_from_base));
         let (dx, dy) = (to.x_m - from.x_m, to.y_m - from.y_m);
+        let forward = dx * from.yaw_rad.cos() + dy * from.yaw_rad.sin();
+        let turn = wrap_angle_rad(to.yaw_rad - from.yaw_rad);
+
+        // Undo what the wheels are known to get wrong.
+        let [share, turn_share, per_m] = self.wheels.into();
+        let extra = turn * turn_share + forward * per_m;
+        let (dx, dy) = (
+            dx * (1.0 + share) - dy * extra * 0.5,
+            dy * (1.0 + share) + dx * extra * 0.5,
+        );
+        let corrected = Pose2::new(from.x_m + dx, from.y_m + dy, to.yaw_rad + extra);
+        self.map_from_odom = compose(&corrected, &inverse(odom_from_base));
+
         let distance = dx.hypot(dy);
-        let turn = wrap_angle_rad(to.yaw_rad - from.yaw_rad).abs();
-        let carry = Matrix3::new(1.0, 0.0, -dy, 0.0, 1.0, dx, 0.0, 0.0, 1.0);
+        let mut carry = Matrix6::identity();
+        carry[(0, 2)] = -dy;
+        carry[(1, 2)] = dx;
+        carry[(0, 3)] = dx;
+        carry[(1, 3)] = dy;
+        carry[(2, 4)] = turn;
+        carry[(2, 5)] = forward;
         let position = (c.translation_noise * distance).powi(2);
         let yaw = (c.rotation_noise * turn).powi(2) + (c.heading_noise_rad_per_m * distance).powi(2);
         self.covariance = carry * self.covariance * carry.transpose()
-            + Matrix3::from_diagonal(&Vector3::new(position, position, yaw));
+            + Matrix6::from_diagonal(&Vector6::new(position, position, yaw, 0.0, 0.0, 0.0));
+    }
+
+    /// Takes over a measured pose, and what it says about the wheels.
+    fn accept(&mut self, predicted: &Pose2, measured: &Pose2, covariance: Matrix3<f64>) {
+        let before = self.pose_covariance();
+        let cross = self.covariance.fixed_view::<3, 3>(3, 0).into_owned();
+        let wheels = self.covariance.fixed_view::<3, 3>(3, 3).into_owned();
+        let Some(inverse) = before.try_inverse() else {
+            return;
+        };
+        let gain = cross * inverse;
+        let step = Vector3::new(
+            measured.x_m - predicted.x_m,
+            measured.y_m - predicted.y_m,
+            wrap_angle_rad(measured.yaw_rad - predicted.yaw_rad),
+        );
+        let limit = 2.0 * WHEEL_ERROR;
+        self.wheels = (self.wheels + gain * step).map_with_location(|r, _, x| x.clamp(-limit[r], limit[r]));
+        let wheels = wheels - gain * (before - covariance) * gain.transpose();
+        let cross = gain * covariance;
+        self.covariance
+            .fixed_view_mut::<3, 3>(0, 0)
+            .copy_from(&covariance);
+        self.covariance.fixed_view_mut::<3, 3>(3, 0).copy_from(&cross);
+        self.covariance
+            .fixed_view_mut::<3, 3>(0, 3)
+            .copy_from(&cross.transpose());
+        self.covariance
+            .fixed_view_mut::<3, 3>(3, 3)
+            .copy_from(&((wheels + wheels.transpose()) * 0.5));
+    }
+
+    /// The tiny addition keeps it invertible when nothing has moved.
+    fn pose_covariance(&self) -> Matrix3<f64> {
+        self.covariance.fixed_view::<3, 3>(0, 0) + Matrix3::identity() * 1e-8
     }
 
     fn samples(&self, scan: &Scan, angular_rad_s: f64) -> Vec<Sample> {
@@ -281,14 +341,19 @@ impl Localizer {
         match first {
             Fit::TooLittle => (MatchOutcome::Unmatched, predicted),
             Fit::Good(pose, covariance) => {
-                self.covariance = covariance;
+                self.accept(&predicted, &pose, covariance);
                 (MatchOutcome::Corrected, pose)
             }
             Fit::Bad => {
                 if let Some(found) = self.search(samples, predicted)
                     && let Fit::Good(pose, covariance) = self.refine(samples, found, false)
                 {
-                    self.covariance = covariance;
+                    // The wheels slipped, which says nothing about what they do otherwise.
+                    self.covariance.fixed_view_mut::<3, 3>(0, 3).fill(0.0);
+                    self.covariance.fixed_view_mut::<3, 3>(3, 0).fill(0.0);
+                    self.covariance
+                        .fixed_view_mut::<3, 3>(0, 0)
+                        .copy_from(&covariance);
                     return (MatchOutcome::Recovered, pose);
                 }
                 (MatchOutcome::Contradicted, predicted)
@@ -303,10 +368,8 @@ impl Localizer {
         /// Between the normals of matched lines.
         const SMALLEST_COSINE: f64 = 0.85;
         let c = &self.config;
-        // A tiny floor keeps the prior invertible when nothing has moved.
-        let floor = Matrix3::from_diagonal(&Vector3::new(1e-8, 1e-8, 1e-8));
         let prior_covariance = if prior {
-            self.covariance + floor
+            self.pose_covariance()
         } else {
             Matrix3::from_diagonal(&Vector3::new(0.04, 0.04, 0.01))
         };
@@ -443,6 +506,20 @@ impl Localizer {
             self.structure.insert(p, facing);
         }
     }
+}
+
+/// Standard deviations of what wheels get wrong all the time: share of distance, share of turning, radians per
+/// metre.
+const WHEEL_ERROR: Vector3<f64> = Vector3::new(0.015, 0.015, 0.008);
+
+fn initial_covariance(config: &LocalizationConfig) -> Matrix6<f64> {
+    let mut diagonal = Vector6::zeros();
+    if config.calibrate_wheels {
+        for k in 0..3 {
+            diagonal[3 + k] = WHEEL_ERROR[k] * WHEEL_ERROR[k];
+        }
+    }
+    Matrix6::from_diagonal(&diagonal)
 }
 
 enum Fit {
