@@ -9,7 +9,7 @@ use steward_ltl::{Arena, Formula, Lasso, Node, Prop, Step};
 ///
 /// The data is at `$STEWARD_SHARED`, or next to the workspace in `../shared`. With `CI=true` its absence is
 /// a failure.
-pub fn reference(file: &str) -> Option<String> {
+pub(crate) fn reference(file: &str) -> Option<String> {
     let shared = std::env::var_os("STEWARD_SHARED").map(PathBuf::from).unwrap_or_else(|| {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared")
     });
@@ -26,7 +26,7 @@ pub fn reference(file: &str) -> Option<String> {
 }
 
 /// The rows of a CSV text as cells, the header left out.
-pub fn rows(text: &str) -> Vec<Vec<String>> {
+pub(crate) fn rows(text: &str) -> Vec<Vec<String>> {
     text.lines()
         .skip(1)
         .map(|line| {
@@ -50,10 +50,10 @@ pub fn rows(text: &str) -> Vec<Vec<String>> {
 }
 
 /// SplitMix64: the same numbers on every machine.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -61,28 +61,28 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }
 
     /// A step over the propositions, each true with the given chance in 16.
-    pub fn step(&mut self, props: &[Prop], chance: usize) -> Step {
+    pub(crate) fn step(&mut self, props: &[Prop], chance: usize) -> Step {
         Step::of(props.iter().copied().filter(|_| self.below(16) < chance))
     }
 
     /// A trace of `length` steps; a third of them is sparse, as plans are.
-    pub fn trace(&mut self, props: &[Prop], length: usize) -> Vec<Step> {
+    pub(crate) fn trace(&mut self, props: &[Prop], length: usize) -> Vec<Step> {
         let chance = [4, 8, 12][self.below(3)];
         (0..length).map(|_| self.step(props, chance)).collect()
     }
 
-    pub fn lasso(&mut self, props: &[Prop]) -> Lasso {
+    pub(crate) fn lasso(&mut self, props: &[Prop]) -> Lasso {
         let (prefix, cycle) = (self.below(4), 1 + self.below(4));
         Lasso { prefix: self.trace(props, prefix), cycle: self.trace(props, cycle) }
     }
 
     /// A random formula of about `size` operators over the propositions.
-    pub fn formula(&mut self, arena: &mut Arena, props: &[Prop], size: usize) -> Formula {
+    pub(crate) fn formula(&mut self, arena: &mut Arena, props: &[Prop], size: usize) -> Formula {
         if size <= 1 {
             return match self.below(12) {
                 0 => Arena::TRUE,
@@ -123,6 +123,6 @@ impl Random {
 }
 
 /// The propositions `a`, `b`, … of an arena.
-pub fn letters(arena: &mut Arena, count: usize) -> Vec<Prop> {
+pub(crate) fn letters(arena: &mut Arena, count: usize) -> Vec<Prop> {
     (0..count).map(|at| arena.prop(&((b'a' + at as u8) as char).to_string()).unwrap()).collect()
 }
