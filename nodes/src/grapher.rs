@@ -403,3 +403,167 @@ impl Node for Grapher {
         counters
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use steward_core::camera::CameraIntrinsics;
+    use steward_core::geometry::{Rotation3, Vector3};
+    use steward_core::image::{Detection, Image};
+    use steward_core::messages::{ChangeKind, StampedTransform};
+
+    fn at(millis: i64) -> Time {
+        Time::ZERO + Duration::from_millis(millis)
+    }
+
+    /// Camera at 1 m looking along +x of `map`; `localized` adds `map` to `odom`.
+    fn transforms(millis: i64, yaw_rad: f64, localized: bool) -> Vec<Message> {
+        let edge = |parent: &str, child: &str, pose: Pose3| StampedTransform {
+            stamp: at(millis),
+            parent: parent.into(),
+            child: child.into(),
+            parent_from_child: pose,
+            is_static: false,
+        };
+        let optical = Pose3::from_parts(
+            Vector3::new(0.0, 0.0, 1.0).into(),
+            Rotation3::from_axis_angle(&Vector3::z_axis(), yaw_rad)
+                * Rotation3::from_euler_angles(
+                    -std::f64::consts::FRAC_PI_2,
+                    0.0,
+                    -std::f64::consts::FRAC_PI_2,
+                ),
+        );
+        let tf = |edge| Transforms {
+            transforms: vec![edge],
+        };
+        let mut messages = vec![message(
+            Message::Transforms,
+            tf(edge(frames::ODOM, frames::HEAD_CAMERA_OPTICAL, optical)),
+        )];
+        if localized {
+            let edge = edge(frames::MAP, frames::ODOM, Pose3::identity());
+            messages.push(message(Message::Localization, tf(edge)));
+        }
+        messages
+    }
+
+    /// A square thing of 20 by 20 pixels, 1 m ahead, before a wall at 3 m.
+    fn images(millis: i64) -> [Message; 2] {
+        let (width, height) = (80u32, 60u32);
+        let inside = |i: u32| (30..50).contains(&(i % width)) && (20..40).contains(&(i / width));
+        let depth: Vec<f32> = (0..width * height)
+            .map(|i| if inside(i) { 1.0 } else { 3.0 })
+            .collect();
+        let labels: Vec<u16> = (0..width * height).map(|i| u16::from(inside(i))).collect();
+        let header = Header::new(at(millis), frames::HEAD_CAMERA_OPTICAL);
+        let frame = RgbdFrame {
+            header: header.clone(),
+            camera: CameraIntrinsics::from_horizontal_fov(width, height, 1.3),
+            color: Arc::new(Image::new(width, height, vec![[0; 3]; 4800]).unwrap()),
+            depth: Arc::new(Image::new(width, height, depth).unwrap()),
+        };
+        let segmentation = Segmentation {
+            header,
+            labels: Arc::new(Image::new(width, height, labels).unwrap()),
+            detections: vec![Detection {
+                instance: 1,
+                class: "clock".into(),
+                score: 0.9,
+            }],
+        };
+        [
+            message(Message::Rgbd, frame),
+            message(Message::Segmentation, segmentation),
+        ]
+    }
+
+    fn send(node: &mut Grapher, millis: i64, messages: impl IntoIterator<Item = Message>) -> Vec<Message> {
+        let mut out = Outbox::default();
+        for m in messages {
+            node.on_message(at(millis), &m, &mut out);
+        }
+        node.on_tick(at(millis), &mut out);
+        out.drain().collect()
+    }
+
+    #[test]
+    fn images_become_objects_once_their_camera_is_known() {
+        let mut node = Grapher::new(GrapherConfig::default()).unwrap();
+        let mut all = Vec::new();
+        for i in 0..10i64 {
+            let millis = i * 200;
+            all.extend(send(&mut node, millis, transforms(millis, 0.0, true)));
+            all.extend(send(&mut node, millis, images(millis)));
+            // In between the robot reports its frames more often than its images.
+            all.extend(send(
+                &mut node,
+                millis + 100,
+                transforms(millis + 100, 0.0, false),
+            ));
+        }
+        assert_eq!(node.counters()["frames_used"], 10);
+        let appeared: Vec<_> = all
+            .iter()
+            .filter_map(|m| match m {
+                Message::SceneChange(c) => Some((c.class.clone(), c.kind)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(appeared, [("clock".to_owned(), ChangeKind::Appeared)]);
+        let graphs: Vec<&Arc<SceneGraph>> = all
+            .iter()
+            .filter_map(|m| match m {
+                Message::SceneGraph(g) => Some(g),
+                _ => None,
+            })
+            .collect();
+        assert!(graphs.len() <= 11, "{}", graphs.len());
+        let clock = &graphs.last().unwrap().objects[0];
+        assert!(
+            (clock.shape.center.x - 1.0).abs() < 0.15 && clock.shape.center.y.abs() < 0.02,
+            "{clock:?}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_counted() {
+        let mut node = Grapher::new(GrapherConfig::default()).unwrap();
+        // No localisation: the image waits, then goes.
+        send(&mut node, 0, transforms(0, 0.0, false));
+        send(&mut node, 0, images(0));
+        send(&mut node, 500, []);
+        assert_eq!(node.counters()["transform_missing"], 1);
+        // A camera that turns by 0.5 rad in 80 ms.
+        for (millis, yaw) in [(520, 0.0), (560, 0.25), (600, 0.5)] {
+            send(&mut node, millis, transforms(millis, yaw, true));
+        }
+        send(&mut node, 600, images(600));
+        assert_eq!(node.counters()["frame_turning"], 1);
+        // An image again, a segmentation of nothing, an image without segmentation, sizes that differ.
+        let [frame, segmentation] = images(600);
+        send(&mut node, 610, [frame, segmentation]);
+        assert_eq!(node.counters()["frame_out_of_order"], 1);
+        assert_eq!(node.counters()["segmentation_unmatched"], 1);
+        let [frame, _] = images(620);
+        send(&mut node, 620, [frame]);
+        send(&mut node, 1200, []);
+        assert_eq!(node.counters()["segmentation_missing"], 1);
+        let [Message::Rgbd(frame), _] = images(1300) else {
+            unreachable!()
+        };
+        let mut bad = (*frame).clone();
+        bad.camera.width = 7;
+        send(&mut node, 1300, [message(Message::Rgbd, bad)]);
+        assert_eq!(node.counters()["frame_refused"], 1);
+        send(&mut node, 100, []);
+        assert_eq!(node.counters()["time_jumped_back"], 1);
+    }
+
+    #[test]
+    fn the_graph_is_sent_at_least_once_a_second() {
+        let mut node = Grapher::new(GrapherConfig::default()).unwrap();
+        let sent: usize = (0..100).map(|i| send(&mut node, i * 40, []).len()).sum();
+        assert_eq!(sent, 4);
+    }
+}

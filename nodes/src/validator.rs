@@ -549,3 +549,254 @@ impl Validator {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use steward_core::geometry::{OrientedBox, Pose3, Vector3};
+    use steward_core::messages::{ArticulationState, StampedTransform};
+
+    fn validator() -> Validator {
+        Validator::new(ValidatorConfig::default()).unwrap()
+    }
+
+    fn at(secs: f64) -> Time {
+        Time::from_secs_f64(secs)
+    }
+
+    fn object(id: u32, class: &str, x: f64, last_seen: f64) -> SceneObject {
+        SceneObject {
+            id: ObjectId(id),
+            class: class.into(),
+            shape: OrientedBox {
+                center: Point3::new(x, 0.0, 0.8),
+                yaw_rad: 0.0,
+                half: Vector3::repeat(0.05),
+            },
+            presence: Presence::Present,
+            provenance: Provenance::Observed,
+            confidence: 1.0,
+            first_seen: Time::ZERO,
+            last_seen: at(last_seen),
+            articulation: None,
+            surfaces: Vec::new(),
+        }
+    }
+
+    fn graph(stamp: f64, objects: Vec<SceneObject>, relations: Vec<Relation>) -> Message {
+        message(
+            Message::SceneGraph,
+            SceneGraph {
+                header: Header::new(at(stamp), frames::MAP),
+                objects,
+                relations,
+            },
+        )
+    }
+
+    fn status(secs: f64, skill: Skill, state: SkillState) -> Message {
+        message(
+            Message::SkillStatus,
+            SkillStatus {
+                header: Header::new(at(secs), frames::MAP),
+                step: StepId(1),
+                skill,
+                state,
+                detail: String::new(),
+            },
+        )
+    }
+
+    fn contacts(secs: f64, touching: bool) -> Message {
+        message(
+            Message::GripperContacts,
+            GripperContacts {
+                header: Header::new(at(secs), ""),
+                left: touching,
+                right: touching,
+                opening_m: 0.05,
+            },
+        )
+    }
+
+    fn base_at(x: f64, yaw: f64) -> Message {
+        let edge = |parent: &str, child: &str, pose: Pose3| StampedTransform {
+            stamp: Time::ZERO,
+            parent: parent.into(),
+            child: child.into(),
+            parent_from_child: pose,
+            is_static: true,
+        };
+        let transforms = vec![
+            edge(frames::MAP, frames::ODOM, Pose3::identity()),
+            edge(
+                frames::ODOM,
+                frames::BASE_LINK,
+                Pose2::new(x, 0.0, yaw).to_pose3(),
+            ),
+        ];
+        message(Message::Transforms, Transforms { transforms })
+    }
+
+    /// Sends messages at times, then ticks until `until`; returns the verdicts.
+    fn verdicts(messages: Vec<(f64, Message)>, until: f64) -> Vec<Verdict> {
+        let mut node = validator();
+        let mut out = Outbox::default();
+        let mut messages = messages.into_iter().peekable();
+        let mut now = 0.0;
+        while now <= until {
+            while let Some((t, m)) = messages.next_if(|(t, _)| *t <= now) {
+                node.on_message(at(t.max(now)), &m, &mut out);
+            }
+            node.on_tick(at(now), &mut out);
+            now += 0.1;
+        }
+        out.drain()
+            .filter_map(|m| match m {
+                Message::Verdict(v) => Some((*v).clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn only(messages: Vec<(f64, Message)>) -> VerdictKind {
+        let found = verdicts(messages, 12.0);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].detail.ends_with('.'), "{found:?}");
+        found[0].kind
+    }
+
+    #[test]
+    fn driving_is_checked_against_localisation() {
+        let go = |x| Skill::Navigate {
+            to: NavigationTarget::Pose(Pose2::new(x, 0.0, 0.0)),
+        };
+        let run = |base: f64| {
+            only(vec![
+                (0.0, base_at(base, 0.1)),
+                (0.5, status(0.5, go(1.0), SkillState::Running)),
+                (1.0, status(1.0, go(1.0), SkillState::Done)),
+            ])
+        };
+        assert_eq!(run(1.1), VerdictKind::Confirmed);
+        assert_eq!(run(1.6), VerdictKind::Refuted);
+        let lost = only(vec![(1.0, status(1.0, go(1.0), SkillState::Done))]);
+        assert_eq!(lost, VerdictKind::Undecided);
+    }
+
+    #[test]
+    fn picking_needs_contact_and_the_object_gone_from_its_place() {
+        let pick = Skill::Pick { object: ObjectId(1) };
+        let held = || SceneObject {
+            presence: Presence::Held,
+            ..object(1, "mug", 0.5, 1.0)
+        };
+        let start = |after: Vec<(f64, Message)>| {
+            let mut all = vec![
+                (0.0, graph(0.0, vec![object(1, "mug", 1.0, 0.0)], vec![])),
+                (0.1, status(0.1, pick.clone(), SkillState::Running)),
+                (1.0, status(1.0, pick.clone(), SkillState::Done)),
+            ];
+            all.extend(after);
+            only(all)
+        };
+        let touched = (1.1, contacts(1.1, true));
+        let fresh = (1.5, graph(1.4, vec![held()], vec![]));
+        assert_eq!(
+            start(vec![touched.clone(), fresh.clone()]),
+            VerdictKind::Confirmed
+        );
+        assert_eq!(
+            start(vec![(1.1, contacts(1.1, false)), fresh]),
+            VerdictKind::Refuted
+        );
+        // A mug turns up where the picked one was: the fingers hold something else.
+        let left_behind = SceneObject {
+            first_seen: at(1.2),
+            ..object(2, "mug", 1.02, 1.4)
+        };
+        let doubtful = (1.1, graph(1.05, vec![held(), left_behind], vec![]));
+        assert_eq!(start(vec![touched.clone(), doubtful]), VerdictKind::Refuted);
+        assert_eq!(start(vec![touched]), VerdictKind::Refuted);
+        assert_eq!(start(vec![]), VerdictKind::Undecided);
+    }
+
+    #[test]
+    fn placing_needs_free_fingers_and_a_fresh_look() {
+        let place = Skill::Place {
+            object: ObjectId(1),
+            relation: RelationKind::On,
+            target: ObjectId(2),
+        };
+        let on = Relation {
+            subject: ObjectId(1),
+            kind: RelationKind::On,
+            object: ObjectId(2),
+        };
+        let run = |touching, mug: SceneObject, relations: Vec<Relation>| {
+            only(vec![
+                (1.0, status(1.0, place.clone(), SkillState::Done)),
+                (1.1, contacts(1.1, touching)),
+                (1.5, graph(1.4, vec![mug, object(2, "desk", 1.0, 1.4)], relations)),
+            ])
+        };
+        let seen = || object(1, "mug", 1.0, 1.4);
+        assert_eq!(run(false, seen(), vec![on]), VerdictKind::Confirmed);
+        assert_eq!(run(false, seen(), vec![]), VerdictKind::Refuted);
+        assert_eq!(run(true, seen(), vec![on]), VerdictKind::Refuted);
+        let unseen = SceneObject {
+            provenance: Provenance::Expected,
+            ..seen()
+        };
+        assert_eq!(run(false, unseen, vec![on]), VerdictKind::Undecided);
+    }
+
+    #[test]
+    fn opening_is_checked_on_the_part_seen_again() {
+        let door = |position: Option<f64>, last_seen: f64| SceneObject {
+            articulation: Some(ArticulationState {
+                owner: None,
+                prismatic: false,
+                pivot: Point3::origin(),
+                axis: Vector3::z(),
+                handle: None,
+                position,
+                open_at: 1.4,
+            }),
+            ..object(1, "fridge_door", 1.0, last_seen)
+        };
+        let run = |skill: Skill, part: SceneObject| {
+            only(vec![
+                (1.0, status(1.0, skill, SkillState::Done)),
+                (1.5, graph(1.4, vec![part], vec![])),
+            ])
+        };
+        let (open, close) = (
+            Skill::Open { part: ObjectId(1) },
+            Skill::Close { part: ObjectId(1) },
+        );
+        assert_eq!(run(open.clone(), door(Some(1.3), 1.4)), VerdictKind::Confirmed);
+        assert_eq!(run(open.clone(), door(Some(0.3), 1.4)), VerdictKind::Refuted);
+        assert_eq!(run(close.clone(), door(Some(0.1), 1.4)), VerdictKind::Confirmed);
+        assert_eq!(run(close, door(Some(0.5), 1.4)), VerdictKind::Refuted);
+        assert_eq!(run(open.clone(), door(Some(1.3), 0.9)), VerdictKind::Undecided);
+        assert_eq!(run(open, door(None, 1.4)), VerdictKind::Undecided);
+    }
+
+    #[test]
+    fn a_failed_step_gets_no_verdict_and_bad_settings_are_named() {
+        let look = Skill::Look { at: vec![] };
+        let failed = SkillState::Failed(steward_core::messages::SkillFailure::TimedOut);
+        assert!(verdicts(vec![(0.1, status(0.1, look, failed))], 10.0).is_empty());
+        let bad = ValidatorConfig {
+            timeout_s: f64::NAN,
+            ..ValidatorConfig::default()
+        };
+        assert!(
+            Validator::new(bad)
+                .unwrap_err()
+                .to_string()
+                .contains("validator.timeout_s")
+        );
+    }
+}

@@ -156,7 +156,8 @@ pub struct Joint {
     position: Option<f64>,
     /// Middle of the handle when the part is closed, and how many views went into it.
     handle_home: Option<(Point3, u32)>,
-    handle_seen: Option<Point3>,
+    /// Middle of the handle as last seen, and the position of the joint then.
+    handle_seen: Option<(Point3, Option<f64>)>,
     /// Views in a row that contradict the closed rectangle.
     contradictions: u32,
     owner: Option<ObjectId>,
@@ -193,8 +194,8 @@ impl Joint {
             h + away * config.handle_half_thickness_m
         });
         self.owner = owner.map(|o| o.0).or(self.owner);
-        if handle.is_some() {
-            self.handle_seen = handle;
+        if let Some(handle) = handle {
+            self.handle_seen = Some((handle, None));
         }
         let owner = owner.map(|o| o.1);
         if self.rest.is_none() && (owner.is_some() || view.alone) {
@@ -247,6 +248,7 @@ impl Joint {
             refine(self.kind, rest, view, handle);
         }
         if let (Some(handle), Some(position)) = (handle, self.position) {
+            self.handle_seen = Some((handle, Some(position)));
             let home = moved(self.kind, rest, &handle, -position);
             self.handle_home = Some(match self.handle_home {
                 Some((before, n)) if (home - before).norm() < 0.12 => {
@@ -300,9 +302,9 @@ impl Joint {
     pub fn state(&self, config: &ArticulationConfig) -> Option<ArticulationState> {
         let rest = self.rest.as_ref()?;
         let position = self.position;
-        let handle = match (self.handle_home, position) {
-            (Some((home, _)), Some(q)) => Some(moved(self.kind, rest, &home, q)),
-            _ => self.handle_seen,
+        let handle = match (self.handle_seen, position) {
+            (Some((seen, Some(then))), Some(now)) => Some(moved(self.kind, rest, &seen, now - then)),
+            (seen, _) => seen.map(|s| s.0),
         };
         let (prismatic, pivot, axis, open_at) = match self.kind {
             PartKind::Door => (

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use steward_core::geometry::{OrientedBox, Point3, Vector3};
 use steward_core::messages::SupportSurface;
 
-use super::shape::{fit_box, rectangle_at};
+use super::shape::{fit_furniture_box, rectangle_at};
 
 type Key = [i32; 3];
 
@@ -140,7 +140,7 @@ impl Cloud {
         let mut points = self.points();
         let trim = if points.len() >= 200 { 0.004 } else { 0.0 };
         points.extend_from_slice(further);
-        fit_box(&points, trim)
+        fit_furniture_box(&points, trim)
     }
 
     /// Horizontal patches that face up, by ascending height: peaks of the histogram of the heights of

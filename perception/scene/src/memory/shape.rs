@@ -68,6 +68,68 @@ pub(crate) fn min_area_yaw(mut points: Vec<[f64; 2]>) -> Option<f64> {
     best.map(|(_, yaw)| yaw)
 }
 
+/// The direction, in `[0, pi/2)`, of furniture of which perhaps only two sides are seen. The rectangle of least area
+/// around two sides that meet stands askew, so points far from every edge of the rectangle cost too (the
+/// closeness criterion of Zhang, Xu, Dong and Dolan, "Efficient L-shape fitting for vehicle detection", IV 2017).
+fn furniture_yaw(points: &[Point3]) -> Option<f64> {
+    const NEAR_M: f64 = 0.06;
+    const STEP: f64 = 3.0 * PI / 180.0;
+    let step = points.len().div_ceil(300).max(1);
+    let flat: Vec<[f64; 2]> = points.iter().step_by(step).map(|p| [p.x, p.y]).collect();
+    if flat.len() < 2 {
+        return None;
+    }
+    let measure = |yaw: f64| {
+        let (s, c) = yaw.sin_cos();
+        let turned: Vec<[f64; 2]> = flat
+            .iter()
+            .map(|p| [c * p[0] + s * p[1], c * p[1] - s * p[0]])
+            .collect();
+        let mut low = [f64::INFINITY; 2];
+        let mut high = [f64::NEG_INFINITY; 2];
+        for q in &turned {
+            for k in 0..2 {
+                low[k] = low[k].min(q[k]);
+                high[k] = high[k].max(q[k]);
+            }
+        }
+        let far: f64 = turned
+            .iter()
+            .map(|q| {
+                (0..2)
+                    .map(|k| (q[k] - low[k]).min(high[k] - q[k]))
+                    .fold(NEAR_M, f64::min)
+            })
+            .sum();
+        let area = (high[0] - low[0]) * (high[1] - low[1]);
+        (far / (NEAR_M * turned.len() as f64), area)
+    };
+    let coarse: Vec<(f64, (f64, f64))> = (0..30)
+        .map(|i| f64::from(i) * STEP)
+        .map(|yaw| (yaw, measure(yaw)))
+        .collect();
+    let least_area = coarse
+        .iter()
+        .map(|(_, m)| m.1)
+        .fold(f64::INFINITY, f64::min)
+        .max(1e-6);
+    let cost = |(far, area): (f64, f64)| far + 0.5 * area / least_area;
+    let best = coarse.iter().min_by(|a, b| cost(a.1).total_cmp(&cost(b.1)))?.0;
+    (-4..=4)
+        .map(|i| best + f64::from(i) * STEP / 4.0)
+        .map(|yaw| (yaw, cost(measure(yaw))))
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|(yaw, _)| yaw.rem_euclid(FRAC_PI_2))
+}
+
+/// An upright box around points of furniture gathered over many views; like [`fit_box`] otherwise.
+pub(crate) fn fit_furniture_box(points: &[Point3], trim: f64) -> Option<OrientedBox> {
+    let rectangle = rectangle_at(points, furniture_yaw(points).unwrap_or(0.0), trim)?;
+    let mut heights: Vec<f64> = points.iter().map(|p| p.z).collect();
+    let (z0, z1) = trimmed_range(&mut heights, trim)?;
+    Some(upright_box(&rectangle, z0, z1))
+}
+
 /// The points without the corners of their convex hull, where the outliers are.
 fn peeled(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
     let hull = convex_hull(&mut points.to_vec());
@@ -193,6 +255,21 @@ mod tests {
         assert!((fitted.yaw_rad - 0.4).abs() < 0.02, "{fitted:?}");
         assert!((fitted.center - Point3::new(1.0, 2.0, 0.3)).norm() < 1e-9);
         assert!((fitted.half - Vector3::new(0.5, 0.25, 0.0)).norm() < 0.02);
+    }
+
+    #[test]
+    fn two_sides_that_meet_have_the_heading_of_the_sides() {
+        let (s, c) = 0.3f64.sin_cos();
+        let mut points = Vec::new();
+        for i in 0..40 {
+            let t = f64::from(i) * 0.02;
+            for (x, y) in [(t, 0.0), (0.0, t)] {
+                points.push(Point3::new(c * x - s * y, s * x + c * y, 0.5));
+            }
+        }
+        let fitted = fit_furniture_box(&points, 0.0).unwrap();
+        let turn = fitted.yaw_rad.rem_euclid(FRAC_PI_2);
+        assert!((turn - 0.3).abs() < 0.03, "{fitted:?}");
     }
 
     #[test]
