@@ -8,6 +8,7 @@
 pub mod camera;
 pub mod changes;
 pub mod error;
+pub mod export;
 pub mod home;
 pub mod mesh;
 pub mod model;

@@ -124,9 +124,9 @@ pub(crate) fn room() -> Home {
     let book = Mesh::fitted_cuboid(Vector3::new(0.1, 0.07, 0.015));
     entities.push(entity("book", object(), book, at(3.4, 1.4, 0.765), printed(Pattern::BookCover, 2)));
     let tumbler = Mesh::cylinder(0.04, 0.12, 32);
-    entities.push(entity("tumbler", object(), tumbler, at(3.15, 1.45, 0.81), glass([0.7, 0.85, 0.9], 0.3)));
+    entities.push(entity("tumbler", object(), tumbler, at(3.15, 1.45, 0.75), glass([0.7, 0.85, 0.9], 0.3)));
     let cup = Mesh::cylinder(0.04, 0.09, 32);
-    entities.push(entity("cup", object(), cup, at(2.6, 2.6, 0.045), plain([0.1, 0.25, 0.7])));
+    entities.push(entity("cup", object(), cup, at(2.6, 2.6, 0.0), plain([0.1, 0.25, 0.7])));
     let lamp = |x: f64, y: f64| Light {
         position: Vector3::new(x, y, 2.35),
         intensity: [3.0, 2.7, 2.3],

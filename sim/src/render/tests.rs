@@ -367,31 +367,45 @@ fn the_plan_maps_points_of_the_floor_to_pixels() {
 #[test]
 #[ignore]
 fn pictures() {
-    let h = room();
     let save = |name: &str, i: &steward_core::image::ColorImage| {
         let bytes: Vec<u8> = i.data().iter().flatten().copied().collect();
         image::save_buffer(format!("/tmp/render_{name}.png"), &bytes, i.width(), i.height(), image::ColorType::Rgb8).unwrap();
     };
-    save("a", &draw(&h, &camera(640, 480), &head_pose(Pose2::new(0.4, 2.2, -0.1))).color);
-    save("b", &draw(&h, &camera(640, 480), &head_pose(Pose2::new(2.2, 1.9, -0.2))).color);
-    save("plan", &render_plan_view(&h, &WorldState::initial(&h), 120.0).image);
+    let spec = crate::home::HomeSpec { room_count: Some(8), ..crate::home::HomeSpec::from_seed(4) };
+    let t = std::time::Instant::now();
+    let h = crate::home::generate(&spec).unwrap();
+    println!("home {:?} tri {} lights {} entities {} rooms {}", t.elapsed(), h.triangle_count(), h.lights.len(), h.entities.len(), h.rooms.len());
+    let s = WorldState::initial(&h);
+    save("plan", &render_plan_view(&h, &s, 70.0).image);
     let mut r = Renderer::new(&h);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let stations = super::bench::stations(&h);
+    let o = RenderOptions::default();
     for (w, hh) in [(320, 240), (640, 480)] {
         let c = camera(w, hh);
-        let s = WorldState::initial(&h);
-        let eye = head_pose(Pose2::new(0.4, 2.2, -0.1));
-        let o = RenderOptions::default();
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-        let t = pool.install(|| {
-            r.render(&s, &[], &c, &eye, &o);
-            let mut best = f64::INFINITY;
-            for _ in 0..30 {
+        let mut times = Vec::new();
+        let mut first = 0.0;
+        for (i, st) in stations.iter().enumerate() {
+            let eye = head_pose(*st);
+            pool.install(|| {
                 let start = std::time::Instant::now();
-                r.render(&s, &[], &c, &eye, &o);
-                best = best.min(start.elapsed().as_secs_f64());
-            }
-            best
-        });
-        println!("{w}x{hh} {:.2} ms", t * 1e3);
+                let im = r.render(&s, &[], &c, &eye, &o);
+                first += start.elapsed().as_secs_f64();
+                if w == 640 && i % 3 == 0 { save(&format!("v{i}"), &im.color); }
+                let mut best = f64::INFINITY;
+                for _ in 0..6 {
+                    let start = std::time::Instant::now();
+                    r.render(&s, &[], &c, &eye, &o);
+                    best = best.min(start.elapsed().as_secs_f64());
+                }
+                times.push(best * 1e3);
+            });
+        }
+        times.sort_by(f64::total_cmp);
+        println!("{w}x{hh} mean {:.2} ms median {:.2} max {:.2}; first pass {:.0} ms of {}", times.iter().sum::<f64>() / times.len() as f64, times[times.len()/2], times[times.len()-1], first * 1e3, times.len());
     }
+    let t = std::time::Instant::now();
+    for seed in 0..20 { crate::changes::generate_changes(&h, seed, 6); }
+    println!("20 scripts {:?}", t.elapsed());
+    crate::export::export_home(&h, std::path::Path::new("/tmp/render_export")).unwrap();
 }
