@@ -45,7 +45,7 @@ pub struct ScanConfig {
 impl Default for ScanConfig {
     fn default() -> Self {
         ScanConfig {
-            column_step: 1,
+            column_step: 2,
             row_step: 1,
             bearing_step_rad: 0.5f64.to_radians(),
             ring_step_m: 0.05,
@@ -55,7 +55,7 @@ impl Default for ScanConfig {
             floor_tolerance_m: 0.03,
             floor_noise_per_m: 0.002,
             obstacle_top_m: 1.4,
-            min_points: 4,
+            min_points: 3,
             structure_bottom_m: 0.1,
             structure_top_m: 1.8,
             structure_extent_m: 0.25,

@@ -187,3 +187,25 @@ fn missing_depth_says_nothing() {
     assert!(scan.obstacles_m.is_empty() && scan.free_m.is_empty() && scan.structure.is_empty());
     assert_eq!(scan.pixels.missing, 320 * 240 / 2);
 }
+
+/// Not a limit, a measurement: `cargo test -p steward-scene --test mapping -- --ignored --nocapture time`.
+#[test]
+#[ignore = "measures time"]
+fn time_per_image() {
+    let world = World::apartment();
+    let camera = camera(320, 240);
+    let mount = base_from_camera(0.0, TILT);
+    let depth = world.depth(&camera, &mount, SIGMA, &mut Noise(1));
+    let mask = vec![false; depth.data().len()];
+    let mut scanner = Scanner::new(ScanConfig::default()).unwrap();
+    let mut map = OccupancyMap::new(OccupancyConfig::default()).unwrap();
+    let start = std::time::Instant::now();
+    for _ in 0..100 {
+        let scan = scanner.scan(&depth, &camera, Some(&mask), &mount, &[]).unwrap();
+        map.integrate(&scan, &Pose2::default(), Time::ZERO).unwrap();
+    }
+    println!(
+        "scan and grid: {:.2} ms per image",
+        start.elapsed().as_secs_f64() * 10.0
+    );
+}
