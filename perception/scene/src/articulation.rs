@@ -661,8 +661,8 @@ fn refine(kind: PartKind, rest: &mut Rest, view: &PartView<'_>, handle: Option<P
         rest.other_half_m += (measured.other_half_m - rest.other_half_m) * weight;
     }
     if kind != PartKind::Lid {
-        let blend = |a: &Vector3, b: &Vector3| (a + (b - a) * weight).try_normalize(1e-9).unwrap_or(*a);
-        rest.along = blend(&rest.along, &measured.along);
+        let blended = rest.along + (measured.along - rest.along) * weight;
+        rest.along = blended.try_normalize(1e-9).unwrap_or(rest.along);
         let normal = rest.along.cross(&Vector3::z());
         rest.outward = if normal.dot(&rest.outward) < 0.0 {
             -normal

@@ -151,7 +151,8 @@ pub(crate) fn views_of(
             on_drop("detection_class_empty");
             continue;
         }
-        if !(f64::from(detection.score) >= config.min_score) {
+        let score = f64::from(detection.score);
+        if score.is_nan() || score < config.min_score {
             on_drop("detection_score_low");
             continue;
         }
