@@ -71,7 +71,7 @@ fn try_once(spec: &HomeSpec, attempt: u64) -> Result<Home, String> {
         spec.rooms.clone()
     };
     let room_kinds: Vec<&layout::RoomKind> = kinds.iter().filter_map(|k| layout::find(k)).collect();
-    let (cells, doors) = (0..200)
+    let (cells, doors) = (0..3000)
         .find_map(|_| layout::arrange(&room_kinds, &mut rooms))
         .ok_or("the rooms do not fit together")?;
     let windows = structure::choose_windows(&cells, &mut stream(2));
@@ -156,7 +156,11 @@ fn numbered(kinds: &[String]) -> Vec<String> {
         .map(|kind| {
             let n = counts.entry(kind).or_default();
             *n += 1;
-            if *n == 1 { kind.clone() } else { format!("{kind}_{n}") }
+            if *n == 1 {
+                kind.clone()
+            } else {
+                format!("{kind}_{n}")
+            }
         })
         .collect()
 }
@@ -326,7 +330,13 @@ impl Entity {
         let b = &self.local_bounds;
         let corners: Vec<Point3> = (0..8)
             .map(|i| {
-                let pick = |axis: usize| if i >> axis & 1 == 0 { b.min[axis] } else { b.max[axis] };
+                let pick = |axis: usize| {
+                    if i >> axis & 1 == 0 {
+                        b.min[axis]
+                    } else {
+                        b.max[axis]
+                    }
+                };
                 world_from_entity * Point3::new(pick(0), pick(1), pick(2))
             })
             .collect();
@@ -370,7 +380,13 @@ impl Digest {
     }
 
     fn pose(&mut self, p: &Pose3) {
-        self.numbers(p.translation.vector.iter().chain(p.rotation.coords.iter()).copied());
+        self.numbers(
+            p.translation
+                .vector
+                .iter()
+                .chain(p.rotation.coords.iter())
+                .copied(),
+        );
     }
 
     fn pose2(&mut self, p: &Pose2) {

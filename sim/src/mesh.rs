@@ -136,7 +136,12 @@ impl Mesh {
             }
             along += length;
             for s in 0..segments {
-                let (a, b, c, d) = (first + 2 * s, first + 2 * s + 1, first + 2 * s + 2, first + 2 * s + 3);
+                let (a, b, c, d) = (
+                    first + 2 * s,
+                    first + 2 * s + 1,
+                    first + 2 * s + 2,
+                    first + 2 * s + 3,
+                );
                 if w[0][0] > 1e-9 {
                     mesh.triangles.push([a, c, d]);
                 }
@@ -407,7 +412,11 @@ mod tests {
                 2.0 * PI * PI * 0.2 * 0.0009,
                 1e-2,
             ),
-            (Mesh::extrusion(&[[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], 2.0), 1.0, 1e-6),
+            (
+                Mesh::extrusion(&[[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], 2.0),
+                1.0,
+                1e-6,
+            ),
         ] {
             let v = volume(&mesh);
             assert!((v / expected - 1.0).abs() < tolerance, "{v} is not {expected}");
@@ -419,7 +428,10 @@ mod tests {
     fn transforms_keep_meshes_closed() {
         let turned = Mesh::sphere(0.1, 16)
             .scaled(1.0, 2.0, 0.5)
-            .transformed(&Pose3::new(Vector3::new(1.0, 2.0, 3.0), Vector3::new(0.3, 0.1, 0.9)));
+            .transformed(&Pose3::new(
+                Vector3::new(1.0, 2.0, 3.0),
+                Vector3::new(0.3, 0.1, 0.9),
+            ));
         assert!((volume(&turned) / volume(&Mesh::sphere(0.1, 16)) - 1.0).abs() < 1e-4);
         check_normals(&turned);
     }

@@ -139,7 +139,8 @@ impl Painter {
         let warp = fbm(u, v, [2, 4], seed, 3);
         let rings = fbm(u, v + warp * 0.12, [2, 24], seed + 1, 2);
         let fibre = noise(u, v, [8, 128], seed + 2);
-        mix(base, base.map(|c| c * 0.62), (rings * 1.3 - 0.25).clamp(0.0, 1.0)).map(|c| c * (0.92 + 0.16 * fibre))
+        mix(base, base.map(|c| c * 0.62), (rings * 1.3 - 0.25).clamp(0.0, 1.0))
+            .map(|c| c * (0.92 + 0.16 * fibre))
     }
 
     fn planks(&self, u: f32, v: f32) -> Rgb {
@@ -159,8 +160,13 @@ impl Painter {
         let id = hash(self.seed + x.floor() as u32 * 19 + y.floor() as u32 * 57);
         let joint = x.fract() < 0.03 || y.fract() < 0.03;
         let base = mix([0.86, 0.85, 0.82], self.color(0), 0.25);
-        let checker = (x.floor() as u32 + y.floor() as u32).is_multiple_of(2) && self.variant.is_multiple_of(2);
-        let base = if checker { mix(base, self.color(1), 0.35) } else { base };
+        let checker =
+            (x.floor() as u32 + y.floor() as u32).is_multiple_of(2) && self.variant.is_multiple_of(2);
+        let base = if checker {
+            mix(base, self.color(1), 0.35)
+        } else {
+            base
+        };
         let cloud = fbm(u, v, [8, 8], self.seed + id % 5, 4);
         if joint {
             [0.55, 0.54, 0.52]
@@ -219,7 +225,11 @@ impl Painter {
         let ground = mix(self.color(0), [0.93, 0.91, 0.87], 0.75);
         let ink = mix(self.color(1), ground, 0.35);
         let (x, y) = (u * 6.0, v * 6.0);
-        let shifted = if (x as u32).is_multiple_of(2) { y } else { (y + 0.5) % 6.0 };
+        let shifted = if (x as u32).is_multiple_of(2) {
+            y
+        } else {
+            (y + 0.5) % 6.0
+        };
         let (dx, dy) = (x.fract() - 0.5, shifted.fract() - 0.5);
         let r = (dx * dx + dy * dy).sqrt();
         let motif = match self.variant % 3 {
@@ -255,10 +265,18 @@ impl Painter {
     }
 
     fn marble(&self, u: f32, v: f32) -> Rgb {
-        let base = if self.variant.is_multiple_of(3) { [0.30, 0.31, 0.33] } else { [0.88, 0.87, 0.85] };
+        let base = if self.variant.is_multiple_of(3) {
+            [0.30, 0.31, 0.33]
+        } else {
+            [0.88, 0.87, 0.85]
+        };
         let warp = fbm(u, v, [3, 3], self.seed, 5);
         let vein = (fbm(u + 0.3 * warp, v + 0.3 * warp, [4, 4], self.seed + 4, 4) - 0.5).abs();
-        let ink = if self.variant.is_multiple_of(3) { [0.75, 0.73, 0.70] } else { mix([0.5, 0.5, 0.52], self.color(0), 0.3) };
+        let ink = if self.variant.is_multiple_of(3) {
+            [0.75, 0.73, 0.70]
+        } else {
+            mix([0.5, 0.5, 0.52], self.color(0), 0.3)
+        };
         let strength = (1.0 - vein * 18.0).clamp(0.0, 1.0) * 0.8;
         mix(base.map(|c| c * (0.88 + 0.2 * warp)), ink, strength)
     }
@@ -282,7 +300,8 @@ impl Painter {
             let sun = ((u - sx) * (u - sx) + (v - sy) * (v - sy)).sqrt();
             let mut color = if sun < 0.09 { [0.98, 0.86, 0.45] } else { sky };
             for ridge in 0..3u32 {
-                let line = 0.42 + 0.17 * ridge as f32 + 0.22 * (fbm(u, 0.37, [4, 2], self.seed + ridge, 4) - 0.5);
+                let line =
+                    0.42 + 0.17 * ridge as f32 + 0.22 * (fbm(u, 0.37, [4, 2], self.seed + ridge, 4) - 0.5);
                 if v > line {
                     let tone = 0.75 + 0.4 * fbm(u, v, [16, 16], self.seed + 7 + ridge, 3);
                     color = self.color(1 + ridge).map(|c| c * tone);
@@ -311,7 +330,9 @@ impl Painter {
     fn book_cover(&self, u: f32, v: f32) -> Rgb {
         let (ground, ink, accent) = (self.color(0), self.color(1), self.color(2));
         let title = v > 0.15 && v < 0.38 && u > 0.15 && u < 0.85;
-        let text = title && (v * 26.0).fract() < 0.55 && unit(hash(self.seed + (u * 24.0) as u32 + (v * 26.0) as u32 * 40)) > 0.25;
+        let text = title
+            && (v * 26.0).fract() < 0.55
+            && unit(hash(self.seed + (u * 24.0) as u32 + (v * 26.0) as u32 * 40)) > 0.25;
         let picture = v > 0.48 && v < 0.85 && u > 0.2 && u < 0.8;
         let spine = u < 0.06;
         if spine {
@@ -361,7 +382,10 @@ fn mix(a: Rgb, b: Rgb, t: f32) -> Rgb {
 
 /// Value noise between 0 and 1 with `cells` cells per repetition.
 fn noise(u: f32, v: f32, cells: [u32; 2], seed: u32) -> f32 {
-    let (x, y) = (u.rem_euclid(1.0) * cells[0] as f32, v.rem_euclid(1.0) * cells[1] as f32);
+    let (x, y) = (
+        u.rem_euclid(1.0) * cells[0] as f32,
+        v.rem_euclid(1.0) * cells[1] as f32,
+    );
     let (x0, y0) = (x.floor(), y.floor());
     let smooth = |t: f32| t * t * (3.0 - 2.0 * t);
     let (fx, fy) = (smooth(x - x0), smooth(y - y0));
@@ -421,7 +445,11 @@ mod tests {
                 let t = texture(pattern, variant);
                 assert!(t.size.is_power_of_two() && t.texels.len() == (t.size * t.size) as usize);
                 let mean = t.texels.iter().map(|p| f64::from(p[1])).sum::<f64>() / t.texels.len() as f64;
-                let square = t.texels.iter().map(|p| (f64::from(p[1]) - mean).powi(2)).sum::<f64>();
+                let square = t
+                    .texels
+                    .iter()
+                    .map(|p| (f64::from(p[1]) - mean).powi(2))
+                    .sum::<f64>();
                 let deviation = (square / t.texels.len() as f64).sqrt();
                 assert!(deviation > 2.0, "{pattern:?} {variant} is flat: {deviation}");
             }
@@ -432,7 +460,10 @@ mod tests {
     fn variants_differ_and_repeat() {
         for pattern in ALL {
             assert_ne!(texture(pattern, 0), texture(pattern, 1));
-            assert!(Arc::ptr_eq(&texture(pattern, 2), &texture(pattern, 2 + Pattern::VARIANTS)));
+            assert!(Arc::ptr_eq(
+                &texture(pattern, 2),
+                &texture(pattern, 2 + Pattern::VARIANTS)
+            ));
         }
     }
 }

@@ -157,7 +157,9 @@ impl Plan {
     pub(crate) fn furnish(&mut self, spec: &HomeSpec, dice: &mut Dice) -> Result<(), String> {
         let mut asked: Vec<(usize, &'static str)> = Vec::new();
         for f in &spec.furniture {
-            let Some(class) = furniture::find(&f.class) else { continue };
+            let Some(class) = furniture::find(&f.class) else {
+                continue;
+            };
             let rooms: Vec<usize> = (0..self.names.len())
                 .filter(|&r| {
                     f.room
@@ -263,7 +265,9 @@ impl Plan {
             let Some((footprint, zone)) = self.fits(room, &group, x, y, yaw) else {
                 continue;
             };
-            let cost = target.map_or(0.0, |[tx, ty]| ((x - tx).powi(2) + (y - ty).powi(2)).sqrt() + dice.range(0.0, 0.3));
+            let cost = target.map_or(0.0, |[tx, ty]| {
+                ((x - tx).powi(2) + (y - ty).powi(2)).sqrt() + dice.range(0.0, 0.3)
+            });
             if best.as_ref().is_none_or(|(b, _)| cost < *b) {
                 best = Some((
                     cost,
@@ -308,7 +312,11 @@ impl Plan {
         let mut spots = Vec::new();
         for side in SIDES {
             let yaw = side.yaw();
-            let (low, high) = if side.along_x() { (inner.x0, inner.x1) } else { (inner.y0, inner.y1) };
+            let (low, high) = if side.along_x() {
+                (inner.x0, inner.x1)
+            } else {
+                (inner.y0, inner.y1)
+            };
             // Extent along the wall of the turned piece, relative to its origin.
             let (before, after) = match side {
                 Side::South | Side::East => (b.max.y, -b.min.y),
@@ -321,8 +329,17 @@ impl Plan {
             let mut along = vec![first, last];
             let steps = ((last - first) / 0.1) as usize;
             along.extend((1..=steps).map(|i| first + 0.1 * i as f64));
-            for f in self.placed.iter().filter(|p| p.room == room).filter_map(|p| p.footprint) {
-                let (f0, f1) = if side.along_x() { (f.x0, f.x1) } else { (f.y0, f.y1) };
+            for f in self
+                .placed
+                .iter()
+                .filter(|p| p.room == room)
+                .filter_map(|p| p.footprint)
+            {
+                let (f0, f1) = if side.along_x() {
+                    (f.x0, f.x1)
+                } else {
+                    (f.y0, f.y1)
+                };
                 along.push(f1 + SIDE_GAP_M + before);
                 along.push(f0 - SIDE_GAP_M - after);
             }
@@ -362,10 +379,22 @@ impl Plan {
         let b = group.bounds();
         let footprint = turned([b.min.x, b.min.y, b.max.x, b.max.y], x, y, yaw);
         let in_room = |p: &&Placed| p.room == room;
-        let taken: Vec<Area> = self.placed.iter().filter(in_room).filter_map(|p| p.footprint).collect();
-        let zones: Vec<Area> = self.placed.iter().filter(in_room).filter_map(|p| p.zone).collect();
+        let taken: Vec<Area> = self
+            .placed
+            .iter()
+            .filter(in_room)
+            .filter_map(|p| p.footprint)
+            .collect();
+        let zones: Vec<Area> = self
+            .placed
+            .iter()
+            .filter(in_room)
+            .filter_map(|p| p.zone)
+            .collect();
         if !inner.grown(-0.01).holds(&footprint)
-            || taken.iter().any(|t| t.grown(SIDE_GAP_M * 0.9).overlaps(&footprint))
+            || taken
+                .iter()
+                .any(|t| t.grown(SIDE_GAP_M * 0.9).overlaps(&footprint))
             || zones.iter().any(|z| z.overlaps(&footprint))
             || self
                 .doors
@@ -377,10 +406,18 @@ impl Plan {
         if b.max.z > TALL_M
             && self.windows.iter().any(|w| {
                 let (f0, f1, near) = if w.side.along_x() {
-                    let gap = if w.side == Side::South { footprint.y0 - inner.y0 } else { inner.y1 - footprint.y1 };
+                    let gap = if w.side == Side::South {
+                        footprint.y0 - inner.y0
+                    } else {
+                        inner.y1 - footprint.y1
+                    };
                     (footprint.x0, footprint.x1, gap < 0.3)
                 } else {
-                    let gap = if w.side == Side::West { footprint.x0 - inner.x0 } else { inner.x1 - footprint.x1 };
+                    let gap = if w.side == Side::West {
+                        footprint.x0 - inner.x0
+                    } else {
+                        inner.x1 - footprint.x1
+                    };
                     (footprint.y0, footprint.y1, gap < 0.3)
                 };
                 w.room == room && near && f0 < w.high && f1 > w.low
@@ -437,7 +474,9 @@ impl Plan {
         ];
         dice.shuffle(&mut slots);
         let wanted = 1 + dice.index(2);
-        let Some(class) = furniture::find("chair") else { return };
+        let Some(class) = furniture::find("chair") else {
+            return;
+        };
         let prototype = (class.build)(dice);
         for (dx, dy, turn) in slots.into_iter().take(wanted) {
             let p = at * Point3::new(dx, dy, 0.0);
@@ -450,7 +489,9 @@ impl Plan {
             let t = &self.placed[desk];
             (t.room, t.group.bounds(), t.pose, t.yaw)
         };
-        let Some(class) = furniture::find("office_chair") else { return };
+        let Some(class) = furniture::find("office_chair") else {
+            return;
+        };
         let chair = (class.build)(dice);
         let p = at * Point3::new(b.max.x + 0.28, b.max.y - 0.30, 0.0);
         self.seat(room, "office_chair", chair, p.x, p.y, yaw + std::f64::consts::PI);
@@ -536,7 +577,11 @@ impl Plan {
 
     /// A free place to start from, in the most open part of a central room.
     pub(crate) fn start(&self) -> Option<[f64; 2]> {
-        let rank = |kind: &str| ["living_room", "hallway", "dining_room"].iter().position(|k| *k == kind);
+        let rank = |kind: &str| {
+            ["living_room", "hallway", "dining_room"]
+                .iter()
+                .position(|k| *k == kind)
+        };
         let room = (0..self.kinds.len()).min_by_key(|&r| rank(&self.kinds[r]).unwrap_or(9))?;
         let inner = self.inner(room);
         let [cx, cy] = inner.center();

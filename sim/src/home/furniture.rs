@@ -284,11 +284,7 @@ fn drawer(panel: &Panel, depth: f64, index: u32, suffix: &str, finish: &Finish, 
             low + t,
             z1 - low - t,
         )
-        .cavity(
-            v(back + t, left + t, low),
-            v(panel.x, right - t, z1),
-            Some(index),
-        );
+        .cavity(v(back + t, left + t, low), v(panel.x, right - t, z1), Some(index));
     let bar = draft.handle(
         v(front, (y0 + y1) * 0.5, (z0 + z1) * 0.5),
         Vector3::x(),
@@ -370,7 +366,12 @@ fn dining_table(dice: &mut Dice) -> Group {
         dice.length(0.72, 0.76),
     );
     let finish = wood(dice);
-    furniture(table("dining_table", half, height, &finish, 0.07), "dining_table", 30.0).around(0.7)
+    furniture(
+        table("dining_table", half, height, &finish, 0.07),
+        "dining_table",
+        30.0,
+    )
+    .around(0.7)
 }
 
 fn coffee_table(dice: &mut Dice) -> Group {
@@ -379,7 +380,12 @@ fn coffee_table(dice: &mut Dice) -> Group {
         dice.length(0.38, 0.46),
     );
     let finish = wood(dice);
-    furniture(table("coffee_table", half, height, &finish, 0.06), "coffee_table", 15.0).around(0.65)
+    furniture(
+        table("coffee_table", half, height, &finish, 0.06),
+        "coffee_table",
+        15.0,
+    )
+    .around(0.65)
 }
 
 fn side_table(dice: &mut Dice) -> Group {
@@ -396,7 +402,12 @@ fn side_table(dice: &mut Dice) -> Group {
         return furniture(d, "side_table", 6.0).front(0.65, 0.65);
     }
     let half = dice.length(0.21, 0.25);
-    furniture(table("side_table", [half, half], height, &finish, 0.04), "side_table", 6.0).front(0.65, 0.65)
+    furniture(
+        table("side_table", [half, half], height, &finish, 0.04),
+        "side_table",
+        6.0,
+    )
+    .front(0.65, 0.65)
 }
 
 fn bench(dice: &mut Dice) -> Group {
@@ -406,7 +417,11 @@ fn bench(dice: &mut Dice) -> Group {
 }
 
 fn desk(dice: &mut Dice) -> Group {
-    let (w, d, h) = (dice.length(1.40, 1.60), dice.length(0.66, 0.72), dice.length(0.73, 0.76));
+    let (w, d, h) = (
+        dice.length(1.40, 1.60),
+        dice.length(0.66, 0.72),
+        dice.length(0.73, 0.76),
+    );
     let (finish, front) = (wood(dice), painted(dice));
     let (hx, hy) = (d * 0.5, w * 0.5);
     let mut body = Draft::new();
@@ -414,14 +429,30 @@ fn desk(dice: &mut Dice) -> Group {
     body.block(v(-hx, -hy, top), v(hx, hy, h), &finish);
     // Two legs on the left, a pedestal with the drawer on the right.
     for x in [-hx + 0.04, hx - 0.04] {
-        body.block(v(x - 0.025, hy - 0.065, 0.0), v(x + 0.025, hy - 0.015, top), &finish);
+        body.block(
+            v(x - 0.025, hy - 0.065, 0.0),
+            v(x + 0.025, hy - 0.015, top),
+            &finish,
+        );
     }
-    body.block(v(-hx, -hy + 0.5, top - 0.25), v(-hx + 0.02, hy - 0.04, top), &finish);
+    body.block(
+        v(-hx, -hy + 0.5, top - 0.25),
+        v(-hx + 0.02, hy - 0.04, top),
+        &finish,
+    );
     let (y0, y1, low) = (-hy + 0.01, -hy + 0.46, top - 0.22);
     body.block(v(-hx + 0.03, y0, 0.0), v(hx - 0.05, y0 + 0.02, top), &finish)
         .block(v(-hx + 0.03, y1 - 0.02, 0.0), v(hx - 0.05, y1, top), &finish)
-        .block(v(-hx + 0.03, y0 + 0.02, 0.0), v(-hx + 0.05, y1 - 0.02, top), &finish)
-        .block(v(-hx + 0.05, y0 + 0.02, 0.05), v(hx - 0.05, y1 - 0.02, low - 0.02), &finish)
+        .block(
+            v(-hx + 0.03, y0 + 0.02, 0.0),
+            v(-hx + 0.05, y1 - 0.02, top),
+            &finish,
+        )
+        .block(
+            v(-hx + 0.05, y0 + 0.02, 0.05),
+            v(hx - 0.05, y1 - 0.02, low - 0.02),
+            &finish,
+        )
         .surface("top", [-hx + 0.28, -hy], [hx, hy], h, 1.0);
     let panel = Panel {
         x: hx - 0.048,
@@ -452,12 +483,26 @@ fn desk(dice: &mut Dice) -> Group {
 fn nightstand(dice: &mut Dice) -> Group {
     let (w, d, h) = (dice.length(0.42, 0.50), 0.42, dice.length(0.60, 0.64));
     let (finish, front) = (wood(dice), painted(dice));
-    drawers_unit("nightstand", [w, d, h], &[[h - 0.20, h - 0.025]], &finish, &front, 10.0)
+    drawers_unit(
+        "nightstand",
+        [w, d, h],
+        &[[h - 0.20, h - 0.025]],
+        &finish,
+        &front,
+        10.0,
+    )
 }
 
 fn dresser(dice: &mut Dice) -> Group {
     let (w, d, h) = (dice.length(0.80, 1.05), 0.46, dice.length(0.86, 0.90));
-    let (finish, front) = (wood(dice), if dice.chance(0.5) { painted(dice) } else { wood(dice) });
+    let (finish, front) = (
+        wood(dice),
+        if dice.chance(0.5) {
+            painted(dice)
+        } else {
+            wood(dice)
+        },
+    );
     let (a, b) = (h - 0.025, h - 0.235);
     drawers_unit(
         "dresser",
@@ -503,7 +548,11 @@ fn drawers_unit(
             z: [row[0], row[1]],
             thick: 0.02,
         };
-        let suffix = if rows.len() == 1 { "drawer".to_owned() } else { format!("drawer_{}", i + 1) };
+        let suffix = if rows.len() == 1 {
+            "drawer".to_owned()
+        } else {
+            format!("drawer_{}", i + 1)
+        };
         drawers.push(drawer(&panel, d - 0.06, i as u32 + 1, &suffix, front, finish));
     }
     let mut group = furniture(body, class, mass_kg);
@@ -520,12 +569,20 @@ fn fridge(dice: &mut Dice) -> Group {
     carcass(&mut body, v(-hx, -hy, low - t), v(hx, hy, h), t, &white());
     body.block(v(-hx, -hy, 0.04), v(hx, hy, low - t), &finish)
         .trim(v(hx, -hy, 0.05), v(hx + 0.045, hy, low - t - 0.01), &finish)
-        .block(v(-hx + 0.03, -hy + 0.03, 0.0), v(hx - 0.03, hy - 0.03, 0.04), &dark());
+        .block(
+            v(-hx + 0.03, -hy + 0.03, 0.0),
+            v(hx - 0.03, hy - 0.03, 0.04),
+            &dark(),
+        );
     let clear = (h - t - low) / 3.0;
     for i in 0..3 {
         let z = low + clear * f64::from(i);
         if i > 0 {
-            body.block(v(-hx + t, -hy + t, z - 0.012), v(hx - 0.03, hy - t, z), &white().glass(0.6));
+            body.block(
+                v(-hx + t, -hy + t, z - 0.012),
+                v(hx - 0.03, hy - t, z),
+                &white().glass(0.6),
+            );
         }
         body.surface(
             &format!("shelf_{}", i + 1),
@@ -543,9 +600,13 @@ fn fridge(dice: &mut Dice) -> Group {
         z: [low - t, h],
         thick: 0.045,
     };
-    group
-        .entities
-        .push(hinged_door(&panel, hinge_left, dice.length(0.80, 0.95), "fridge_door", &finish));
+    group.entities.push(hinged_door(
+        &panel,
+        hinge_left,
+        dice.length(0.80, 0.95),
+        "fridge_door",
+        &finish,
+    ));
     group.front_of_door(hinge_left, 1.25)
 }
 
@@ -559,7 +620,11 @@ fn cabinet(dice: &mut Dice) -> Group {
     let mut body = Draft::new();
     carcass(&mut body, v(-hx, -hy, low - t), v(hx, hy, h), t, &finish);
     body.block(v(-hx, -hy, 0.08), v(hx, hy, low - t), &finish)
-        .trim(v(hx, -hy + 0.005, 0.09), v(hx + 0.02, hy - 0.005, low - t - 0.01), &front)
+        .trim(
+            v(hx, -hy + 0.005, 0.09),
+            v(hx + 0.02, hy - 0.005, low - t - 0.01),
+            &front,
+        )
         .block(v(-hx, -hy, 0.0), v(hx - 0.05, hy, 0.08), &dark());
     let shelves: &[f64] = if tall { &[0.50, 0.82, 1.14] } else { &[0.36] };
     for (i, &z) in shelves.iter().enumerate() {
@@ -638,7 +703,13 @@ fn bin(dice: &mut Dice) -> Group {
     let mut lid = Draft::new();
     let top = h + 0.002;
     lid.block(v(-half, -half, top), v(half, half, top + 0.03), &dark());
-    let bar = lid.handle(v(half, 0.0, top + 0.015), Vector3::x(), Vector3::y(), 0.14, &steel());
+    let bar = lid.handle(
+        v(half, 0.0, top + 0.015),
+        Vector3::x(),
+        Vector3::y(),
+        0.14,
+        &steel(),
+    );
     let joint = PartJoint {
         parent: EntityId(0),
         prismatic: false,
@@ -680,7 +751,11 @@ fn kitchen_island(dice: &mut Dice) -> Group {
     let top = Finish::pattern(Pattern::Marble, dice.variant(), 1.0);
     let mut d = Draft::new();
     d.block(v(-hx, -hy, h - 0.04), v(hx, hy, h), &top)
-        .block(v(-hx + 0.04, -hy + 0.04, 0.0), v(hx - 0.04, hy - 0.04, h - 0.04), &front)
+        .block(
+            v(-hx + 0.04, -hy + 0.04, 0.0),
+            v(hx - 0.04, hy - 0.04, h - 0.04),
+            &front,
+        )
         .surface("top", [-hx, -hy], [hx, hy], h, 1.0);
     furniture(d, "kitchen_island", 60.0).around(0.7)
 }
@@ -691,8 +766,16 @@ fn oven(dice: &mut Dice) -> Group {
     let mut d = Draft::new();
     d.block(v(-hx, -hy, 0.0), v(hx, hy, h), &finish)
         .trim(v(hx, -hy + 0.05, 0.25), v(hx + 0.01, hy - 0.05, 0.62), &dark())
-        .trim(v(hx + 0.01, -hy + 0.06, 0.66), v(hx + 0.03, hy - 0.06, 0.68), &steel())
-        .trim(v(-hx + 0.02, -hy + 0.02, h), v(hx - 0.02, hy - 0.02, h + 0.004), &dark());
+        .trim(
+            v(hx + 0.01, -hy + 0.06, 0.66),
+            v(hx + 0.03, hy - 0.06, 0.68),
+            &steel(),
+        )
+        .trim(
+            v(-hx + 0.02, -hy + 0.02, h),
+            v(hx - 0.02, hy - 0.02, h + 0.004),
+            &dark(),
+        );
     for (x, y) in [(-0.13, -0.14), (0.13, -0.14), (0.13, 0.14), (-0.13, 0.14)] {
         d.mesh(
             Mesh::lathe(&[[0.06, 0.0], [0.075, 0.0], [0.075, 0.006], [0.06, 0.006]], 20),
@@ -713,7 +796,10 @@ fn oven(dice: &mut Dice) -> Group {
 
 fn sink(dice: &mut Dice) -> Group {
     let (hx, hy, h) = (0.28, dice.length(0.38, 0.45), dice.length(0.84, 0.90));
-    let (front, top) = (painted(dice), Finish::pattern(Pattern::Marble, dice.variant(), 1.0));
+    let (front, top) = (
+        painted(dice),
+        Finish::pattern(Pattern::Marble, dice.variant(), 1.0),
+    );
     // The basin takes the left half, the right half is free to put things on.
     let (bx, b0, b1) = (0.19, 0.0, hy - 0.04);
     let mut d = Draft::new();
@@ -765,7 +851,15 @@ fn toilet(_dice: &mut Dice) -> Group {
     );
     d.mesh(
         Mesh::lathe(
-            &[[0.0, 0.0], [0.11, 0.0], [0.2, 0.2], [0.2, 0.24], [0.14, 0.24], [0.1, 0.12], [0.0, 0.1]],
+            &[
+                [0.0, 0.0],
+                [0.11, 0.0],
+                [0.2, 0.2],
+                [0.2, 0.24],
+                [0.14, 0.24],
+                [0.1, 0.12],
+                [0.0, 0.1],
+            ],
             24,
         )
         .scaled(1.25, 0.95, 1.0),
@@ -796,8 +890,8 @@ fn washing_machine(_dice: &mut Dice) -> Group {
     furniture(d, "washing_machine", 60.0).front(0.9, 0.8)
 }
 
-/// Boards between two sides with a back; `boards` are the heights of the usable ones.
-fn open_shelf(class: &str, [w, d, h]: [f64; 3], boards: &[f64], finish: &Finish) -> Draft {
+/// Boards between two sides with a back; `boards` are the heights of the usable ones, below `top`.
+fn open_shelf(class: &str, [w, d, h]: [f64; 3], boards: &[f64], top: f64, finish: &Finish) -> Draft {
     let (hx, hy, t) = (d * 0.5, w * 0.5, 0.022);
     let mut draft = Draft::new();
     draft
@@ -806,14 +900,20 @@ fn open_shelf(class: &str, [w, d, h]: [f64; 3], boards: &[f64], finish: &Finish)
         .block(v(-hx, -hy + t, 0.0), v(-hx + 0.01, hy - t, h), finish)
         .block(v(-hx + 0.01, -hy + t, 0.0), v(hx, hy - t, 0.06), finish);
     for (i, &z) in boards.iter().enumerate() {
-        let ceiling = boards.get(i + 1).map_or(h, |next| next - t);
-        draft.block(v(-hx + 0.01, -hy + t, z - t), v(hx, hy - t, z), finish).surface(
-            &format!("shelf_{}", i + 1),
-            [-hx + 0.01, -hy + t],
-            [hx, hy - t],
-            z,
-            if i + 1 == boards.len() && ceiling <= z { 1.0 } else { ceiling - z },
-        );
+        let ceiling = boards.get(i + 1).map_or(top, |next| next - t);
+        draft
+            .block(v(-hx + 0.01, -hy + t, z - t), v(hx, hy - t, z), finish)
+            .surface(
+                &format!("shelf_{}", i + 1),
+                [-hx + 0.01, -hy + t],
+                [hx, hy - t],
+                z,
+                if i + 1 == boards.len() && ceiling <= z {
+                    1.0
+                } else {
+                    ceiling - z
+                },
+            );
         if ceiling > z {
             draft.cavity(v(-hx + 0.01, -hy + t, z), v(hx, hy - t, ceiling), None);
         }
@@ -826,7 +926,7 @@ fn shelf(dice: &mut Dice) -> Group {
     let (w, d) = (dice.length(0.8, 1.1), 0.32);
     let finish = wood(dice);
     furniture(
-        open_shelf("shelf", [w, d, 1.12], &[0.42, 0.78, 1.12], &finish),
+        open_shelf("shelf", [w, d, 1.12], &[0.42, 0.78, 1.12], 1.12, &finish),
         "shelf",
         25.0,
     )
@@ -836,14 +936,16 @@ fn shelf(dice: &mut Dice) -> Group {
 fn bookcase(dice: &mut Dice) -> Group {
     let (w, d, h) = (dice.length(0.75, 1.0), 0.32, dice.length(1.85, 2.0));
     let finish = wood(dice);
-    let mut draft = open_shelf("bookcase", [w, d, h], &[0.46, 0.82, 1.18], &finish);
+    let mut draft = open_shelf("bookcase", [w, d, h], &[0.46, 0.82, 1.18], 1.54, &finish);
     let (hx, hy) = (d * 0.5, w * 0.5);
     // Above and below reach the boards are full of books.
-    draft.block(v(-hx + 0.01, -hy + 0.022, 1.54), v(hx, hy - 0.022, 1.562), &finish).block(
-        v(-hx, -hy, h - 0.022),
-        v(hx, hy, h),
-        &finish,
-    );
+    draft
+        .block(
+            v(-hx + 0.01, -hy + 0.022, 1.54),
+            v(hx, hy - 0.022, 1.562),
+            &finish,
+        )
+        .block(v(-hx, -hy, h - 0.022), v(hx, hy, h), &finish);
     for floor in [0.06, 1.562] {
         let mut y = -hy + 0.03;
         loop {
@@ -874,9 +976,21 @@ fn tv_stand(dice: &mut Dice) -> Group {
     let (hx, hy) = (d * 0.5, w * 0.5);
     draft
         .block(v(-hx, -hy, 0.05), v(hx, hy, h), &finish)
-        .block(v(-hx + 0.04, -hy + 0.04, 0.0), v(hx - 0.04, hy - 0.04, 0.05), &dark())
-        .trim(v(hx, -hy + 0.02, 0.08), v(hx + 0.012, -0.01, h - 0.05), &painted(dice))
-        .trim(v(hx, 0.01, 0.08), v(hx + 0.012, hy - 0.02, h - 0.05), &painted(dice))
+        .block(
+            v(-hx + 0.04, -hy + 0.04, 0.0),
+            v(hx - 0.04, hy - 0.04, 0.05),
+            &dark(),
+        )
+        .trim(
+            v(hx, -hy + 0.02, 0.08),
+            v(hx + 0.012, -0.01, h - 0.05),
+            &painted(dice),
+        )
+        .trim(
+            v(hx, 0.01, 0.08),
+            v(hx + 0.012, hy - 0.02, h - 0.05),
+            &painted(dice),
+        )
         .surface("top", [-hx + 0.2, -hy], [hx, hy], h, 1.0);
     let mut group = furniture(draft, "tv_stand", 30.0);
     group.stack = Some(v(-hx + 0.1, 0.0, h));
@@ -926,15 +1040,30 @@ fn seat(dice: &mut Dice, class: &str, w: f64, mass_kg: f64) -> Group {
     let finish = fabric(dice);
     let (hx, hy, arm, high) = (0.42, w * 0.5, 0.16, dice.length(0.40, 0.45));
     let mut d = Draft::new();
-    d.soft(v(-hx, -hy + arm, 0.06), v(hx - 0.02, hy - arm, high - 0.12), 0.03, &finish)
-        .soft(v(-hx, -hy, 0.04), v(hx, -hy + arm, 0.62), 0.05, &finish)
-        .soft(v(-hx, hy - arm, 0.04), v(hx, hy, 0.62), 0.05, &finish)
-        .soft(v(-hx, -hy + arm, high - 0.12), v(-hx + 0.2, hy - arm, 0.84), 0.06, &finish);
+    d.soft(
+        v(-hx, -hy + arm, 0.06),
+        v(hx - 0.02, hy - arm, high - 0.12),
+        0.03,
+        &finish,
+    )
+    .soft(v(-hx, -hy, 0.04), v(hx, -hy + arm, 0.62), 0.05, &finish)
+    .soft(v(-hx, hy - arm, 0.04), v(hx, hy, 0.62), 0.05, &finish)
+    .soft(
+        v(-hx, -hy + arm, high - 0.12),
+        v(-hx + 0.2, hy - arm, 0.84),
+        0.06,
+        &finish,
+    );
     let cushions = if w > 1.4 { 2 } else { 1 };
     let each = (w - 2.0 * arm) / f64::from(cushions);
     for i in 0..cushions {
         let y = -hy + arm + each * f64::from(i);
-        d.soft(v(-hx + 0.2, y, high - 0.12), v(hx - 0.01, y + each, high), 0.03, &finish);
+        d.soft(
+            v(-hx + 0.2, y, high - 0.12),
+            v(hx - 0.01, y + each, high),
+            0.03,
+            &finish,
+        );
     }
     for (x, y) in [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)] {
         d.trim(
@@ -943,7 +1072,13 @@ fn seat(dice: &mut Dice, class: &str, w: f64, mass_kg: f64) -> Group {
             &dark(),
         );
     }
-    d.surface("seat", [-hx + 0.24, -hy + arm + 0.02], [hx - 0.03, hy - arm - 0.02], high, 0.8);
+    d.surface(
+        "seat",
+        [-hx + 0.24, -hy + arm + 0.02],
+        [hx - 0.03, hy - arm - 0.02],
+        high,
+        0.8,
+    );
     furniture(d, class, mass_kg).front(0.7, 0.7)
 }
 
@@ -963,7 +1098,11 @@ fn chair(dice: &mut Dice) -> Group {
     d.block(
         v(-half, -half + 0.03, 0.62),
         v(-half + 0.025, half - 0.03, 0.86),
-        &if dice.chance(0.5) { fabric(dice) } else { finish.clone() },
+        &if dice.chance(0.5) {
+            fabric(dice)
+        } else {
+            finish.clone()
+        },
     )
     .surface("seat", [-half + 0.05, -half], [half, half], h, 0.8);
     furniture(d, "chair", 5.0)
@@ -981,8 +1120,7 @@ fn office_chair(dice: &mut Dice) -> Group {
         let turn = f64::from(i) * 0.4 * PI;
         d.mesh(
             Mesh::cuboid(v(0.13, 0.02, 0.015)),
-            pose(0.0, 0.0, 0.065, turn)
-                * steward_core::geometry::Pose3::translation(0.13, 0.0, 0.0),
+            pose(0.0, 0.0, 0.065, turn) * steward_core::geometry::Pose3::translation(0.13, 0.0, 0.0),
             &dark(),
         );
         d.mesh(
@@ -1013,7 +1151,12 @@ fn bed(dice: &mut Dice) -> Group {
     let mut d = Draft::new();
     d.block(v(-hx, -hy, 0.12), v(hx, hy, 0.30), &frame)
         .block(v(-hx, -hy, 0.30), v(-hx + 0.05, hy, 1.0), &frame)
-        .soft(v(-hx + 0.05, -hy + 0.02, 0.30), v(hx - 0.02, hy - 0.02, h), 0.05, &sheet);
+        .soft(
+            v(-hx + 0.05, -hy + 0.02, 0.30),
+            v(hx - 0.02, hy - 0.02, h),
+            0.05,
+            &sheet,
+        );
     // The bedspread lies over the foot half, level with the sheet so that things stand flat.
     d.mesh(
         Mesh::rounded_cuboid(v(0.62, hy + 0.005, (h - 0.24) * 0.5 + 0.002), 0.04),
@@ -1066,7 +1209,11 @@ fn lamp(dice: &mut Dice) -> Group {
         .post(v(0.0, 0.0, 0.025), 0.014, h - 0.2, &steel());
     d.solid_post(v(0.0, 0.0, h - 0.25), 0.17, 0.25);
     let shade = fabric(dice).tinted([1.6, 1.5, 1.2]);
-    d.mesh(Mesh::frustum(0.18, 0.13, 0.25, 20), pose(0.0, 0.0, h - 0.25, 0.0), &shade);
+    d.mesh(
+        Mesh::frustum(0.18, 0.13, 0.25, 20),
+        pose(0.0, 0.0, h - 0.25, 0.0),
+        &shade,
+    );
     furniture(d, "lamp", 5.0)
 }
 
@@ -1077,7 +1224,14 @@ fn plant(dice: &mut Dice) -> Group {
     let mut d = Draft::new();
     d.mesh(
         Mesh::lathe(
-            &[[0.0, 0.0], [0.12, 0.0], [0.17, 0.30], [0.155, 0.30], [0.15, 0.27], [0.0, 0.27]],
+            &[
+                [0.0, 0.0],
+                [0.12, 0.0],
+                [0.17, 0.30],
+                [0.155, 0.30],
+                [0.15, 0.27],
+                [0.0, 0.27],
+            ],
             18,
         ),
         pose(0.0, 0.0, 0.0, 0.0),
@@ -1133,7 +1287,11 @@ pub(crate) fn place(group: &Group, x: f64, y: f64, z: f64, yaw: f64, first: u32,
             let mut e = e.clone();
             e.id = EntityId(first + i as u32);
             e.pose = world_from_group * e.pose;
-            e.name = if i == 0 { name.to_owned() } else { format!("{name}_{}", e.name) };
+            e.name = if i == 0 {
+                name.to_owned()
+            } else {
+                format!("{name}_{}", e.name)
+            };
             if let EntityKind::Part(joint) = &mut e.kind {
                 joint.parent = EntityId(first);
             }

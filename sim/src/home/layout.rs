@@ -67,13 +67,13 @@ pub(crate) struct RoomKind {
 
 /// Every kind of room.
 pub(crate) const ROOM_KINDS: &[RoomKind] = &[
-    kind("kitchen", [14.0, 18.0], 3.2, 2.0),
-    kind("living_room", [20.0, 26.0], 3.8, 0.5),
-    kind("bedroom", [14.0, 18.0], 3.3, 4.0),
-    kind("bathroom", [8.5, 11.0], 2.5, 5.0),
-    kind("office", [12.0, 15.0], 3.0, 4.0),
-    kind("hallway", [8.0, 12.0], 1.9, 0.0),
-    kind("dining_room", [14.0, 18.0], 3.3, 1.0),
+    kind("kitchen", [14.0, 20.0], 3.1, 2.0),
+    kind("living_room", [19.0, 28.0], 3.7, 0.5),
+    kind("bedroom", [14.0, 19.0], 3.2, 4.0),
+    kind("bathroom", [8.5, 12.5], 2.4, 5.0),
+    kind("office", [12.0, 17.0], 2.9, 4.0),
+    kind("hallway", [8.0, 14.0], 1.8, 0.0),
+    kind("dining_room", [14.0, 20.0], 3.2, 1.0),
 ];
 
 const fn kind(name: &'static str, area: [f64; 2], min_side: f64, depth: f64) -> RoomKind {
@@ -123,10 +123,16 @@ pub(crate) fn arrange(kinds: &[&RoomKind], dice: &mut Dice) -> Option<(Vec<Area>
     let mut order: Vec<usize> = (0..kinds.len()).collect();
     dice.shuffle(&mut order);
     let mut cells = vec![Area::new(0.0, 0.0, 0.0, 0.0); kinds.len()];
-    split(&order, &areas, Area::new(0.0, 0.0, width, depth), dice, &mut cells);
+    split(
+        &order,
+        &areas,
+        Area::new(0.0, 0.0, width, depth),
+        dice,
+        &mut cells,
+    );
     for (cell, kind) in cells.iter().zip(kinds) {
         let (short, long) = (cell.width().min(cell.depth()), cell.width().max(cell.depth()));
-        let stretched = if kind.name == "hallway" { 3.5 } else { 1.9 };
+        let stretched = if kind.name == "hallway" { 4.0 } else { 2.1 };
         if short < kind.min_side + 2.0 * HALF_WALL_M || long > short * stretched {
             return None;
         }
@@ -145,8 +151,10 @@ fn split(order: &[usize], areas: &[f64], area: Area, dice: &mut Dice, cells: &mu
         cells[*only] = area;
         return;
     }
-    let middle = order.len() / 2 + usize::from(order.len() > 2 && !order.len().is_multiple_of(2) && dice.chance(0.5));
-    let (first, second) = order.split_at(middle.max(1));
+    // Any cut that leaves at least a third of the rooms on either side.
+    let fewest = (order.len() / 3).max(1);
+    let middle = fewest + dice.index(order.len() - 2 * fewest + 1);
+    let (first, second) = order.split_at(middle);
     let sum = |part: &[usize]| part.iter().map(|&i| areas[i]).sum::<f64>();
     let share = sum(first) / (sum(first) + sum(second));
     let (mut a, mut b) = (area, area);

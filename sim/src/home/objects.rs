@@ -174,8 +174,11 @@ fn black() -> Finish {
 fn turned(profile: &[[f64; 2]], radius_m: f64, finish: &Finish) -> Draft {
     let height = profile.iter().map(|p| p[1]).fold(0.0, f64::max);
     let mut d = Draft::new();
-    d.solid_post(Vector3::zeros(), radius_m, height)
-        .mesh(Mesh::lathe(profile, SIDES), Pose3::identity(), finish);
+    d.solid_post(Vector3::zeros(), radius_m, height).mesh(
+        Mesh::lathe(profile, SIDES),
+        Pose3::identity(),
+        finish,
+    );
     d
 }
 
@@ -200,8 +203,11 @@ fn round_fruit(radius_m: f64, squash: f64, finish: &Finish, stem: bool) -> Draft
     let mut d = Draft::new();
     let at = pose(0.0, 0.0, radius_m * squash, 0.0);
     let collider = radius_m * (1.0 + squash) * 0.5;
-    d.solid(ColliderShape::Ball { radius_m: collider }, pose(0.0, 0.0, collider, 0.0))
-        .mesh(Mesh::sphere(radius_m, 16).scaled(1.0, 1.0, squash), at, finish);
+    d.solid(
+        ColliderShape::Ball { radius_m: collider },
+        pose(0.0, 0.0, collider, 0.0),
+    )
+    .mesh(Mesh::sphere(radius_m, 16).scaled(1.0, 1.0, squash), at, finish);
     if stem {
         d.mesh(
             Mesh::cylinder(0.003, 0.012, 6),
@@ -231,7 +237,11 @@ fn vessel(bottom_m: f64, top_m: f64, height_m: f64, finish: &Finish) -> Draft {
 
 fn mug(dice: &mut Dice) -> Draft {
     let (r, h) = (dice.range(0.037, 0.041), dice.range(0.088, 0.100));
-    let finish = if dice.chance(0.3) { ceramic(dice) } else { glazed(dice) };
+    let finish = if dice.chance(0.3) {
+        ceramic(dice)
+    } else {
+        glazed(dice)
+    };
     let mut d = vessel(r, r, h, &finish);
     d.mesh(
         Mesh::torus_segment(h * 0.28, 0.005, -PI * 0.5, PI * 0.5, 8, 6),
@@ -281,7 +291,11 @@ fn bowl(dice: &mut Dice) -> Draft {
 }
 
 fn plate(dice: &mut Dice) -> Draft {
-    let finish = if dice.chance(0.5) { ceramic(dice) } else { glazed(dice) };
+    let finish = if dice.chance(0.5) {
+        ceramic(dice)
+    } else {
+        glazed(dice)
+    };
     let mut d = turned(
         &[
             [0.0, 0.0],
@@ -318,7 +332,11 @@ fn bottle(dice: &mut Dice) -> Draft {
         &finish,
     );
     band(&mut d, 0.0356, 0.04, 0.12, &label(dice));
-    d.mesh(Mesh::cylinder(0.015, 0.02, 12), pose(0.0, 0.0, 0.2, 0.0), &black());
+    d.mesh(
+        Mesh::cylinder(0.015, 0.02, 12),
+        pose(0.0, 0.0, 0.2, 0.0),
+        &black(),
+    );
     d
 }
 
@@ -454,8 +472,11 @@ fn lemon(dice: &mut Dice) -> Draft {
     let finish = skin(dice, [0.90, 0.75, 0.05]);
     let mut d = Draft::new();
     let at = pose(0.0, 0.0, 0.028, 0.0);
-    d.solid(ColliderShape::Ball { radius_m: 0.028 }, at)
-        .mesh(Mesh::sphere(0.028, 16).scaled(1.3, 1.0, 1.0), at, &finish);
+    d.solid(ColliderShape::Ball { radius_m: 0.028 }, at).mesh(
+        Mesh::sphere(0.028, 16).scaled(1.3, 1.0, 1.0),
+        at,
+        &finish,
+    );
     d
 }
 
@@ -494,10 +515,9 @@ fn banana(dice: &mut Dice) -> Draft {
     for (angle, tip) in [(from, 0.03), (to, 0.02)] {
         let (sin, cos) = crate::mesh::sin_cos(angle);
         let end = at * steward_core::geometry::Point3::new(0.10 * cos, 0.0, 0.10 * sin);
-        let turn = Rotation3::from_axis_angle(
-            &Vector3::z_axis(),
-            if angle == from { PI + 0.75 } else { -0.75 },
-        ) * Rotation3::from_axis_angle(&Vector3::y_axis(), PI * 0.5);
+        let turn =
+            Rotation3::from_axis_angle(&Vector3::z_axis(), if angle == from { PI + 0.75 } else { -0.75 })
+                * Rotation3::from_axis_angle(&Vector3::y_axis(), PI * 0.5);
         d.mesh(
             Mesh::frustum(0.0205, 0.006, tip, 10),
             Pose3::from_parts(end.coords.into(), turn),
@@ -516,7 +536,11 @@ fn banana(dice: &mut Dice) -> Draft {
 }
 
 fn book(dice: &mut Dice) -> Draft {
-    let (w, l, t) = (dice.range(0.085, 0.092), dice.range(0.12, 0.15), dice.range(0.042, 0.055));
+    let (w, l, t) = (
+        dice.range(0.085, 0.092),
+        dice.range(0.12, 0.15),
+        dice.range(0.042, 0.055),
+    );
     let cover = Finish::print(Pattern::BookCover, dice.variant());
     let pages = plastic([0.85, 0.82, 0.74]);
     let mut d = Draft::new();
@@ -527,15 +551,32 @@ fn book(dice: &mut Dice) -> Draft {
         },
         pose(0.0, 0.0, t * 0.5, 0.0),
     )
-    .trim(v(-hx + 0.004, -hy + 0.003, 0.003), v(hx - 0.004, hy - 0.004, t - 0.003), &pages)
+    .trim(
+        v(-hx + 0.004, -hy + 0.003, 0.003),
+        v(hx - 0.004, hy - 0.004, t - 0.003),
+        &pages,
+    )
     .trim(v(-hx, -hy, 0.003), v(hx, -hy + 0.003, t - 0.003), &cover)
-    .mesh(Mesh::fitted_cuboid(v(hx, hy, 0.0015)), pose(0.0, 0.0, 0.0015, 0.0), &cover)
-    .mesh(Mesh::fitted_cuboid(v(hx, hy, 0.0015)), pose(0.0, 0.0, t - 0.0015, 0.0), &cover);
+    .mesh(
+        Mesh::fitted_cuboid(v(hx, hy, 0.0015)),
+        pose(0.0, 0.0, 0.0015, 0.0),
+        &cover,
+    )
+    .mesh(
+        Mesh::fitted_cuboid(v(hx, hy, 0.0015)),
+        pose(0.0, 0.0, t - 0.0015, 0.0),
+        &cover,
+    );
     d
 }
 
 fn cereal_box(dice: &mut Dice) -> Draft {
-    carton(0.068, dice.range(0.17, 0.20), dice.range(0.24, 0.28), &label(dice))
+    carton(
+        0.068,
+        dice.range(0.17, 0.20),
+        dice.range(0.24, 0.28),
+        &label(dice),
+    )
 }
 
 fn tea_box(dice: &mut Dice) -> Draft {
@@ -562,7 +603,11 @@ fn milk_carton(dice: &mut Dice) -> Draft {
         Rotation3::from_axis_angle(&Vector3::x_axis(), PI * 0.5),
     );
     d.mesh(prism, upright, &plastic([0.86, 0.86, 0.84]));
-    d.trim(v(-0.003, -0.035, 0.215), v(0.003, 0.035, 0.232), &plastic([0.86, 0.86, 0.84]));
+    d.trim(
+        v(-0.003, -0.035, 0.215),
+        v(0.003, 0.035, 0.232),
+        &plastic([0.86, 0.86, 0.84]),
+    );
     d
 }
 
@@ -591,7 +636,10 @@ fn cheese(dice: &mut Dice) -> Draft {
         pose(0.0, 0.0, 0.0275, 0.0),
     )
     .mesh(
-        Mesh::extrusion(&[[-0.05, -0.04], [0.06, -0.012], [0.06, 0.012], [-0.05, 0.04]], 0.055),
+        Mesh::extrusion(
+            &[[-0.05, -0.04], [0.06, -0.012], [0.06, 0.012], [-0.05, 0.04]],
+            0.055,
+        ),
         Pose3::identity(),
         &finish,
     );
@@ -655,6 +703,14 @@ fn teapot(dice: &mut Dice) -> Draft {
         0.08,
         &finish,
     );
+    for x in [-0.095, 0.095] {
+        d.solid(
+            ColliderShape::Cuboid {
+                half: v(0.025, 0.01, 0.035),
+            },
+            pose(x, 0.0, 0.075, 0.0),
+        );
+    }
     d.mesh(
         Mesh::torus_segment(0.045, 0.008, PI * 0.5, PI * 1.5, 8, 6),
         pose(-0.07, 0.0, 0.065, 0.0),
@@ -705,12 +761,17 @@ fn pan(_dice: &mut Dice) -> Draft {
     let mut d = vessel(0.10, 0.125, 0.05, &black());
     let half = v(0.09, 0.012, 0.008);
     d.solid(ColliderShape::Cuboid { half }, pose(0.205, 0.0, 0.042, 0.0))
-        .mesh(Mesh::rounded_cuboid(half, 0.006), pose(0.205, 0.0, 0.042, 0.0), &steel());
+        .mesh(
+            Mesh::rounded_cuboid(half, 0.006),
+            pose(0.205, 0.0, 0.042, 0.0),
+            &steel(),
+        );
     d
 }
 
 fn ball(dice: &mut Dice) -> Draft {
-    let finish = Finish::pattern(Pattern::Fabric, dice.variant(), 0.1).tinted(BRIGHT[dice.index(BRIGHT.len())]);
+    let finish =
+        Finish::pattern(Pattern::Fabric, dice.variant(), 0.1).tinted(BRIGHT[dice.index(BRIGHT.len())]);
     round_fruit(dice.range(0.032, 0.040), 1.0, &finish, false)
 }
 
@@ -760,7 +821,11 @@ fn toy_car(dice: &mut Dice) -> Draft {
     let mut d = Draft::new();
     d.soft(v(-0.065, -0.03, 0.012), v(0.065, 0.03, 0.035), 0.008, &finish)
         .soft(v(-0.035, -0.026, 0.035), v(0.03, 0.026, 0.058), 0.01, &finish)
-        .trim(v(-0.036, -0.02, 0.04), v(0.031, 0.02, 0.052), &plastic([0.35, 0.5, 0.6]));
+        .trim(
+            v(-0.036, -0.02, 0.04),
+            v(0.031, 0.02, 0.052),
+            &plastic([0.35, 0.5, 0.6]),
+        );
     d.solid(
         ColliderShape::Cuboid {
             half: v(0.055, 0.03, 0.008),
@@ -793,7 +858,11 @@ fn teddy_bear(dice: &mut Dice) -> Draft {
         lump(0.018, 0.04, side * 0.022, 0.018);
     }
     for side in [-1.0, 1.0] {
-        d.mesh(Mesh::sphere(0.004, 6), pose(0.033, side * 0.012, 0.122, 0.0), &black());
+        d.mesh(
+            Mesh::sphere(0.004, 6),
+            pose(0.033, side * 0.012, 0.122, 0.0),
+            &black(),
+        );
     }
     d
 }
@@ -806,7 +875,11 @@ fn alarm_clock(dice: &mut Dice) -> Draft {
         v(0.0245, 0.0, 0.045).into(),
         Rotation3::from_axis_angle(&Vector3::y_axis(), PI * 0.5),
     );
-    d.mesh(Mesh::cylinder(0.036, 0.002, 20), facing, &plastic([0.9, 0.9, 0.86]));
+    d.mesh(
+        Mesh::cylinder(0.036, 0.002, 20),
+        facing,
+        &plastic([0.9, 0.9, 0.86]),
+    );
     d.trim(v(0.026, -0.002, 0.045), v(0.028, 0.002, 0.072), &black())
         .trim(v(0.026, -0.002, 0.043), v(0.028, 0.020, 0.047), &black());
     d
@@ -818,18 +891,32 @@ fn photo_frame(dice: &mut Dice) -> Draft {
     let mut d = Draft::new();
     d.block(v(-0.022, -0.065, 0.0), v(0.022, 0.065, 0.012), &frame)
         .block(v(-0.008, -0.065, 0.012), v(0.008, 0.065, 0.17), &frame)
-        .mesh(Mesh::fitted_cuboid(v(0.001, 0.054, 0.068)), pose(0.008, 0.0, 0.091, 0.0), &print);
+        .mesh(
+            Mesh::fitted_cuboid(v(0.001, 0.054, 0.068)),
+            pose(0.008, 0.0, 0.091, 0.0),
+            &print,
+        );
     d
 }
 
 fn candle(dice: &mut Dice) -> Draft {
     let finish = plastic(BRIGHT[dice.index(BRIGHT.len())]);
     let mut d = turned(
-        &[[0.0, 0.0], [0.034, 0.0], [0.034, 0.085], [0.026, 0.082], [0.0, 0.080]],
+        &[
+            [0.0, 0.0],
+            [0.034, 0.0],
+            [0.034, 0.085],
+            [0.026, 0.082],
+            [0.0, 0.080],
+        ],
         0.034,
         &finish,
     );
-    d.mesh(Mesh::cylinder(0.0015, 0.015, 6), pose(0.0, 0.0, 0.08, 0.0), &black());
+    d.mesh(
+        Mesh::cylinder(0.0015, 0.015, 6),
+        pose(0.0, 0.0, 0.08, 0.0),
+        &black(),
+    );
     d
 }
 
@@ -867,7 +954,11 @@ fn figurine(dice: &mut Dice) -> Draft {
         0.029,
         &finish,
     );
-    d.mesh(Mesh::sphere(0.019, 12), pose(0.0, 0.0, 0.117, 0.0), &ceramic(dice));
+    d.mesh(
+        Mesh::sphere(0.019, 12),
+        pose(0.0, 0.0, 0.117, 0.0),
+        &ceramic(dice),
+    );
     d
 }
 
@@ -875,7 +966,11 @@ fn flower_pot(dice: &mut Dice) -> Draft {
     let pot = skin(dice, [0.66, 0.30, 0.16]);
     let leaf = skin(dice, [0.12, 0.42, 0.12]);
     let mut d = vessel(0.030, 0.042, 0.075, &pot);
-    d.mesh(Mesh::cylinder(0.036, 0.004, 14), pose(0.0, 0.0, 0.06, 0.0), &plastic([0.08, 0.05, 0.03]));
+    d.mesh(
+        Mesh::cylinder(0.036, 0.004, 14),
+        pose(0.0, 0.0, 0.06, 0.0),
+        &plastic([0.08, 0.05, 0.03]),
+    );
     d.mesh(
         Mesh::sphere(0.03, 12).scaled(1.0, 1.0, 1.5),
         pose(0.0, 0.0, 0.105, 0.0),
@@ -903,7 +998,11 @@ fn gift_box(dice: &mut Dice) -> Draft {
         .trim(v(-half - e, -0.007, 0.0), v(half + e, 0.007, h + e), &ribbon)
         .trim(v(-0.007, -half - e, 0.0), v(0.007, half + e, h + e), &ribbon);
     for yaw in [0.0, PI * 0.5] {
-        d.mesh(Mesh::sphere(0.012, 8).scaled(1.5, 0.7, 0.7), pose(0.0, 0.0, h + 0.008, yaw), &ribbon);
+        d.mesh(
+            Mesh::sphere(0.012, 8).scaled(1.5, 0.7, 0.7),
+            pose(0.0, 0.0, h + 0.008, yaw),
+            &ribbon,
+        );
     }
     d
 }
@@ -986,7 +1085,11 @@ fn laptop(dice: &mut Dice) -> Draft {
 fn phone(_dice: &mut Dice) -> Draft {
     let mut d = Draft::new();
     d.soft(v(-0.075, -0.036, 0.0), v(0.075, 0.036, 0.01), 0.004, &black())
-        .trim(v(-0.068, -0.032, 0.0095), v(0.068, 0.032, 0.0105), &plastic([0.10, 0.16, 0.30]));
+        .trim(
+            v(-0.068, -0.032, 0.0095),
+            v(0.068, 0.032, 0.0105),
+            &plastic([0.10, 0.16, 0.30]),
+        );
     d
 }
 
@@ -1011,7 +1114,11 @@ fn pen_holder(dice: &mut Dice) -> Draft {
     for i in 0..4 {
         let turn = f64::from(i) * 1.6 + dice.range(0.0, 0.5);
         let at = pose(0.0, 0.0, 0.012, turn) * Pose3::new(v(0.008, 0.0, 0.0), v(0.0, 0.13, 0.0));
-        d.mesh(Mesh::cylinder(0.004, 0.14, 6), at, &plastic(BRIGHT[dice.index(BRIGHT.len())]));
+        d.mesh(
+            Mesh::cylinder(0.004, 0.14, 6),
+            at,
+            &plastic(BRIGHT[dice.index(BRIGHT.len())]),
+        );
     }
     d
 }
@@ -1033,7 +1140,11 @@ fn tape_dispenser(dice: &mut Dice) -> Draft {
         v(-0.02, 0.012, 0.04).into(),
         Rotation3::from_axis_angle(&Vector3::x_axis(), PI * 0.5),
     );
-    d.mesh(Mesh::cylinder(0.032, 0.024, 18), roll, &plastic([0.85, 0.75, 0.5]));
+    d.mesh(
+        Mesh::cylinder(0.032, 0.024, 18),
+        roll,
+        &plastic([0.85, 0.75, 0.5]),
+    );
     d.solid(
         ColliderShape::Cuboid {
             half: v(0.03, 0.012, 0.02),
@@ -1083,8 +1194,18 @@ fn pump(radius_m: f64, height_m: f64, finish: &Finish, dice: &mut Dice) -> Draft
         radius_m,
         finish,
     );
-    band(&mut d, radius_m + 0.0006, height_m * 0.2, height_m * 0.7, &label(dice));
-    d.mesh(Mesh::cylinder(0.006, 0.03, 8), pose(0.0, 0.0, height_m, 0.0), &steel());
+    band(
+        &mut d,
+        radius_m + 0.0006,
+        height_m * 0.2,
+        height_m * 0.7,
+        &label(dice),
+    );
+    d.mesh(
+        Mesh::cylinder(0.006, 0.03, 8),
+        pose(0.0, 0.0, height_m, 0.0),
+        &steel(),
+    );
     d.trim(
         v(-0.01, -0.007, height_m + 0.028),
         v(0.038, 0.007, height_m + 0.038),
@@ -1108,8 +1229,12 @@ fn spray_bottle(dice: &mut Dice) -> Draft {
         &finish,
     );
     band(&mut d, 0.0386, 0.03, 0.11, &label(dice));
-    d.trim(v(-0.03, -0.012, 0.20), v(0.05, 0.012, 0.232), &plastic([0.85, 0.85, 0.85]))
-        .trim(v(0.02, -0.005, 0.165), v(0.03, 0.005, 0.20), &black());
+    d.trim(
+        v(-0.03, -0.012, 0.20),
+        v(0.05, 0.012, 0.232),
+        &plastic([0.85, 0.85, 0.85]),
+    )
+    .trim(v(0.02, -0.005, 0.165), v(0.03, 0.005, 0.20), &black());
     d
 }
 
@@ -1117,7 +1242,11 @@ fn sponge(dice: &mut Dice) -> Draft {
     let finish = skin(dice, [0.92, 0.80, 0.15]);
     let mut d = Draft::new();
     d.block(v(-0.055, -0.036, 0.0), v(0.055, 0.036, 0.035), &finish)
-        .block(v(-0.055, -0.036, 0.035), v(0.055, 0.036, 0.045), &plastic([0.08, 0.35, 0.12]));
+        .block(
+            v(-0.055, -0.036, 0.035),
+            v(0.055, 0.036, 0.045),
+            &plastic([0.08, 0.35, 0.12]),
+        );
     d
 }
 
@@ -1150,6 +1279,7 @@ fn toilet_paper(_dice: &mut Dice) -> Draft {
 fn toothbrush_cup(dice: &mut Dice) -> Draft {
     let finish = glazed(dice);
     let mut d = vessel(0.032, 0.036, 0.095, &finish);
+    d.solid_post(v(0.0, 0.0, 0.095), 0.025, 0.07);
     for (turn, tilt) in [(0.4, 0.18), (2.6, 0.16)] {
         let at = pose(0.0, 0.0, 0.012, turn) * Pose3::new(v(0.0, 0.0, 0.0), v(0.0, tilt, 0.0));
         let tint = BRIGHT[dice.index(BRIGHT.len())];
@@ -1188,9 +1318,13 @@ fn flashlight(dice: &mut Dice) -> Draft {
 fn shoe(dice: &mut Dice) -> Draft {
     let finish = Finish::pattern(Pattern::Fabric, dice.variant(), 0.15);
     let mut d = Draft::new();
-    d.block(v(-0.125, -0.042, 0.0), v(0.125, 0.042, 0.02), &plastic([0.8, 0.8, 0.78]))
-        .soft(v(-0.12, -0.038, 0.02), v(0.12, 0.038, 0.055), 0.016, &finish)
-        .soft(v(-0.12, -0.036, 0.055), v(0.01, 0.036, 0.10), 0.018, &finish)
-        .trim(v(-0.095, -0.02, 0.0995), v(-0.01, 0.02, 0.1005), &black());
+    d.block(
+        v(-0.125, -0.042, 0.0),
+        v(0.125, 0.042, 0.02),
+        &plastic([0.8, 0.8, 0.78]),
+    )
+    .soft(v(-0.12, -0.038, 0.02), v(0.12, 0.038, 0.055), 0.016, &finish)
+    .soft(v(-0.12, -0.036, 0.055), v(0.01, 0.036, 0.10), 0.018, &finish)
+    .trim(v(-0.095, -0.02, 0.0995), v(-0.01, 0.02, 0.1005), &black());
     d
 }

@@ -207,7 +207,10 @@ impl HomeSpec {
             if objects::find(&o.class).is_none() {
                 return error(
                     format!("objects[{i}].class"),
-                    format!("no object `{}`; see the table in sim/README.md", shortened(&o.class)),
+                    format!(
+                        "no object `{}`; see the table in sim/README.md",
+                        shortened(&o.class)
+                    ),
                 );
             }
             let places = [o.on.is_some(), o.inside.is_some(), o.at.is_some()];
@@ -225,7 +228,10 @@ impl HomeSpec {
                 );
             }
             if !finite(&o.yaw_deg) {
-                return error(format!("objects[{i}].yaw_deg"), "must be an angle in degrees".into());
+                return error(
+                    format!("objects[{i}].yaw_deg"),
+                    "must be an angle in degrees".into(),
+                );
             }
         }
         if let Some(n) = self.object_count {
@@ -328,7 +334,10 @@ fn line_of(text: &str, path: &str) -> u64 {
     }
     if !leaf.is_empty() {
         let is_leaf = |i: usize| {
-            let l = lines[i].trim_start().trim_start_matches("- ").trim_start_matches('{');
+            let l = lines[i]
+                .trim_start()
+                .trim_start_matches("- ")
+                .trim_start_matches('{');
             l.trim_start()
                 .strip_prefix(leaf)
                 .is_some_and(|r| r.trim_start().starts_with(':'))
@@ -374,15 +383,27 @@ mod tests {
             ("name: flat\nseed: many\n", 2, "seed"),
             ("name: flat\ncolour: red\n", 2, "colour"),
             ("name: flat\nroom_count: 12\n", 2, "room_count"),
-            ("seed: 1\nrooms:\n  - kitchen\n  - bedroom\n  - dungeon\n", 5, "rooms[2]"),
+            (
+                "seed: 1\nrooms:\n  - kitchen\n  - bedroom\n  - dungeon\n",
+                5,
+                "rooms[2]",
+            ),
             ("seed: 1\nrooms: [bedroom, bedroom, office]\n", 2, "rooms"),
             (
                 "objects:\n  - class: mug\n    on: desk\n  - class: unicorn\n",
                 4,
                 "objects[1].class",
             ),
-            ("objects:\n  - class: mug\n    on: desk\n    in: fridge\n", 2, "objects[0]"),
-            ("objects:\n  - class: mug\n    at: [1, 2, .nan]\n", 3, "objects[0].at"),
+            (
+                "objects:\n  - class: mug\n    on: desk\n    in: fridge\n",
+                2,
+                "objects[0]",
+            ),
+            (
+                "objects:\n  - class: mug\n    at: [1, 2, .nan]\n",
+                3,
+                "objects[0].at",
+            ),
             ("seed: 1\nopen:\n  fridge_1_door: 2\n", 3, "open.fridge_1_door"),
             ("exclude:\n- fridge\n", 2, "exclude[0]"),
         ] {

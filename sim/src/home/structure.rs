@@ -78,9 +78,10 @@ pub(crate) struct Window {
 
 /// Windows in walls that no other room shares: one per room where there is such a wall, two where it is long.
 pub(crate) fn choose_windows(cells: &[Area], dice: &mut Dice) -> Vec<Window> {
-    let outline = cells.iter().copied().reduce(|a, b| {
-        Area::new(a.x0.min(b.x0), a.y0.min(b.y0), a.x1.max(b.x1), a.y1.max(b.y1))
-    });
+    let outline = cells
+        .iter()
+        .copied()
+        .reduce(|a, b| Area::new(a.x0.min(b.x0), a.y0.min(b.y0), a.x1.max(b.x1), a.y1.max(b.y1)));
     let Some(outline) = outline else { return Vec::new() };
     let mut windows = Vec::new();
     for (room, cell) in cells.iter().enumerate() {
@@ -90,7 +91,11 @@ pub(crate) fn choose_windows(cells: &[Area], dice: &mut Dice) -> Vec<Window> {
             .collect();
         dice.shuffle(&mut outer);
         for side in outer.into_iter().take(if dice.chance(0.5) { 2 } else { 1 }) {
-            let (low, high) = if side.along_x() { (cell.x0, cell.x1) } else { (cell.y0, cell.y1) };
+            let (low, high) = if side.along_x() {
+                (cell.x0, cell.x1)
+            } else {
+                (cell.y0, cell.y1)
+            };
             let width = dice.length(1.0, 1.5).min(high - low - 1.0);
             if width > 0.6 {
                 let at = dice.length(low + 0.4, high - 0.4 - width);
@@ -180,8 +185,16 @@ pub(crate) fn room(
                 format!("{}_window_{}_{}", shell.name, number + 1, i + 1),
             );
             let (s, face) = ((w.low + w.high) * 0.5, side.face(&inner));
-            let into = if matches!(side, Side::South | Side::West) { 0.3 } else { -0.3 };
-            let at = if side.along_x() { v(s, face + into, 1.6) } else { v(face + into, s, 1.6) };
+            let into = if matches!(side, Side::South | Side::West) {
+                0.3
+            } else {
+                -0.3
+            };
+            let at = if side.along_x() {
+                v(s, face + into, 1.6)
+            } else {
+                v(face + into, s, 1.6)
+            };
             lights.push(Light {
                 position: at,
                 intensity: [1.3, 1.45, 1.7],
@@ -195,7 +208,12 @@ pub(crate) fn room(
         intensity: {
             let strength = 0.28 * (inner.width() * inner.depth()) as f32;
             let warm = dice.range(0.75, 1.0) as f32;
-            [strength, strength * (0.8 + 0.2 * warm), strength * (0.55 + 0.4 * warm)].map(|c| c.max(1.6))
+            [
+                strength,
+                strength * (0.8 + 0.2 * warm),
+                strength * (0.55 + 0.4 * warm),
+            ]
+            .map(|c| c.max(1.6))
         },
         range_m: (inner.width() + inner.depth()) * 0.8,
         shadows: true,
@@ -211,7 +229,11 @@ fn openings(index: usize, side: Side, cell: &Area, doors: &[Door], windows: &[Wi
         .iter()
         .filter(|d| {
             let crosses_x = d.yaw.abs() < 0.1 || d.yaw.abs() > 3.0;
-            let on_face = if side.along_x() { !crosses_x && (d.y - face).abs() < 1e-9 } else { crosses_x && (d.x - face).abs() < 1e-9 };
+            let on_face = if side.along_x() {
+                !crosses_x && (d.y - face).abs() < 1e-9
+            } else {
+                crosses_x && (d.x - face).abs() < 1e-9
+            };
             d.rooms.contains(&index) && on_face
         })
         .map(|d| {
@@ -243,7 +265,11 @@ fn openings(index: usize, side: Side, cell: &Area, doors: &[Door], windows: &[Wi
 fn wall(side: Side, cell: &Area, openings: &[Opening], finish: &Finish, board: &Finish) -> Draft {
     let inner = cell.grown(-HALF_WALL_M);
     // Walls along x cover the corners.
-    let (low, high) = if side.along_x() { (cell.x0, cell.x1) } else { (inner.y0, inner.y1) };
+    let (low, high) = if side.along_x() {
+        (cell.x0, cell.x1)
+    } else {
+        (inner.y0, inner.y1)
+    };
     let (outer_face, inner_face) = (side.face(cell), side.face(&inner));
     let mut draft = Draft::new();
     let corners = |from: f64, to: f64, depth: [f64; 2], z: [f64; 2]| {
@@ -337,7 +363,11 @@ fn pictures(shell: &Shell, doors: &[Door], windows: &[Window], dice: &mut Dice) 
     let mut list = Vec::new();
     for side in SIDES {
         let openings = openings(shell.index, side, &shell.cell, doors, windows);
-        let (low, high) = if side.along_x() { (inner.x0, inner.x1) } else { (inner.y0, inner.y1) };
+        let (low, high) = if side.along_x() {
+            (inner.x0, inner.x1)
+        } else {
+            (inner.y0, inner.y1)
+        };
         let mut taken: Vec<[f64; 2]> = openings.iter().map(|o| [o.low, o.high]).collect();
         let wanted = if high - low > 3.0 { 2 } else { 1 };
         for _ in 0..wanted {
@@ -349,7 +379,11 @@ fn pictures(shell: &Shell, doors: &[Door], windows: &[Window], dice: &mut Dice) 
             }
             taken.push([s - half, s + half]);
             let face = side.face(&inner);
-            let at = if side.along_x() { v(s, face, 1.55) } else { v(face, s, 1.55) };
+            let at = if side.along_x() {
+                v(s, face, 1.55)
+            } else {
+                v(face, s, 1.55)
+            };
             e.pose = Pose3::from_parts(Vector3::from(at).into(), super::draft::about_z(side.yaw()));
             e.name = format!("{}_picture_{}", shell.name, list.len() + 1);
             list.push(e);
@@ -364,7 +398,11 @@ pub(crate) fn floor_obstacles(cells: &[Area], doors: &[Door]) -> Vec<Area> {
     for (index, cell) in cells.iter().enumerate() {
         let inner = cell.grown(-HALF_WALL_M);
         for side in SIDES {
-            let (low, high) = if side.along_x() { (cell.x0, cell.x1) } else { (cell.y0, cell.y1) };
+            let (low, high) = if side.along_x() {
+                (cell.x0, cell.x1)
+            } else {
+                (cell.y0, cell.y1)
+            };
             let (a, b) = (side.face(cell), side.face(&inner));
             let mut at = low;
             let mut piece = |from: f64, to: f64| {

@@ -21,6 +21,8 @@ const EDGE_M: f64 = 0.29;
 const GAP_M: f64 = 0.06;
 /// Distances from an edge at which somebody stands who reaches over it, metres.
 const STANDS_M: [f64; 3] = [0.33, 0.40, 0.48];
+/// Farthest from an object that somebody stands who takes it, metres.
+const REACH_M: f64 = 0.76;
 const SHARE_INSIDE: f64 = 0.16;
 const SHARE_FLOOR: f64 = 0.08;
 
@@ -37,6 +39,8 @@ struct Place<'a> {
     world_from_surface: Pose3,
     /// How far the edges can be from where somebody stands: the front only, beyond this x of the owner.
     front: Option<(Pose3, f64)>,
+    /// How far it comes out, for drawers.
+    travel: f64,
 }
 
 /// Objects of a home, unnumbered ids.
@@ -71,7 +75,9 @@ impl<'a> Things<'a> {
     pub(crate) fn put_all(&mut self, spec: &HomeSpec, dice: &mut Dice) -> Result<(), String> {
         let places = self.places();
         for (i, wish) in spec.objects.iter().enumerate() {
-            let Some(class) = objects::find(&wish.class) else { continue };
+            let Some(class) = objects::find(&wish.class) else {
+                continue;
+            };
             self.put_wish(class, wish, &places, dice)
                 .map_err(|problem| format!("objects[{i}]: {problem}"))?;
         }
@@ -101,7 +107,12 @@ impl<'a> Things<'a> {
             };
             put += usize::from(done);
         }
-        if put * 10 < drawn * 8 {
+        let enough = if spec.object_count.is_some() {
+            drawn * 8 / 10
+        } else {
+            drawn.min(15)
+        };
+        if put < enough {
             return Err(format!("only {put} of {drawn} objects find a place"));
         }
         Ok(())
@@ -123,20 +134,22 @@ impl<'a> Things<'a> {
                 let above = at + steward_core::geometry::Vector3::new(0.0, 0.0, 0.02);
                 let cavity = e.cavities.iter().find(|c| c.bounds.contains(&above));
                 let travel = match &e.kind {
-                    EntityKind::Part(joint) => joint.upper,
+                    EntityKind::Part(joint) if joint.prismatic => joint.upper,
                     _ => 0.0,
                 };
                 let front_x = if placed.footprint.is_some() {
                     placed.group.bounds().max.x
                 } else {
                     // What stands on other furniture is reached over the front of that.
-                    let host = self
-                        .plan
-                        .placed
-                        .iter()
-                        .find(|p| p.zone.is_some() && p.room == placed.room && p.group.stack.is_some_and(|s| {
-                            (p.pose * Point3::from(s) - Point3::from(placed.pose.translation.vector)).norm() < 1e-6
-                        }));
+                    let host = self.plan.placed.iter().find(|p| {
+                        p.zone.is_some()
+                            && p.room == placed.room
+                            && p.group.stack.is_some_and(|s| {
+                                (p.pose * Point3::from(s) - Point3::from(placed.pose.translation.vector))
+                                    .norm()
+                                    < 1e-6
+                            })
+                    });
                     host.map_or(0.2, |h| {
                         (placed.pose.inverse() * h.pose * Point3::new(h.group.bounds().max.x, 0.0, 0.0)).x
                     })
@@ -151,6 +164,7 @@ impl<'a> Things<'a> {
                     surface,
                     world_from_surface: e.pose * surface.pose,
                     front: front_only.then_some((placed.pose, front_x + travel)),
+                    travel,
                 });
             }
         }
@@ -183,7 +197,10 @@ impl<'a> Things<'a> {
                 .collect()
         });
         if rooms.as_ref().is_some_and(Vec::is_empty) {
-            return Err(format!("there is no room `{}`", wish.room.as_deref().unwrap_or_default()));
+            return Err(format!(
+                "there is no room `{}`",
+                wish.room.as_deref().unwrap_or_default()
+            ));
         }
         let in_room = |r: usize| rooms.as_ref().is_none_or(|list| list.contains(&r));
         if wish.on.as_deref() == Some("floor") {
@@ -209,7 +226,9 @@ impl<'a> Things<'a> {
             ),
             _ => (
                 None,
-                self.put_somewhere(&entity, Some(class), places, dice, |p| in_room(p.room) && !p.closed),
+                self.put_somewhere(&entity, Some(class), places, dice, |p| {
+                    in_room(p.room) && !p.closed
+                }),
             ),
         };
         match (done, host) {
@@ -257,7 +276,11 @@ impl<'a> Things<'a> {
         let [hx, hy] = place.surface.half;
         for _ in 0..14 {
             let quarter = dice.index(4);
-            let wobble = if place.closed { 0.0 } else { dice.range(-0.25, 0.25) };
+            let wobble = if place.closed {
+                0.0
+            } else {
+                dice.range(-0.25, 0.25)
+            };
             let yaw = quarter as f64 * std::f64::consts::FRAC_PI_2 + wobble;
             // Half extents on the surface after turning, with the middle of the bounds.
             let (sin, cos) = crate::mesh::sin_cos(yaw);
@@ -296,16 +319,22 @@ impl<'a> Things<'a> {
     /// Whether somebody can stand at an edge of the surface that is near enough to a point of it.
     fn in_reach(&self, place: &Place, x: f64, y: f64) -> bool {
         let [hx, hy] = place.surface.half;
+        let point = place.world_from_surface * Point3::new(x, y, 0.0);
+        // A drawer comes out to whoever opens it.
+        let travel = place.travel;
         let stands = |edge: f64, outward: [f64; 2], from: Point3| {
             edge <= EDGE_M
                 && STANDS_M.iter().any(|s| {
                     let p = from + steward_core::geometry::Vector3::new(outward[0] * s, outward[1] * s, 0.0);
-                    self.grid.reaches(p.x, p.y)
+                    let (dx, dy) = (
+                        p.x - point.x - outward[0] * travel,
+                        p.y - point.y - outward[1] * travel,
+                    );
+                    (dx * dx + dy * dy).sqrt() <= REACH_M && self.grid.reaches(p.x, p.y)
                 })
         };
         let world = |p: Point3| place.world_from_surface * p;
         if let Some((world_from_owner, front)) = &place.front {
-            let point = world(Point3::new(x, y, 0.0));
             let lateral = (world_from_owner.inverse() * point).y;
             let at_front = world_from_owner * Point3::new(*front, lateral, 0.0);
             let out = world_from_owner.rotation * steward_core::geometry::Vector3::x();
@@ -342,19 +371,28 @@ impl<'a> Things<'a> {
                 continue;
             }
             let (x, y) = (dice.range(inside.x0, inside.x1), dice.range(inside.y0, inside.y1));
-            let to_wall = (x - inner.x0).min(inner.x1 - x).min(y - inner.y0).min(inner.y1 - y);
+            let to_wall = (x - inner.x0)
+                .min(inner.x1 - x)
+                .min(y - inner.y0)
+                .min(inner.y1 - y);
             let area = Area::new(x - radius, y - radius, x + radius, y + radius);
             let near = Area::new(x, y, x, y).grown(radius + GAP_M);
             let blocked = to_wall > 0.45
                 || stands.iter().any(|o| o.overlaps(&near))
-                || self.plan.placed.iter().any(|p| p.zone.is_some_and(|z| z.overlaps(&area)))
+                || self
+                    .plan
+                    .placed
+                    .iter()
+                    .any(|p| p.zone.is_some_and(|z| z.overlaps(&area)))
                 || self.plan.doors.iter().any(|d| door_zone(d).overlaps(&area));
             if blocked || !self.clear_of_others(&Point3::new(x, y, 0.0), radius, half.z * 2.0) {
                 continue;
             }
             let mut further = self.on_floor.clone();
             further.push(area);
-            let Ok(grid) = self.plan.check(self.start, &further) else { continue };
+            let Ok(grid) = self.plan.check(self.start, &further) else {
+                continue;
+            };
             if !grid.reaches_near(x, y, 0.55) || !self.still_in_reach(&grid) {
                 continue;
             }
