@@ -11,6 +11,7 @@ use steward_core::ids::ObjectId;
 use steward_core::messages::{Presence, Relation, RelationKind, SceneObject};
 
 use crate::Result;
+use crate::articulation::PartKind;
 use crate::error::check_range;
 use crate::memory::shape::box_distance_m;
 
@@ -101,7 +102,7 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
         .collect();
     let mut found = Vec::new();
     for a in &present {
-        if a.articulation.is_some() {
+        if PartKind::of_class(&a.class).is_some() {
             continue;
         }
         for b in &present {
@@ -121,12 +122,15 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
                 }
             };
             let hollow = closing.contains(&b.id) || config.is_container(&b.class);
-            let leaf = b.articulation.is_some_and(|s| !s.prismatic);
-            if hollow && !leaf && is_in(a, b, config.in_margin_m * slack(RelationKind::In)) {
+            let part = PartKind::of_class(&b.class);
+            if hollow
+                && matches!(part, None | Some(PartKind::Drawer))
+                && is_in(a, b, config.in_margin_m * slack(RelationKind::In))
+            {
                 found.push(relation(RelationKind::In));
-            } else if b.articulation.is_none() && is_on(a, b, config, slack(RelationKind::On)) {
+            } else if part.is_none() && is_on(a, b, config, slack(RelationKind::On)) {
                 found.push(relation(RelationKind::On));
-            } else if b.articulation.is_none()
+            } else if part.is_none()
                 && box_distance_m(&a.shape, &b.shape)
                     <= RelationKind::NEAR_M + 0.05 * (slack(RelationKind::Near) - 1.0)
             {
