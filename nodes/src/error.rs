@@ -94,4 +94,19 @@ pub enum Error {
     /// A recording that cannot be replayed.
     #[error("cannot replay: {0}")]
     Replay(String),
+    /// Pictures that cannot be shown.
+    #[error("rerun: {0}")]
+    Viewer(String),
+    /// The real-time runtime could not start or go on.
+    #[error("real time: {0}")]
+    Realtime(String),
+    /// The simulator, a home or a scene-change script refuses something.
+    #[error(transparent)]
+    Simulation(steward_sim::error::Error),
+    /// No task can be drawn for a home.
+    #[error("home {0} has nothing graspable that could be put anywhere; use another seed")]
+    NoTask(u64),
+    /// Threads that cannot be started.
+    #[error("cannot start threads: {0}")]
+    Threads(String),
 }

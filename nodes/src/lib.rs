@@ -10,3 +10,5 @@ pub mod planner;
 pub mod recording;
 pub mod runtime;
 pub mod validator;
+#[cfg(feature = "rerun")]
+pub mod viewer;

@@ -27,6 +27,9 @@ mod schema;
 mod types;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use cdr::CdrError;
 pub use codec::{Part, decode, encode, ros_topics};
 pub use inspect::{Inspection, TaskSummary, TopicSummary, inspect};

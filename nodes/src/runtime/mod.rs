@@ -20,6 +20,7 @@ pub mod scheduler;
 
 pub(crate) use dispatch::{Dispatch, Envelope};
 pub use dispatch::{OPERATOR, SCHEDULER};
+pub use scheduler::{Scheduler, Stop};
 
 /// One message as it is delivered.
 #[derive(Debug, Clone, Copy)]
@@ -63,3 +64,6 @@ impl<O: Observer> Observer for Option<O> {
         self.as_mut().map_or(Ok(()), |o| o.on_message(delivery))
     }
 }
+
+#[cfg(test)]
+mod tests;
