@@ -1,9 +1,20 @@
 //! The robot: its description, its postures and what it looks like.
 
-use steward_core::robot::{JointPositions, KinematicModel};
+use std::sync::Arc;
 
-use crate::model::Visual;
+use steward_core::robot::{Geometry, JointPositions, KinematicModel};
+
 use crate::Result;
+use crate::mesh::Mesh;
+use crate::model::{Material, Visual};
+use crate::render::RobotVisual;
+
+mod drive;
+
+pub use drive::{DriveConfig, JointDrive};
+
+/// Sides of the polygon that stands for a circle.
+const ROUND_SEGMENTS: u32 = 24;
 
 /// Description of the robot: kinematics, shapes, masses, limits.
 pub const URDF: &str = include_str!("../assets/steward.urdf");
@@ -37,13 +48,40 @@ pub fn model() -> Result<KinematicModel> {
     Ok(KinematicModel::from_urdf(URDF)?)
 }
 
-/// Something to draw on a link of the robot.
-#[derive(Debug, Clone)]
-pub struct RobotVisual {
-    /// Index of the link in [`KinematicModel::links`].
-    pub link: usize,
-    /// What it looks like; its pose is `link_from_visual`.
-    pub visual: Visual,
+/// What the robot looks like: the visuals of the URDF as meshes, by link of [`KinematicModel::links`].
+pub fn visuals(model: &KinematicModel) -> Vec<RobotVisual> {
+    let mut all = Vec::new();
+    for (link, description) in model.links().iter().enumerate() {
+        for shape in &description.visuals {
+            let mesh = match shape.geometry {
+                Geometry::Box { half } => Mesh::cuboid(half),
+                Geometry::Cylinder {
+                    radius_m,
+                    half_length_m,
+                } => Mesh::cylinder(radius_m, 2.0 * half_length_m, ROUND_SEGMENTS).translated(
+                    0.0,
+                    0.0,
+                    -half_length_m,
+                ),
+                Geometry::Sphere { radius_m } => Mesh::sphere(radius_m, ROUND_SEGMENTS),
+            };
+            let [r, g, b, a] = shape.rgba.map(|c| c as f32);
+            all.push(RobotVisual {
+                link,
+                visual: Visual {
+                    mesh: Arc::new(mesh),
+                    material: Material {
+                        texture: None,
+                        tint: [r, g, b],
+                        opacity: a,
+                    },
+                    pose: shape.link_from_shape,
+                    label: None,
+                },
+            });
+        }
+    }
+    all
 }
 
 #[cfg(test)]
@@ -51,7 +89,6 @@ mod tests {
     use std::f64::consts::FRAC_PI_2;
 
     use steward_core::geometry::Vector3;
-    use steward_core::robot::Geometry;
 
     use super::*;
 
@@ -67,8 +104,14 @@ mod tests {
     /// Distances measured on the drawing: wrist pitch axis 0.05 m ahead of the yaw axis, grasp centre 0.18 m further.
     #[test]
     fn the_gripper_reaches_floor_shelf_and_ahead() {
-        let floor = at(&[("arm_extend_joint", 0.3), ("wrist_pitch_joint", FRAC_PI_2)], "grasp_center");
-        assert!((floor - Vector3::new(0.49, 0.0, 0.03 - 0.005)).norm() < 0.01, "{floor}");
+        let floor = at(
+            &[("arm_extend_joint", 0.3), ("wrist_pitch_joint", FRAC_PI_2)],
+            "grasp_center",
+        );
+        assert!(
+            (floor - Vector3::new(0.49, 0.0, 0.03 - 0.005)).norm() < 0.01,
+            "{floor}"
+        );
         let high = at(&[("lift_joint", 1.3)], "grasp_center");
         assert!((high.z - 1.51).abs() < 1e-9, "{high}");
         let far = at(&[("arm_extend_joint", 0.76)], "wrist_pitch_link");
@@ -83,7 +126,9 @@ mod tests {
         let camera = at(&[], "head_camera_optical_frame");
         assert!((camera.z - 1.35).abs() < 0.01, "{camera}");
         let m = model().unwrap();
-        let pose = m.link_pose("head_camera_optical_frame", &JointPositions::new()).unwrap();
+        let pose = m
+            .link_pose("head_camera_optical_frame", &JointPositions::new())
+            .unwrap();
         assert!((pose.rotation * Vector3::z() - Vector3::x()).norm() < 1e-6);
     }
 
@@ -95,16 +140,21 @@ mod tests {
             for shape in &link.collisions {
                 let reach = match shape.geometry {
                     Geometry::Box { half } => half,
-                    Geometry::Cylinder { radius_m, half_length_m } => {
-                        Vector3::new(radius_m, radius_m, half_length_m)
-                    }
+                    Geometry::Cylinder {
+                        radius_m,
+                        half_length_m,
+                    } => Vector3::new(radius_m, radius_m, half_length_m),
                     Geometry::Sphere { radius_m } => Vector3::repeat(radius_m),
                 };
                 for i in 0..8 {
                     let sign = |bit: u32| if i >> bit & 1 == 0 { -1.0 } else { 1.0 };
                     let corner = reach.component_mul(&Vector3::new(sign(0), sign(1), sign(2)));
                     let p = pose * shape.link_from_shape * steward_core::geometry::Point3::from(corner);
-                    assert!(link.name == "base_link" || p.x.hypot(p.y) < 0.245, "{} {p}", link.name);
+                    assert!(
+                        link.name == "base_link" || p.x.hypot(p.y) < 0.245,
+                        "{} {p}",
+                        link.name
+                    );
                 }
             }
         }
