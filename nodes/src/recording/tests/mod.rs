@@ -74,3 +74,19 @@ fn what_ros_has_no_room_for_is_refused() {
     assert!(cancel(Time::from_nanos(-1)).is_ok());
     assert!(cancel(Time::from_nanos(i64::MAX)).is_err());
 }
+
+#[test]
+fn settings_come_back_bit_for_bit() {
+    // Digits that a float parser without correct rounding gets wrong by one unit in the last place.
+    for x in [
+        0.1 + 0.2,
+        1.0 / 3.0,
+        2.0_f64.to_radians(),
+        1.734_723_475_976_807_1e-18,
+        f64::MIN_POSITIVE,
+    ] {
+        let metadata = super::RunMetadata::simulated(1, serde_json::json!({ "x": x }), "");
+        let back = super::RunMetadata::from_map(&metadata.to_map().unwrap()).unwrap();
+        assert_eq!(back.config["x"].as_f64().unwrap().to_bits(), x.to_bits());
+    }
+}
