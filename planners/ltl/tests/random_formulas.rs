@@ -2,8 +2,10 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{Random, letters};
-use steward_ltl::{Arena, Dfa, NextReading, Notation, Semantics, Syntax, Trace};
+use steward_ltl::{Arena, Dfa, Monitor, NextReading, Notation, Rule, Semantics, Syntax, Trace, Verdict};
 
 const FORMULAS: usize = 20_000;
 
@@ -18,6 +20,8 @@ fn automaton_simplifier_and_printers_agree_with_the_definition() {
         let formula = random.formula(&mut arena, &props, size);
         let text = arena.text(formula);
         let dfa = Dfa::of(&mut arena, formula).unwrap();
+        let rule = Arc::new(Rule::new(&mut arena, "rule", formula).unwrap());
+        assert_eq!(rule.dfa(), &dfa);
         let nnf = arena.nnf(formula);
         let negation = arena.nnf_of_negation(formula);
         let finite = arena.simplify(formula, Semantics::Finite);
@@ -27,6 +31,21 @@ fn automaton_simplifier_and_printers_agree_with_the_definition() {
             let trace = random.trace(&props, length);
             let truth = arena.holds_on(formula, &trace);
             assert_eq!(dfa.accepts(&trace), truth, "round {round}: automaton of {text} on {trace:?}");
+            let mut monitor = Monitor::new(rule.clone());
+            let mut settled = None;
+            for (at, step) in trace.iter().enumerate() {
+                assert_eq!(monitor.allows(step), monitor.after(step) != Verdict::PermanentlyViolated);
+                let verdict = monitor.step(step);
+                // Permanent verdicts stay, and what is owed is exactly what the rest must satisfy.
+                assert!(settled.is_none_or(|before| before == verdict), "round {round}: {text} on {trace:?}");
+                if matches!(verdict, Verdict::PermanentlySatisfied | Verdict::PermanentlyViolated) {
+                    settled = Some(verdict);
+                }
+                let owed = rule.owed(monitor.state());
+                let rest = &trace[at + 1..];
+                assert_eq!(arena.holds_on(owed, rest), truth, "round {round}: owed by {text} after step {at}");
+            }
+            assert_eq!(monitor.verdict().may_end(), truth, "round {round}: monitor of {text} on {trace:?}");
             assert_eq!(arena.holds_on(nnf, &trace), truth, "round {round}: nnf of {text}");
             assert_eq!(arena.holds_on(negation, &trace), !truth, "round {round}: negation of {text}");
             assert_eq!(arena.holds_on(finite, &trace), truth, "round {round}: simplified {text} on {trace:?}");
