@@ -23,7 +23,7 @@ pub struct Grasp {
     pub cost: f64,
 }
 
-/// Room between finger tips and support, metres.
+/// Room between finger tips and support, metres; less for flat things, of which the pads would miss too much.
 const TIP_CLEARANCE_M: f64 = 0.008;
 /// Room between the palm and the thing, metres.
 const PALM_CLEARANCE_M: f64 = 0.012;
@@ -43,9 +43,16 @@ fn width_across(shape: &OrientedBox, yaw_rad: f64) -> f64 {
     2.0 * (shape.half.x * a.cos()).hypot(shape.half.y * a.sin())
 }
 
+/// Distance from the box's middle to its side along a horizontal direction, metres.
+fn depth_along(shape: &OrientedBox, yaw_rad: f64) -> f64 {
+    let a = yaw_rad - shape.yaw_rad;
+    let to = |half: f64, c: f64| if c.abs() < 1e-9 { f64::INFINITY } else { half / c.abs() };
+    to(shape.half.x, a.cos()).min(to(shape.half.y, a.sin()))
+}
+
 fn from_above(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox) -> Vec<Grasp> {
     let (top, bottom) = (shape.top_m(), shape.bottom_m());
-    let lowest = bottom + robot.tip_m + TIP_CLEARANCE_M;
+    let lowest = bottom + robot.tip_m + (0.25 * (top - bottom)).clamp(0.002, TIP_CLEARANCE_M);
     let palm_limit = top - robot.palm_m + PALM_CLEARANCE_M;
     // Deep is firm: at half height, as far as the palm allows, the tips above the support.
     let wanted = (bottom + 0.45 * (top - bottom)).min(top - 0.02);
@@ -86,20 +93,21 @@ fn from_front(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox, base: (
         for turn in [0.0, 0.35, -0.35, 0.7, -0.7] {
             let heading = wrap_angle_rad(toward + turn);
             let width = width_across(shape, heading + FRAC_PI_2);
-            let depth = width_across(shape, heading) * 0.5;
+            let depth = depth_along(shape, heading);
             if width > config.max_grasp_width_m {
-                continue;
-            }
-            // The palm stays in front; the fingers reach the middle if they can.
-            let room = robot.palm_m - PALM_CLEARANCE_M;
-            let back = (depth - room).max(0.0);
-            if back > 0.6 * depth {
                 continue;
             }
             // The hand is 0.03 m thick, the wrist a little more; a tilted hand needs its tips above the support.
             let lowest = shape.bottom_m() + (0.03f64).max(0.012 + robot.tip_m * pitch.sin() + 0.012);
             let z = (shape.bottom_m() + 0.55 * height).max(lowest);
             if z > shape.top_m() - 0.008 {
+                continue;
+            }
+            // The palm stays in front, or above; the fingers reach the middle if they can.
+            let above = z + robot.palm_m * pitch.sin() > shape.top_m() + PALM_CLEARANCE_M;
+            let room = if above { depth } else { robot.palm_m * pitch.cos() - PALM_CLEARANCE_M };
+            let back = (depth - room).max(0.0);
+            if back > 0.6 * depth {
                 continue;
             }
             let mut position = shape.center;

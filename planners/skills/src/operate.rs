@@ -101,15 +101,15 @@ impl Operate {
         if self.opening { "opening" } else { "closing" }
     }
 
-    /// Where the part is to end up.
-    fn goal(&self, a: &ArticulationState) -> f64 {
+    /// Where the part is to end up, best first: a little more than enough, so that what springs back or was measured
+    /// short still counts, or as little as does.
+    fn goals(&self, a: &ArticulationState) -> [f64; 3] {
         if self.opening {
-            // A little more than enough, so that what springs back or was measured short still counts as open.
-            a.open_at * 1.03
+            [1.03, 0.95, 0.87].map(|f| f * a.open_at)
         } else if a.prismatic {
-            -0.01
+            [-0.01, 0.0, 0.02]
         } else {
-            -0.015
+            [-0.015, 0.0, 0.08]
         }
     }
 
@@ -185,9 +185,14 @@ impl Operate {
                     crate::head::look_at(ctx, inputs, out, &handle);
                 }
                 let base = (inputs.base.x_m, inputs.base.y_m);
-                let goal = self.goal(&a);
-                match plan_from(ctx, inputs, object, &a, goal, base) {
-                    Ok((path, yaw)) => {
+                let planned = self
+                    .goals(&a)
+                    .into_iter()
+                    .map(|goal| plan_from(ctx, inputs, object, &a, goal, base).map(|(p, y)| (p, y, goal)))
+                    .reduce(|first, next| first.or(next))
+                    .unwrap_or(Err(String::new()));
+                match planned {
+                    Ok((path, yaw, goal)) => {
                         let start = a.position.unwrap_or(0.0);
                         let hand = path.hand_at(start);
                         let handing = Handing::new(hand, hand.backed_off(0.12), yaw, 0.3);
@@ -301,7 +306,7 @@ impl Operate {
                     let text = format!(
                         "{name} is at {:.2} and not at {:.2} after {} tries",
                         a.position.unwrap_or(f64::NAN),
-                        self.goal(&a).max(0.0),
+                        self.goals(&a)[0].max(0.0),
                         self.tries
                     );
                     return match self.last_problem.take() {
@@ -353,9 +358,9 @@ impl Operate {
         let Some(field) = CostField::from_start(&map, (inputs.base.x_m, inputs.base.y_m)) else {
             return Err((SkillFailure::NoPath, "the robot stands outside its map".into()));
         };
-        let goal = self.goal(a);
+        let goals = self.goals(a);
         let start = a.position.unwrap_or(0.0);
-        let middle = path.handle_at(0.5 * (start + goal));
+        let middle = path.handle_at(0.5 * (start + goals[0]));
         let found = approach::around_point(&map, &field, &middle, &REACH_M, 0.05);
         if found.is_empty() {
             return Err((
@@ -368,16 +373,21 @@ impl Operate {
         }
         let mut places: VecDeque<Pose2> = VecDeque::new();
         let mut reason = String::new();
-        for candidate in found.iter().take(160) {
-            let pose = candidate.pose;
-            if places.iter().any(|p| p.distance_m(&pose) < 0.2) {
-                continue;
+        for goal in goals {
+            for candidate in found.iter().take(160) {
+                let pose = candidate.pose;
+                if places.iter().any(|p| p.distance_m(&pose) < 0.2) {
+                    continue;
+                }
+                match plan_from(ctx, inputs, object, a, goal, (pose.x_m, pose.y_m)) {
+                    Ok((_, yaw_rad)) => places.push_back(Pose2 { yaw_rad, ..pose }),
+                    Err(why) => reason = why,
+                }
+                if places.len() >= 3 {
+                    break;
+                }
             }
-            match plan_from(ctx, inputs, object, a, goal, (pose.x_m, pose.y_m)) {
-                Ok((_, yaw_rad)) => places.push_back(Pose2 { yaw_rad, ..pose }),
-                Err(why) => reason = why,
-            }
-            if places.len() >= 3 {
+            if !places.is_empty() {
                 break;
             }
         }

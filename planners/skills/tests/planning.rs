@@ -1,0 +1,208 @@
+//! Paths, inverse kinematics, grasps and handle paths against references that are computed differently.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use steward_core::Time;
+use steward_core::geometry::{OrientedBox, Point3, Pose2, Vector3};
+use steward_core::messages::{ArticulationState, Header, OccupancyGrid};
+use steward_skills::SkillsConfig;
+use steward_skills::grasp;
+use steward_skills::ik::{self, HandPose};
+use steward_skills::navmap::{COST_PER_M, NavMap};
+use steward_skills::parts::HandlePath;
+use steward_skills::path;
+use steward_skills::robot::{Posture, Robot};
+
+fn robot() -> Robot {
+    Robot::from_urdf(include_str!("../../../sim/assets/steward.urdf")).unwrap()
+}
+
+fn grid(width: u32, height: u32, occupied: &[(u32, u32)]) -> OccupancyGrid {
+    let mut cells = vec![0i8; (width * height) as usize];
+    for (x, y) in occupied {
+        cells[(y * width + x) as usize] = 100;
+    }
+    OccupancyGrid {
+        header: Header::new(Time::ZERO, "map"),
+        resolution_m: 0.1,
+        width,
+        height,
+        origin: Pose2::default(),
+        cells: Arc::new(cells),
+    }
+}
+
+/// Bellman-Ford by sweeps: slow, and nothing like the code under test.
+fn cheapest(map: &NavMap, start: usize) -> Vec<u64> {
+    let (w, h) = (map.width() as i64, map.height() as i64);
+    let mut cost = vec![u64::MAX; map.len()];
+    cost[start] = 0;
+    loop {
+        let mut changed = false;
+        for y in 0..h {
+            for x in 0..w {
+                let to = (y * w + x) as usize;
+                let Some(factor) = map.factor(to) else { continue };
+                for (dx, dy) in (-1..=1).flat_map(|dx| (-1..=1).map(move |dy| (dx, dy))) {
+                    let (fx, fy) = (x + dx, y + dy);
+                    if (dx, dy) == (0, 0) || fx < 0 || fy < 0 || fx >= w || fy >= h {
+                        continue;
+                    }
+                    let from = cost[(fy * w + fx) as usize];
+                    let cells = if dx != 0 && dy != 0 { std::f64::consts::SQRT_2 } else { 1.0 };
+                    let step = (cells * 0.1 * COST_PER_M).round() as u64 * u64::from(factor) / 100;
+                    if from != u64::MAX && from + step < cost[to] {
+                        cost[to] = from + step;
+                        changed = true;
+                    }
+                }
+            }
+        }
+        if !changed {
+            return cost;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn paths_are_optimal(blocks in prop::collection::vec((2u32..28, 2u32..28), 0..14)) {
+        // The start is in the open, so no cell needs the rule for escaping.
+        let blocks: Vec<_> = blocks.into_iter().filter(|(x, y)| *x > 12 || *y > 12).collect();
+        let map = NavMap::new(&grid(30, 30, &blocks), &SkillsConfig::default());
+        let (start, goal) = ((0.35, 0.35), (2.75, 2.65));
+        let reference = cheapest(&map, map.index_of(start.0, start.1).unwrap());
+        let cell = map.index_of(goal.0, goal.1).unwrap();
+        match path::plan(&map, start, goal) {
+            None => prop_assert!(reference[cell] == u64::MAX || map.factor(cell).is_none()),
+            Some(p) => {
+                prop_assert_eq!(u64::from(p.cost), reference[cell]);
+                prop_assert_eq!(p.points[0], start);
+                prop_assert_eq!(*p.points.last().unwrap(), goal);
+                for pair in p.points.windows(2) {
+                    prop_assert!(path::line_is_free(&map, pair[0], pair[1]));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn inverse_kinematics_undo_forward_kinematics(
+        lift in 0.0f64..1.3, extend in 0.0f64..0.76, yaw in -1.5f64..1.5, pitch in -0.5f64..1.57,
+        roll in -1.5f64..1.5, x in -3.0f64..3.0, y in -3.0f64..3.0, heading in -3.1f64..3.1,
+    ) {
+        let robot = robot();
+        let posture = Posture { lift_m: lift, extend_m: extend, yaw_rad: yaw, pitch_rad: pitch, roll_rad: roll };
+        let base = Pose2::new(x, y, heading);
+        // Forward kinematics by the URDF, the inverse in closed form.
+        let target = base.to_pose3() * robot.grasp_center(&posture);
+        let hand = HandPose::new(
+            Point3::from(target.translation.vector),
+            target.rotation * Vector3::x(),
+            target.rotation * Vector3::y(),
+        ).unwrap();
+        // Fingers straight down and a yawed wrist: the closed form turns the base instead, which may be out of reach.
+        let found = ik::solve(&robot, (x, y), &hand);
+        prop_assume!(found.is_ok() || pitch < 1.5);
+        let found = found.unwrap();
+        let reached = Pose2::new(x, y, found.base_yaw_rad).to_pose3() * robot.grasp_center(&found.posture);
+        let off = (reached.translation.vector - target.translation.vector).norm();
+        prop_assert!(off < 0.002, "{off} m off");
+        prop_assert!((reached.rotation * Vector3::x()).dot(&hand.fingers) > 0.9995);
+        prop_assert!((reached.rotation * Vector3::y()).dot(&hand.closing).abs() > 0.9995);
+    }
+
+    #[test]
+    fn grasps_keep_to_the_hand_s_limits(
+        hx in 0.01f64..0.15, hy in 0.01f64..0.15, hz in 0.005f64..0.2, yaw in -3.0f64..3.0, z in 0.0f64..1.2,
+    ) {
+        let robot = robot();
+        let config = SkillsConfig::default();
+        let shape = OrientedBox {
+            center: Point3::new(1.0, 0.5, z + hz),
+            yaw_rad: yaw,
+            half: Vector3::new(hx, hy, hz),
+        };
+        let grasps = grasp::candidates(&robot, &config, &shape, (0.3, 0.3));
+        for g in &grasps {
+            prop_assert!(g.width_m <= 0.12 + 1e-9);
+            prop_assert!((g.hand.fingers.dot(&g.hand.closing)).abs() < 1e-6);
+            // Finger tips above the support, palm outside of the thing.
+            let tip = g.hand.position + g.hand.fingers.into_inner() * robot.tip_m;
+            prop_assert!(tip.z > z, "tip at {} over {z}", tip.z);
+            let palm = g.hand.position - g.hand.fingers.into_inner() * robot.palm_m;
+            prop_assert!(!shape.contains(&palm, -1e-6));
+        }
+        let narrow = hx.min(hy) <= 0.055;
+        if narrow && hz < 0.1 {
+            prop_assert!(!grasps.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_led_handle_stays_in_the_hand_and_at_its_distance_from_the_hinge(
+        radius in 0.2f64..0.7, height in 0.4f64..1.2, at in -0.1f64..1.5, follow in 0.0f64..1.0, offset in -0.5f64..0.5,
+    ) {
+        let part = ArticulationState {
+            owner: None,
+            prismatic: false,
+            pivot: Point3::new(1.0, 2.0, height),
+            axis: -Vector3::z(),
+            handle: Some(Point3::new(1.0 - 0.05, 2.0 - radius, height)),
+            position: Some(0.0),
+            open_at: 1.3,
+        };
+        let path = HandlePath::new(&part).unwrap().with(follow, offset);
+        let handle = path.handle_at(at);
+        let from_hinge = (handle.x - 1.0).hypot(handle.y - 2.0);
+        prop_assert!((from_hinge - radius.hypot(0.05)).abs() < 1e-9);
+        let hand = path.hand_at(at);
+        prop_assert!((hand.position - handle).norm() < 0.01);
+        prop_assert!(hand.closing.z.abs() < 1e-9, "closes across the upright bar");
+    }
+}
+
+#[test]
+fn a_robot_too_close_to_a_wall_gets_away_from_it() {
+    let wall: Vec<(u32, u32)> = (0..40).map(|x| (x, 0)).collect();
+    let map = NavMap::new(&grid(40, 30, &wall), &SkillsConfig::default());
+    // 0.15 m from the wall's cells: less than the radius of the base.
+    let p = path::plan(&map, (1.0, 0.25), (3.0, 2.0)).unwrap();
+    let wall_distance = |(_, y): (f64, f64)| y - 0.1;
+    assert!(p.points.iter().skip(1).all(|q| wall_distance(*q) > 0.25), "{p:?}");
+    assert!(path::plan(&map, (1.0, 2.0), (1.0, 0.25)).is_none());
+}
+
+#[test]
+fn unknown_floor_is_not_driven_on() {
+    let mut g = grid(40, 30, &[]);
+    let cells: BTreeSet<usize> = (0..30).flat_map(|y| (18..22).map(move |x| y * 40 + x)).collect();
+    let mut values = (*g.cells).clone();
+    for c in cells {
+        values[c] = -1;
+    }
+    g.cells = Arc::new(values);
+    let map = NavMap::new(&g, &SkillsConfig::default());
+    assert!(path::plan(&map, (0.5, 1.5), (3.5, 1.5)).is_none());
+}
+
+#[test]
+fn a_robot_with_another_arm_is_refused() {
+    let urdf = include_str!("../../../sim/assets/steward.urdf")
+        .replace("<axis xyz=\"0 1 0\"/><limit lower=\"-1.65\"", "<axis xyz=\"0 0 1\"/><limit lower=\"-1.65\"");
+    assert!(Robot::from_urdf(&urdf).is_err());
+    assert!(Robot::from_urdf("<robot").is_err());
+}
+
+#[test]
+fn bad_settings_are_refused() {
+    let config = SkillsConfig {
+        max_speed_m_s: f64::NAN,
+        ..SkillsConfig::default()
+    };
+    assert!(config.validate().unwrap_err().to_string().contains("max_speed_m_s"));
+}
