@@ -55,7 +55,11 @@ fn mix(a: u64, b: u64, c: u64) -> usize {
 impl Bdd {
     /// A manager that refuses to hold more than `limit` branches.
     pub(crate) fn new(limit: usize) -> Bdd {
-        let constant = |value: Ref| Branch { level: BOTTOM, low: value, high: value };
+        let constant = |value: Ref| Branch {
+            level: BOTTOM,
+            low: value,
+            high: value,
+        };
         Bdd {
             branches: vec![constant(FALSE), constant(TRUE)],
             unique: vec![EMPTY; 256],
@@ -120,8 +124,11 @@ impl Bdd {
         let size = self.unique.len() * 4;
         self.unique = vec![EMPTY; size];
         for (index, branch) in self.branches.iter().enumerate().skip(2) {
-            let mut slot =
-                mix(u64::from(branch.level), u64::from(branch.low), u64::from(branch.high)) & (size - 1);
+            let mut slot = mix(
+                u64::from(branch.level),
+                u64::from(branch.low),
+                u64::from(branch.high),
+            ) & (size - 1);
             while self.unique[slot] != EMPTY {
                 slot = (slot + 1) & (size - 1);
             }
@@ -191,8 +198,16 @@ impl Bdd {
         }
         let (left, right) = (self.branch(a), self.branch(b));
         let level = left.level.min(right.level);
-        let (a_low, a_high) = if left.level == level { (left.low, left.high) } else { (a, a) };
-        let (b_low, b_high) = if right.level == level { (right.low, right.high) } else { (b, b) };
+        let (a_low, a_high) = if left.level == level {
+            (left.low, left.high)
+        } else {
+            (a, a)
+        };
+        let (b_low, b_high) = if right.level == level {
+            (right.low, right.high)
+        } else {
+            (b, b)
+        };
         let (low, high) = match op {
             Op::And => (self.and(a_low, b_low), self.and(a_high, b_high)),
             _ => (self.or(a_low, b_low), self.or(a_high, b_high)),
@@ -283,7 +298,11 @@ impl Bdd {
     pub(crate) fn eval(&self, mut diagram: Ref, value: impl Fn(u32) -> bool) -> bool {
         while diagram > TRUE {
             let branch = self.branch(diagram);
-            diagram = if value(branch.level) { branch.high } else { branch.low };
+            diagram = if value(branch.level) {
+                branch.high
+            } else {
+                branch.low
+            };
         }
         diagram == TRUE
     }
@@ -318,8 +337,16 @@ impl Bdd {
         }
         let (l, u) = (self.branch(lower), self.branch(upper));
         let level = l.level.min(u.level);
-        let (l_low, l_high) = if l.level == level { (l.low, l.high) } else { (lower, lower) };
-        let (u_low, u_high) = if u.level == level { (u.low, u.high) } else { (upper, upper) };
+        let (l_low, l_high) = if l.level == level {
+            (l.low, l.high)
+        } else {
+            (lower, lower)
+        };
+        let (u_low, u_high) = if u.level == level {
+            (u.low, u.high)
+        } else {
+            (upper, upper)
+        };
         let not_u_high = self.not(u_high);
         let only_low = self.and(l_low, not_u_high);
         let (low_cubes, low_cover) = self.irredundant(only_low, u_low, memo);

@@ -42,7 +42,10 @@ impl Buchi {
     /// ```
     pub fn of(arena: &mut Arena, formula: Formula) -> Result<Buchi, Error> {
         let small = arena.simplify(formula, Semantics::Infinite);
-        let limits = AutomatonLimits { max_states: 50_000, ..AutomatonLimits::default() };
+        let limits = AutomatonLimits {
+            max_states: 50_000,
+            ..AutomatonLimits::default()
+        };
         let mut tableau = Tableau::new(arena, &[small], Semantics::Infinite, limits)?.keep_letters();
         let mut sets: Vec<u32> = Vec::new();
         let mut raw = Vec::new();
@@ -76,7 +79,10 @@ impl Buchi {
                     .collect()
             })
             .collect();
-        let mut buchi = Buchi { edges, num_sets: sets.len() as u32 };
+        let mut buchi = Buchi {
+            edges,
+            num_sets: sets.len() as u32,
+        };
         buchi.merge_equal_states();
         Ok(buchi)
     }
@@ -88,8 +94,10 @@ impl Buchi {
             let mut to = Vec::with_capacity(self.edges.len());
             let mut kept = Vec::new();
             for (state, edges) in self.edges.iter().enumerate() {
-                let mut key: Vec<_> =
-                    edges.iter().map(|edge| (edge.marks.clone(), edge.to, format!("{:?}", edge.guard))).collect();
+                let mut key: Vec<_> = edges
+                    .iter()
+                    .map(|edge| (edge.marks.clone(), edge.to, format!("{:?}", edge.guard)))
+                    .collect();
                 key.sort_unstable();
                 key.dedup();
                 let fresh = class.len() as u32;
@@ -147,6 +155,8 @@ impl Buchi {
 impl BuchiEdge {
     /// Whether a step allows the transition.
     pub fn allows(&self, step: &Step) -> bool {
-        self.guard.iter().any(|cube| cube.iter().all(|(prop, value)| step.holds(*prop) == *value))
+        self.guard
+            .iter()
+            .any(|cube| cube.iter().all(|(prop, value)| step.holds(*prop) == *value))
     }
 }

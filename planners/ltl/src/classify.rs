@@ -80,14 +80,21 @@ impl Arena {
 
     /// Whether every infinite trace all of whose prefixes can be continued to satisfy `formula` satisfies it.
     fn is_closed(&self, formula: Formula, negation: Formula) -> Result<bool, Error> {
-        let eventual =
-            |sub: &Formula| matches!(self.node(*sub), Node::Finally(_) | Node::Until(..) | Node::StrongRelease(..));
+        let eventual = |sub: &Formula| {
+            matches!(
+                self.node(*sub),
+                Node::Finally(_) | Node::Until(..) | Node::StrongRelease(..)
+            )
+        };
         if !self.subformulas(&[formula]).iter().any(eventual) {
             return Ok(true);
         }
         // The closure is the automaton of the formula with every live state accepting. It is contained in
         // the formula exactly if its product with the negation is empty.
-        let limits = AutomatonLimits { max_states: 20_000, ..AutomatonLimits::default() };
+        let limits = AutomatonLimits {
+            max_states: 20_000,
+            ..AutomatonLimits::default()
+        };
         let mut tableau =
             Tableau::new(self, &[formula, negation], Semantics::Infinite, limits)?.keep_letters();
         let live = live_states(&mut tableau)?;
@@ -165,8 +172,12 @@ impl Arena {
     /// Whether a trace that ends satisfies the formula exactly if it does when nothing ever happens again.
     fn ignores_what_follows(&mut self, part: Formula) -> Result<bool, Error> {
         let limits = AutomatonLimits::default();
-        let ends = Translation::new(self, part, Stop::TraceEnds, limits)?.dfa.minimise();
-        let silent = Translation::new(self, part, Stop::NothingHappens, limits)?.dfa.minimise();
+        let ends = Translation::new(self, part, Stop::TraceEnds, limits)?
+            .dfa
+            .minimise();
+        let silent = Translation::new(self, part, Stop::NothingHappens, limits)?
+            .dfa
+            .minimise();
         Ok(ends.difference(&silent, true).is_none())
     }
 
@@ -188,13 +199,18 @@ impl Arena {
                 ),
             },
             Node::Finally(a) => (
-                format!("`{text}` asks for something that lasts for ever from some step on, and a plan ends."),
+                format!(
+                    "`{text}` asks for something that lasts for ever from some step on, and a plan ends."
+                ),
                 match self.node(a) {
                     Node::Globally(goal) => self.finally(goal),
                     _ => part,
                 },
             ),
-            _ => (format!("`{text}` depends on what happens after the plan has ended."), self.finally(part)),
+            _ => (
+                format!("`{text}` depends on what happens after the plan has ended."),
+                self.finally(part),
+            ),
         };
         let bound = self.text(once);
         Unsettled {
@@ -215,7 +231,11 @@ fn live_states(tableau: &mut Tableau) -> Result<Vec<bool>, Error> {
     seen[0] = true;
     let mut next = 0;
     while next < reached.len() {
-        let targets: Vec<usize> = tableau.expand(reached[next])?.iter().map(|chosen| chosen.to).collect();
+        let targets: Vec<usize> = tableau
+            .expand(reached[next])?
+            .iter()
+            .map(|chosen| chosen.to)
+            .collect();
         seen.resize(tableau.num_states(), false);
         for to in targets {
             if !seen[to] {
@@ -238,7 +258,10 @@ fn live_states(tableau: &mut Tableau) -> Result<Vec<bool>, Error> {
             continue;
         }
         let found = Search::default().run(state, |state, index| {
-            Ok(tableau.expand(state)?.get(index).map(|chosen| (chosen.to, chosen.postponed.clone())))
+            Ok(tableau
+                .expand(state)?
+                .get(index)
+                .map(|chosen| (chosen.to, chosen.postponed.clone())))
         })?;
         if found {
             let mut stack = vec![state];

@@ -18,7 +18,10 @@ pub struct Difference {
 }
 
 /// Automata larger than this are not built to compare formulas: the tableau answers instead.
-const COMPARED_BY_AUTOMATA: AutomatonLimits = AutomatonLimits { max_states: 2_000, max_branches: 200_000 };
+const COMPARED_BY_AUTOMATA: AutomatonLimits = AutomatonLimits {
+    max_states: 2_000,
+    max_branches: 200_000,
+};
 
 impl Arena {
     /// A trace of the domain on which two formulas differ, or `None` if they are equivalent there.
@@ -108,7 +111,11 @@ impl Arena {
     ) -> Result<Option<Option<Difference>>, Error> {
         let mut automata = Vec::with_capacity(2);
         for formula in [first, second] {
-            let whole = if axiom == Arena::TRUE { formula } else { self.and(axiom, formula) };
+            let whole = if axiom == Arena::TRUE {
+                formula
+            } else {
+                self.and(axiom, formula)
+            };
             match Dfa::within(self, whole, COMPARED_BY_AUTOMATA) {
                 Ok(dfa) => automata.push(dfa),
                 Err(Error::TooLarge { .. }) => return Ok(None),
@@ -118,8 +125,13 @@ impl Arena {
         if automata[0] == automata[1] {
             return Ok(Some(None));
         }
-        let Some(steps) = automata[0].difference(&automata[1], true) else { return Ok(Some(None)) };
+        let Some(steps) = automata[0].difference(&automata[1], true) else {
+            return Ok(Some(None));
+        };
         let first_holds = automata[0].accepts(&steps);
-        Ok(Some(Some(Difference { trace: Trace::Finite(steps), first_holds })))
+        Ok(Some(Some(Difference {
+            trace: Trace::Finite(steps),
+            first_holds,
+        })))
     }
 }

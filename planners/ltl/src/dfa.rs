@@ -58,7 +58,13 @@ pub(crate) struct DfaBuilder {
 impl DfaBuilder {
     pub(crate) fn new(props: Vec<Prop>) -> DfaBuilder {
         DfaBuilder {
-            dfa: Dfa { props, branches: Vec::new(), roots: Vec::new(), accepting: Vec::new(), initial: 0 },
+            dfa: Dfa {
+                props,
+                branches: Vec::new(),
+                roots: Vec::new(),
+                accepting: Vec::new(),
+                initial: 0,
+            },
             unique: FastMap::default(),
         }
     }
@@ -113,7 +119,9 @@ impl Dfa {
     /// [`Dfa::of`] with limits of the caller's choice.
     pub fn within(arena: &mut Arena, formula: Formula, limits: AutomatonLimits) -> Result<Dfa, Error> {
         let small = arena.simplify(formula, Semantics::Finite);
-        Ok(Translation::new(arena, small, Stop::TraceEnds, limits)?.dfa.minimise())
+        Ok(Translation::new(arena, small, Stop::TraceEnds, limits)?
+            .dfa
+            .minimise())
     }
 
     /// Number of states, the sink included.
@@ -142,14 +150,22 @@ impl Dfa {
         let mut row = self.roots[state as usize];
         while row & LEAF == 0 {
             let branch = self.branches[row as usize];
-            row = if step.holds(self.props[branch.level as usize]) { branch.high } else { branch.low };
+            row = if step.holds(self.props[branch.level as usize]) {
+                branch.high
+            } else {
+                branch.low
+            };
         }
         row & !LEAF
     }
 
     /// Whether a trace is accepted.
     pub fn accepts<'a>(&self, steps: impl IntoIterator<Item = &'a Step>) -> bool {
-        self.is_accepting(steps.into_iter().fold(self.initial, |state, step| self.step(state, step)))
+        self.is_accepting(
+            steps
+                .into_iter()
+                .fold(self.initial, |state, step| self.step(state, step)),
+        )
     }
 
     /// Every way to leave a state, as cubes that do not overlap and together cover every step.
@@ -158,7 +174,10 @@ impl Dfa {
         let mut stack = vec![(self.roots[state as usize], Vec::new())];
         while let Some((row, guard)) = stack.pop() {
             if row & LEAF != 0 {
-                edges.push(Edge { guard, to: row & !LEAF });
+                edges.push(Edge {
+                    guard,
+                    to: row & !LEAF,
+                });
                 continue;
             }
             let branch = self.branches[row as usize];
@@ -177,19 +196,39 @@ impl Dfa {
     pub fn guard(&self, state: u32, wanted: impl Fn(u32) -> bool) -> Vec<Vec<(Prop, bool)>> {
         let mut bdd = Bdd::new(usize::MAX);
         let mut made: Vec<Ref> = Vec::with_capacity(self.branches.len());
-        let leaf = |row: RowRef| if wanted(row & !LEAF) { bdd::TRUE } else { bdd::FALSE };
+        let leaf = |row: RowRef| {
+            if wanted(row & !LEAF) {
+                bdd::TRUE
+            } else {
+                bdd::FALSE
+            }
+        };
         // Branches are stored operands first.
         for branch in &self.branches {
-            let of = |row: RowRef| if row & LEAF != 0 { leaf(row) } else { made[row as usize] };
+            let of = |row: RowRef| {
+                if row & LEAF != 0 {
+                    leaf(row)
+                } else {
+                    made[row as usize]
+                }
+            };
             let (low, high) = (of(branch.low), of(branch.high));
             made.push(bdd.make(branch.level, low, high));
         }
         let root = self.roots[state as usize];
-        let whole = if root & LEAF != 0 { leaf(root) } else { made[root as usize] };
+        let whole = if root & LEAF != 0 {
+            leaf(root)
+        } else {
+            made[root as usize]
+        };
         let (cubes, _) = bdd.irredundant(whole, whole, &mut FastMap::default());
         cubes
             .iter()
-            .map(|cube| cube.iter().map(|(level, value)| (self.props[*level as usize], *value)).collect())
+            .map(|cube| {
+                cube.iter()
+                    .map(|(level, value)| (self.props[*level as usize], *value))
+                    .collect()
+            })
             .collect()
     }
 
@@ -219,7 +258,10 @@ impl Dfa {
 
     /// Per state, whether every continuation is accepted.
     pub fn settled(&self) -> Vec<bool> {
-        self.steps_to(|state| !self.is_accepting(state)).iter().map(Option::is_none).collect()
+        self.steps_to(|state| !self.is_accepting(state))
+            .iter()
+            .map(Option::is_none)
+            .collect()
     }
 
     fn steps_to(&self, goal: impl Fn(u32) -> bool) -> Vec<Option<u32>> {
@@ -251,7 +293,10 @@ impl Dfa {
     #[must_use]
     pub fn complement(&self) -> Dfa {
         let accepting = self.accepting.iter().map(|accepting| !accepting).collect();
-        Dfa { accepting, ..self.clone() }
+        Dfa {
+            accepting,
+            ..self.clone()
+        }
     }
 
     /// The reachable part of the product of two automata; a pair accepts as `accept` says. Not minimal.
@@ -268,7 +313,11 @@ impl Dfa {
         let mut pairs = vec![(self.initial, other.initial)];
         let mut number: FastMap<(u32, u32), u32> = FastMap::default();
         number.insert(pairs[0], 0);
-        let mut merge = Merge { left: self, right: other, merged: FastMap::default() };
+        let mut merge = Merge {
+            left: self,
+            right: other,
+            merged: FastMap::default(),
+        };
         let mut next = 0;
         while next < pairs.len() {
             let (a, b) = pairs[next];
@@ -302,7 +351,11 @@ impl Dfa {
     /// The minimal automaton, and for each state of this one its state there (`None` if unreachable).
     pub(crate) fn minimise_with_classes(&self) -> (Dfa, Vec<Option<u32>>) {
         let count = self.num_states();
-        let mut class: Vec<u32> = self.accepting.iter().map(|accepting| u32::from(*accepting)).collect();
+        let mut class: Vec<u32> = self
+            .accepting
+            .iter()
+            .map(|accepting| u32::from(*accepting))
+            .collect();
         let mut classes = 1 + class.iter().any(|c| *c != class[0]) as usize;
         // Moore's refinement: two states stay together if they accept alike and their rows, with states
         // replaced by classes, are the same diagram. Branches are stored operands first.
@@ -313,7 +366,11 @@ impl Dfa {
             unique.clear();
             signature.clear();
             let of = |image: &[RowRef], class: &[u32], row: RowRef| {
-                if row & LEAF != 0 { class[(row & !LEAF) as usize] | LEAF } else { image[row as usize] }
+                if row & LEAF != 0 {
+                    class[(row & !LEAF) as usize] | LEAF
+                } else {
+                    image[row as usize]
+                }
             };
             for (index, branch) in self.branches.iter().enumerate() {
                 let (low, high) = (of(&image, &class, branch.low), of(&image, &class, branch.high));
@@ -321,7 +378,13 @@ impl Dfa {
                     low
                 } else {
                     let fresh = unique.len() as u32;
-                    *unique.entry(Branch { level: branch.level, low, high }).or_insert(fresh)
+                    *unique
+                        .entry(Branch {
+                            level: branch.level,
+                            low,
+                            high,
+                        })
+                        .or_insert(fresh)
                 };
             }
             let refined: Vec<u32> = (0..count)
@@ -379,7 +442,13 @@ impl Dfa {
         let mut copied: FastMap<RowRef, RowRef> = FastMap::default();
         for target in &order {
             let state = member[*target as usize];
-            let root = self.copy_row(self.roots[state as usize], class, &number, &mut builder, &mut copied);
+            let root = self.copy_row(
+                self.roots[state as usize],
+                class,
+                &number,
+                &mut builder,
+                &mut copied,
+            );
             builder.push_state(root, self.accepting[state as usize]);
         }
         let mut dfa = builder.finish(0);
@@ -448,7 +517,11 @@ impl Dfa {
             return Some(Vec::new());
         }
         let mut builder = DfaBuilder::new(props);
-        let mut merge = Merge { left: self, right: other, merged: FastMap::default() };
+        let mut merge = Merge {
+            left: self,
+            right: other,
+            merged: FastMap::default(),
+        };
         let mut pairs = vec![start];
         let mut from: Vec<usize> = vec![0];
         let mut number: FastMap<(u32, u32), u32> = FastMap::default();
@@ -458,19 +531,22 @@ impl Dfa {
         while next < pairs.len() {
             let (a, b) = pairs[next];
             let before = pairs.len();
-            let root =
-                merge.rows((self.roots[a as usize], other.roots[b as usize]), &mut builder, &mut |pair| {
+            let root = merge.rows(
+                (self.roots[a as usize], other.roots[b as usize]),
+                &mut builder,
+                &mut |pair| {
                     *number.entry(pair).or_insert_with(|| {
                         pairs.push(pair);
                         pairs.len() as u32 - 1
                     })
-                });
+                },
+            );
             from.resize(pairs.len(), next);
             rows.push(root);
             // The start itself counts when a step leads back to it.
-            let found = (before..pairs.len()).find(|at| differ(pairs[*at])).or_else(|| {
-                (nonempty && differ(start) && builder.dfa.path(root, 0).is_some()).then_some(0)
-            });
+            let found = (before..pairs.len())
+                .find(|at| differ(pairs[*at]))
+                .or_else(|| (nonempty && differ(start) && builder.dfa.path(root, 0).is_some()).then_some(0));
             if let Some(last) = found {
                 let mut steps = vec![builder.dfa.path(root, last as u32)?];
                 let mut at = next;
@@ -503,7 +579,10 @@ impl Dfa {
             }
             seen.push(row);
             let branch = self.branches[row as usize];
-            stack.push((branch.high, step.clone().with([self.props[branch.level as usize]])));
+            stack.push((
+                branch.high,
+                step.clone().with([self.props[branch.level as usize]]),
+            ));
             stack.push((branch.low, step));
         }
         None

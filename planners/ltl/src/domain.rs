@@ -45,14 +45,20 @@ impl Domain {
     /// Adds a group of which exactly one member holds per step.
     #[must_use]
     pub fn exactly_one(mut self, props: impl IntoIterator<Item = Prop>) -> Domain {
-        self.groups.push(Group { props: props.into_iter().collect(), count: Count::ExactlyOne });
+        self.groups.push(Group {
+            props: props.into_iter().collect(),
+            count: Count::ExactlyOne,
+        });
         self
     }
 
     /// Adds a group of which at most one member holds per step.
     #[must_use]
     pub fn at_most_one(mut self, props: impl IntoIterator<Item = Prop>) -> Domain {
-        self.groups.push(Group { props: props.into_iter().collect(), count: Count::AtMostOne });
+        self.groups.push(Group {
+            props: props.into_iter().collect(),
+            count: Count::AtMostOne,
+        });
         self
     }
 
@@ -72,8 +78,10 @@ impl Domain {
         }
         for (place, neighbours) in &self.adjacency {
             let here = arena.atom(*place);
-            let near: Vec<Formula> =
-                std::iter::once(place).chain(neighbours).map(|prop| arena.atom(*prop)).collect();
+            let near: Vec<Formula> = std::iter::once(place)
+                .chain(neighbours)
+                .map(|prop| arena.atom(*prop))
+                .collect();
             let near = arena.any(near);
             let next = arena.add(Node::WeakNext(near));
             let fact = arena.implies(here, next);
@@ -86,18 +94,31 @@ impl Domain {
     /// Checks a step against the groups; `number` is the step's place in its trace, from 0.
     pub fn check(&self, arena: &Arena, number: usize, step: &Step) -> Result<(), Error> {
         for group in &self.groups {
-            let holding: Vec<Prop> = group.props.iter().copied().filter(|prop| step.holds(*prop)).collect();
+            let holding: Vec<Prop> = group
+                .props
+                .iter()
+                .copied()
+                .filter(|prop| step.holds(*prop))
+                .collect();
             let fits = match group.count {
                 Count::ExactlyOne => holding.len() == 1,
                 Count::AtMostOne => holding.len() <= 1,
             };
             if !fits {
                 let names = |props: &[Prop]| {
-                    props.iter().map(|prop| arena.name(*prop)).collect::<Vec<_>>().join(", ")
+                    props
+                        .iter()
+                        .map(|prop| arena.name(*prop))
+                        .collect::<Vec<_>>()
+                        .join(", ")
                 };
                 return Err(Error::GroupBroken {
                     step: number,
-                    found: if holding.is_empty() { "none".into() } else { names(&holding) },
+                    found: if holding.is_empty() {
+                        "none".into()
+                    } else {
+                        names(&holding)
+                    },
                     expected: match group.count {
                         Count::ExactlyOne => "exactly one",
                         Count::AtMostOne => "at most one",

@@ -43,7 +43,10 @@ impl Catalogue {
     }
 
     fn new() -> Catalogue {
-        let mut catalogue = Catalogue { arena: Arena::new(), patterns: Vec::new() };
+        let mut catalogue = Catalogue {
+            arena: Arena::new(),
+            patterns: Vec::new(),
+        };
         catalogue.missions();
         for (text, scope, body) in DWYER {
             catalogue.add(text, format!("{}: {}.", scope.words(), body.words()));
@@ -64,21 +67,33 @@ impl Catalogue {
         for count in 2..=MOST_PLACES {
             let (places, names) = (&letters[..count], &held[..count]);
             let then = names.join(", then ");
-            let each = |text: &dyn Fn(usize) -> String| {
-                (0..count).map(text).collect::<Vec<_>>().join(" & ")
-            };
+            let each = |text: &dyn Fn(usize) -> String| (0..count).map(text).collect::<Vec<_>>().join(" & ");
             let eventually = each(&|i| format!("F {}", places[i]));
-            self.add(&eventually, format!("Reach each of these at least once, in any order: {}.", names.join(", ")));
+            self.add(
+                &eventually,
+                format!(
+                    "Reach each of these at least once, in any order: {}.",
+                    names.join(", ")
+                ),
+            );
             let nested = |innermost: String| {
-                (0..count - 1).rev().fold(innermost, |inner, i| format!("F ({} & {inner})", places[i]))
+                (0..count - 1)
+                    .rev()
+                    .fold(innermost, |inner, i| format!("F ({} & {inner})", places[i]))
             };
             let sequence = nested(format!("F {}", places[count - 1]));
-            self.add(&sequence, format!("Reach in this sequence (repeats and detours allowed): {then}."));
+            self.add(
+                &sequence,
+                format!("Reach in this sequence (repeats and detours allowed): {then}."),
+            );
             let before = |i: usize| format!("(!{} U {})", places[i + 1], places[i]);
             let ordered: Vec<String> = (0..count - 1).map(before).collect();
             let last = format!("F {}", places[count - 1]);
             let order = format!("{} & {last}", ordered.join(" & "));
-            self.add(&order, format!("Reach in this order, none before the one in front of it: {then}."));
+            self.add(
+                &order,
+                format!("Reach in this order, none before the one in front of it: {then}."),
+            );
             let strict: Vec<String> = (0..count - 1)
                 .map(|i| {
                     let (a, b) = (&places[i], &places[i + 1]);
@@ -94,7 +109,10 @@ impl Catalogue {
             );
             self.add(
                 &each(&|i| format!("G F {}", places[i])),
-                format!("Reach each of these again and again without end: {}.", names.join(", ")),
+                format!(
+                    "Reach each of these again and again without end: {}.",
+                    names.join(", ")
+                ),
             );
             self.add(
                 &format!("G {sequence}"),
@@ -109,11 +127,26 @@ impl Catalogue {
         self.add("G !a", "Never {a}.".into());
         self.add("F a", "At some step {a}.".into());
         self.add("!b U a", "Reach {a}, and until then never {b}.".into());
-        self.add("G (a -> X G !b)", "Once {a}, there is a next step, and from it on never again {b}.".into());
-        self.add("G (a -> N G !b)", "Once {a}, never again {b} from the next step on.".into());
-        self.add("G (a -> X b)", "Whenever {a}, there is a next step, and there {b}.".into());
-        self.add("G (a -> N b)", "Whenever {a}, then {b} in the next step, if there is one.".into());
-        self.add("G (a -> F b)", "Whenever {a}, then at that step or later {b}.".into());
+        self.add(
+            "G (a -> X G !b)",
+            "Once {a}, there is a next step, and from it on never again {b}.".into(),
+        );
+        self.add(
+            "G (a -> N G !b)",
+            "Once {a}, never again {b} from the next step on.".into(),
+        );
+        self.add(
+            "G (a -> X b)",
+            "Whenever {a}, there is a next step, and there {b}.".into(),
+        );
+        self.add(
+            "G (a -> N b)",
+            "Whenever {a}, then {b} in the next step, if there is one.".into(),
+        );
+        self.add(
+            "G (a -> F b)",
+            "Whenever {a}, then at that step or later {b}.".into(),
+        );
         self.add("G (a -> b)", "Whenever {a}, at the same step {b}.".into());
         self.add("G (a <-> b)", "At every step {a} exactly if {b}.".into());
         self.add(
@@ -128,12 +161,21 @@ impl Catalogue {
     fn restricted_avoidance(&mut self) {
         const TIMES: [&str; MOST_PLACES] = ["one", "two", "three", "four", "five"];
         for (count, times) in TIMES.iter().enumerate() {
-            let stretches = if count == 0 { "stretch" } else { "separate stretches" };
+            let stretches = if count == 0 {
+                "stretch"
+            } else {
+                "separate stretches"
+            };
             let at_least = |more: usize| {
-                (0..more).fold("F a".to_string(), |inner, _| format!("F (a & (a U (!a & (!a U {inner}))))"))
+                (0..more).fold("F a".to_string(), |inner, _| {
+                    format!("F (a & (a U (!a & (!a U {inner}))))")
+                })
             };
             if count > 0 {
-                self.add(&at_least(count), format!("At least {times} {stretches} of {{a}}."));
+                self.add(
+                    &at_least(count),
+                    format!("At least {times} {stretches} of {{a}}."),
+                );
             }
             self.add(
                 &format!("!{}", at_least(count + 1)),
@@ -143,7 +185,10 @@ impl Catalogue {
             let at_most = (0..count).fold("(!a | G (a | G !a))".to_string(), |inner, _| {
                 format!("(!a | G (a | G {inner}))")
             });
-            self.add(&format!("{first} M {at_most}"), format!("Exactly {times} {stretches} of {{a}}."));
+            self.add(
+                &format!("{first} M {at_most}"),
+                format!("Exactly {times} {stretches} of {{a}}."),
+            );
         }
     }
 }
@@ -168,7 +213,10 @@ impl Arena {
     /// ```
     pub fn english(&self, formula: Formula) -> String {
         if self.tree_size(formula) > LONGEST_READING {
-            return format!("A formula of {} operators, too long to read out.", self.tree_size(formula));
+            return format!(
+                "A formula of {} operators, too long to read out.",
+                self.tree_size(formula)
+            );
         }
         if let Some(sentence) = self.known_pattern(formula) {
             return sentence;
@@ -180,8 +228,9 @@ impl Arena {
                 .iter()
                 .enumerate()
                 .map(|(at, part)| {
-                    let sentence =
-                        self.known_pattern(*part).unwrap_or_else(|| sentence(&self.literal_reading(*part)));
+                    let sentence = self
+                        .known_pattern(*part)
+                        .unwrap_or_else(|| sentence(&self.literal_reading(*part)));
                     format!("({}) {sentence}", at + 1)
                 })
                 .collect();
@@ -243,10 +292,18 @@ impl Arena {
                     format!("{} at every step until {}, which need not come", of(a), of(b))
                 }
                 Node::Release(a, b) => {
-                    format!("{} up to and including the step where {}, which need not come", of(b), of(a))
+                    format!(
+                        "{} up to and including the step where {}, which need not come",
+                        of(b),
+                        of(a)
+                    )
                 }
                 Node::StrongRelease(a, b) => {
-                    format!("{} up to and including the step where {}, which must come", of(b), of(a))
+                    format!(
+                        "{} up to and including the step where {}, which must come",
+                        of(b),
+                        of(a)
+                    )
                 }
             };
             read.insert(sub, text);
@@ -258,27 +315,39 @@ impl Arena {
     pub fn open_obligations(&self, owed: Formula) -> Vec<String> {
         let mut known = FastMap::default();
         let open = |part: &Formula| !self.empty_value(*part, &mut known);
-        self.conjuncts(owed).into_iter().filter(open).map(|part| self.english(part)).collect()
+        self.conjuncts(owed)
+            .into_iter()
+            .filter(open)
+            .map(|part| self.english(part))
+            .collect()
     }
 }
 
 /// Capital first letter and a full stop.
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    let first: String = chars.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
+    let first: String = chars
+        .next()
+        .map(|c| c.to_uppercase().collect())
+        .unwrap_or_default();
     let is_word = text.split([' ', ',']).next().is_some_and(|word| {
         word.chars().all(|c| c.is_ascii_lowercase())
             && (word.len() > 1 || word == "a")
             && text.len() > word.len()
             && SENTENCE_STARTS.contains(&word)
     });
-    let text = if is_word { first + chars.as_str() } else { text.to_string() };
+    let text = if is_word {
+        first + chars.as_str()
+    } else {
+        text.to_string()
+    };
     format!("{text}.")
 }
 
 /// Words that start a reading and are not names of propositions.
-const SENTENCE_STARTS: [&str; 9] =
-    ["at", "not", "both", "if", "either", "there", "anything", "reach", "whenever"];
+const SENTENCE_STARTS: [&str; 9] = [
+    "at", "not", "both", "if", "either", "there", "anything", "reach", "whenever",
+];
 
 /// A part of a reading: names stand alone, everything else in brackets.
 fn bracketed(text: &str, node: Node) -> String {
@@ -300,9 +369,15 @@ fn matches(
 ) -> bool {
     let node = arena.node(formula);
     match (patterns.node(pattern), node) {
-        (Node::Prop(prop), _) => {
-            bind(arena, prop, Bound { operands: vec![formula], conjunction: true }, binding)
-        }
+        (Node::Prop(prop), _) => bind(
+            arena,
+            prop,
+            Bound {
+                operands: vec![formula],
+                conjunction: true,
+            },
+            binding,
+        ),
         (Node::Not(inner), Node::Not(a)) => matches(arena, a, patterns, inner, binding),
         (Node::True, Node::True) | (Node::False, Node::False) => true,
         (Node::And(..), Node::And(..)) | (Node::Or(..), Node::Or(..)) => {
@@ -336,10 +411,22 @@ fn match_sets(
     conjunction: bool,
     binding: &mut Binding,
 ) -> bool {
-    let Some((first, rest)) = wanted.split_first() else { return found.is_empty() };
+    let Some((first, rest)) = wanted.split_first() else {
+        return found.is_empty();
+    };
     if rest.is_empty() && found.len() > 1 {
-        let Node::Prop(prop) = patterns.node(*first) else { return false };
-        return bind(arena, prop, Bound { operands: found, conjunction }, binding);
+        let Node::Prop(prop) = patterns.node(*first) else {
+            return false;
+        };
+        return bind(
+            arena,
+            prop,
+            Bound {
+                operands: found,
+                conjunction,
+            },
+            binding,
+        );
     }
     for at in 0..found.len() {
         let saved = binding.clone();

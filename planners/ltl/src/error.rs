@@ -120,9 +120,16 @@ impl ParseError {
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
         let column = text[line_start..offset].chars().count() + 1;
-        let head: Vec<char> = text[line_start..offset].chars().rev().take(EXCERPT_SIDE + 1).collect();
-        let tail: Vec<char> =
-            text[offset..].chars().take_while(|c| *c != '\n').take(EXCERPT_SIDE + 1).collect();
+        let head: Vec<char> = text[line_start..offset]
+            .chars()
+            .rev()
+            .take(EXCERPT_SIDE + 1)
+            .collect();
+        let tail: Vec<char> = text[offset..]
+            .chars()
+            .take_while(|c| *c != '\n')
+            .take(EXCERPT_SIDE + 1)
+            .collect();
         let mut excerpt = String::new();
         if head.len() > EXCERPT_SIDE {
             excerpt.push('…');
@@ -137,7 +144,14 @@ impl ParseError {
         if tail.len() > EXCERPT_SIDE {
             excerpt.push('…');
         }
-        ParseError { message: message.into(), offset, line, column, excerpt, caret }
+        ParseError {
+            message: message.into(),
+            offset,
+            line,
+            column,
+            excerpt,
+            caret,
+        }
     }
 }
 
@@ -177,7 +191,10 @@ impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.rules.is_empty(), self.on_every_map) {
             (true, _) => write!(f, "no plan reaches a goal of the map, whatever the rules")?,
-            (false, true) => write!(f, "no plan exists on any map, because these contradict each other:")?,
+            (false, true) => write!(
+                f,
+                "no plan exists on any map, because these contradict each other:"
+            )?,
             (false, false) => write!(f, "no plan exists on this map, because these conflict:")?,
         }
         for (name, text) in &self.rules {
@@ -187,7 +204,10 @@ impl fmt::Display for Conflict {
             write!(f, "\n  map: {fact}")?;
         }
         if !self.rules.is_empty() || !self.facts.is_empty() {
-            write!(f, "\nwithout any one of them the others can be kept: lift or weaken one")?;
+            write!(
+                f,
+                "\nwithout any one of them the others can be kept: lift or weaken one"
+            )?;
         }
         Ok(())
     }

@@ -25,7 +25,11 @@ impl Positions<'_> {
 
     /// The next position that has a step.
     fn next(&self, at: usize) -> Option<usize> {
-        if at + 1 < self.steps.len() { Some(at + 1) } else { self.cycle.filter(|_| at < self.steps.len()) }
+        if at + 1 < self.steps.len() {
+            Some(at + 1)
+        } else {
+            self.cycle.filter(|_| at < self.steps.len())
+        }
     }
 
     /// The positions with a step from `at` on. On a lasso every later position is met once.
@@ -54,7 +58,13 @@ impl Arena {
     /// # Ok::<(), steward_ltl::Error>(())
     /// ```
     pub fn holds_on(&self, formula: Formula, steps: &[Step]) -> bool {
-        self.evaluate(formula, &Positions { steps: steps.iter().collect(), cycle: None })
+        self.evaluate(
+            formula,
+            &Positions {
+                steps: steps.iter().collect(),
+                cycle: None,
+            },
+        )
     }
 
     /// Whether an infinite trace satisfies a formula. On a lasso without a cycle nothing repeats, and the

@@ -37,7 +37,12 @@ impl fmt::Display for Rejection {
                 if let Some(action) = &self.action {
                     write!(f, " by `{action}`")?;
                 }
-                write!(f, ", where `{}` held; allowed was: {}", self.held.as_deref().unwrap_or("-"), self.allowed)?;
+                write!(
+                    f,
+                    ", where `{}` held; allowed was: {}",
+                    self.held.as_deref().unwrap_or("-"),
+                    self.allowed
+                )?;
             }
             None => write!(f, "is not finished; allowed next: {}", self.allowed)?,
         }

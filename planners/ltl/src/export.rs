@@ -32,7 +32,11 @@ fn hoa_guard(cubes: &[Vec<(Prop, bool)>], props: &[Prop]) -> String {
             .collect::<Vec<_>>()
             .join("&")
     };
-    if cubes.is_empty() { "f".into() } else { cubes.iter().map(cube).collect::<Vec<_>>().join(" | ") }
+    if cubes.is_empty() {
+        "f".into()
+    } else {
+        cubes.iter().map(cube).collect::<Vec<_>>().join(" | ")
+    }
 }
 
 fn hoa_header(arena: &Arena, name: &str, states: usize, start: u32, props: &[Prop]) -> String {
@@ -50,7 +54,10 @@ fn hoa_header(arena: &Arena, name: &str, states: usize, start: u32, props: &[Pro
 
 /// The transitions of a state, one guard per target.
 fn merged_edges(dfa: &Dfa, state: u32) -> Vec<(Vec<Vec<(Prop, bool)>>, u32)> {
-    dfa.successors(state).into_iter().map(|to| (dfa.guard(state, |next| next == to), to)).collect()
+    dfa.successors(state)
+        .into_iter()
+        .map(|to| (dfa.guard(state, |next| next == to), to))
+        .collect()
 }
 
 impl Dfa {
@@ -88,8 +95,16 @@ impl Dfa {
         let mut text = String::from("digraph dfa {\n  rankdir=LR;\n  start [shape=point];\n");
         let _ = writeln!(text, "  start -> {};", self.initial());
         for state in 0..self.num_states() as u32 {
-            let shape = if self.is_accepting(state) { "doublecircle" } else { "circle" };
-            let dead = if alive[state as usize].is_none() { ", color=grey, fontcolor=grey" } else { "" };
+            let shape = if self.is_accepting(state) {
+                "doublecircle"
+            } else {
+                "circle"
+            };
+            let dead = if alive[state as usize].is_none() {
+                ", color=grey, fontcolor=grey"
+            } else {
+                ""
+            };
             let _ = writeln!(text, "  {state} [shape={shape}{dead}];");
         }
         for state in 0..self.num_states() as u32 {
@@ -111,9 +126,16 @@ impl Buchi {
         let condition = if sets == 0 {
             "t".to_string()
         } else {
-            (0..sets).map(|set| format!("Inf({set})")).collect::<Vec<_>>().join(" & ")
+            (0..sets)
+                .map(|set| format!("Inf({set})"))
+                .collect::<Vec<_>>()
+                .join(" & ")
         };
-        let kind = if sets == 0 { "all".into() } else { format!("generalized-Buchi {sets}") };
+        let kind = if sets == 0 {
+            "all".into()
+        } else {
+            format!("generalized-Buchi {sets}")
+        };
         let _ = writeln!(text, "acc-name: {kind}\nAcceptance: {sets} {condition}");
         text += "properties: trans-labels explicit-labels trans-acc\n--BODY--\n";
         for state in 0..self.num_states() as u32 {

@@ -125,7 +125,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { max_text_bytes: 1 << 20, max_depth: 10_000, max_nodes: 1 << 20 }
+        Limits {
+            max_text_bytes: 1 << 20,
+            max_depth: 10_000,
+            max_nodes: 1 << 20,
+        }
     }
 }
 
@@ -216,7 +220,9 @@ impl Arena {
     /// other text that is not empty. Spaces around the arguments of a predicate do not matter.
     pub fn prop(&mut self, name: &str) -> Result<Prop, Error> {
         if name.trim().is_empty() {
-            return Err(Error::BadOption("a proposition needs a name that is not empty".into()));
+            return Err(Error::BadOption(
+                "a proposition needs a name that is not empty".into(),
+            ));
         }
         Ok(self.intern(name::canonical(name)))
     }
@@ -309,14 +315,18 @@ impl Arena {
     /// The conjunction of all; true for none.
     pub fn all(&mut self, formulas: impl IntoIterator<Item = Formula>) -> Formula {
         let mut formulas = formulas.into_iter();
-        let Some(first) = formulas.next() else { return Arena::TRUE };
+        let Some(first) = formulas.next() else {
+            return Arena::TRUE;
+        };
         formulas.fold(first, |whole, next| self.and(whole, next))
     }
 
     /// The disjunction of all; false for none.
     pub fn any(&mut self, formulas: impl IntoIterator<Item = Formula>) -> Formula {
         let mut formulas = formulas.into_iter();
-        let Some(first) = formulas.next() else { return Arena::FALSE };
+        let Some(first) = formulas.next() else {
+            return Arena::FALSE;
+        };
         formulas.fold(first, |whole, next| self.or(whole, next))
     }
 
@@ -335,7 +345,9 @@ impl Arena {
 
     /// The formulas that occur in `roots`, each once, operands before what contains them.
     pub fn subformulas(&self, roots: &[Formula]) -> Vec<Formula> {
-        let Some(last) = roots.iter().max() else { return Vec::new() };
+        let Some(last) = roots.iter().max() else {
+            return Vec::new();
+        };
         if last.index() > DENSE_WALK {
             return self.subformulas_sparse(roots);
         }
@@ -406,6 +418,8 @@ impl Arena {
 
     /// Whether the formula speaks of one step only.
     pub fn is_propositional(&self, formula: Formula) -> bool {
-        self.subformulas(&[formula]).into_iter().all(|sub| !self.node(sub).is_temporal())
+        self.subformulas(&[formula])
+            .into_iter()
+            .all(|sub| !self.node(sub).is_temporal())
     }
 }

@@ -18,7 +18,11 @@ pub struct GrammarOptions {
 
 impl Default for GrammarOptions {
     fn default() -> GrammarOptions {
-        GrammarOptions { max_steps: 32, nonempty: true, terminator: "\n".into() }
+        GrammarOptions {
+            max_steps: 32,
+            nonempty: true,
+            terminator: "\n".into(),
+        }
     }
 }
 
@@ -66,7 +70,11 @@ const MAX_NONTERMINALS: usize = 1 << 18;
 
 impl Grammar {
     /// The grammar of the words of a table of at most `max_steps` steps; `actions` names the steps.
-    pub fn new(table: &Table, actions: &[impl AsRef<str>], options: &GrammarOptions) -> Result<Grammar, Error> {
+    pub fn new(
+        table: &Table,
+        actions: &[impl AsRef<str>],
+        options: &GrammarOptions,
+    ) -> Result<Grammar, Error> {
         let actions: Vec<&str> = actions.iter().map(AsRef::as_ref).collect();
         check_actions(&actions, table, options)?;
         let distance = table.steps_to_accept();
@@ -116,8 +124,14 @@ impl Grammar {
                 options.max_steps
             )));
         }
-        let terminals = actions.iter().map(|action| format!("{action}{}", options.terminator)).collect();
-        Ok(Grammar { nonterminals, terminals })
+        let terminals = actions
+            .iter()
+            .map(|action| format!("{action}{}", options.terminator))
+            .collect();
+        Ok(Grammar {
+            nonterminals,
+            terminals,
+        })
     }
 
     /// Number of nonterminals.
@@ -172,7 +186,9 @@ fn check_actions(actions: &[&str], table: &Table, options: &GrammarOptions) -> R
         )));
     }
     if options.terminator.is_empty() {
-        return Err(Error::BadOption("the terminator is empty, so actions would run together: use \"\\n\"".into()));
+        return Err(Error::BadOption(
+            "the terminator is empty, so actions would run together: use \"\\n\"".into(),
+        ));
     }
     for (at, action) in actions.iter().enumerate() {
         let problem = if action.is_empty() {
@@ -184,7 +200,9 @@ fn check_actions(actions: &[&str], table: &Table, options: &GrammarOptions) -> R
         } else {
             continue;
         };
-        return Err(Error::BadOption(format!("action `{action}` {problem}: rename it")));
+        return Err(Error::BadOption(format!(
+            "action `{action}` {problem}: rename it"
+        )));
     }
     Ok(())
 }

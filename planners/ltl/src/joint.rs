@@ -62,7 +62,10 @@ impl Joint {
         self.number.insert(states.into(), made);
         self.next.resize(self.next.len() + self.letters, UNKNOWN);
         self.accepting.push(
-            self.rules.iter().zip(states).all(|(rule, state)| rule.dfa().is_accepting(*state)),
+            self.rules
+                .iter()
+                .zip(states)
+                .all(|(rule, state)| rule.dfa().is_accepting(*state)),
         );
         made
     }
@@ -129,9 +132,12 @@ const MAX_TABLE: usize = 1 << 20;
 impl Table {
     /// The automaton restricted to the given steps.
     pub fn of_dfa(dfa: &Dfa, steps: &[Step]) -> Result<Table, Error> {
-        Table::explore(steps.len(), dfa.initial(), |state, letter| dfa.step(*state, &steps[letter]), |state| {
-            dfa.is_accepting(*state)
-        })
+        Table::explore(
+            steps.len(),
+            dfa.initial(),
+            |state, letter| dfa.step(*state, &steps[letter]),
+            |state| dfa.is_accepting(*state),
+        )
     }
 
     /// All rules together, restricted to the given steps; `start` is a step that has been taken before.
@@ -139,12 +145,22 @@ impl Table {
         let mut letters = steps.to_vec();
         letters.extend(start.cloned());
         let mut joint = Joint::new(rules, &letters);
-        let initial = if start.is_some() { joint.next(0, steps.len()) } else { 0 };
+        let initial = if start.is_some() {
+            joint.next(0, steps.len())
+        } else {
+            0
+        };
         let joint = std::cell::RefCell::new(joint);
         Table::explore(
             steps.len(),
             initial,
-            |state, letter| if *state == DEAD { DEAD } else { joint.borrow_mut().next(*state, letter) },
+            |state, letter| {
+                if *state == DEAD {
+                    DEAD
+                } else {
+                    joint.borrow_mut().next(*state, letter)
+                }
+            },
             |state| *state != DEAD && joint.borrow().is_accepting(*state),
         )
     }
@@ -159,7 +175,11 @@ impl Table {
         let mut states = vec![initial];
         let mut number: FastMap<u32, u32> = FastMap::default();
         number.insert(initial, 0);
-        let mut table = Table { letters, next: Vec::new(), accepting: Vec::new() };
+        let mut table = Table {
+            letters,
+            next: Vec::new(),
+            accepting: Vec::new(),
+        };
         let mut at = 0;
         while at < states.len() {
             let state = states[at];
@@ -186,7 +206,11 @@ impl Table {
 
     fn minimise(&self) -> Table {
         let count = self.num_states();
-        let mut class: Vec<u32> = self.accepting.iter().map(|accepting| u32::from(*accepting)).collect();
+        let mut class: Vec<u32> = self
+            .accepting
+            .iter()
+            .map(|accepting| u32::from(*accepting))
+            .collect();
         let mut classes = 0;
         loop {
             let mut signature: FastMap<Vec<u32>, u32> = FastMap::default();
@@ -204,7 +228,11 @@ impl Table {
             classes = signature.len();
         }
         // Classes are numbered by their first state, so the initial state keeps number 0.
-        let mut table = Table { letters: self.letters, next: Vec::new(), accepting: Vec::new() };
+        let mut table = Table {
+            letters: self.letters,
+            next: Vec::new(),
+            accepting: Vec::new(),
+        };
         for state in 0..count {
             if class[state] as usize == table.accepting.len() {
                 table.accepting.push(self.accepting[state]);

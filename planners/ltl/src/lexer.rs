@@ -105,7 +105,11 @@ impl<'a> Lexer<'a> {
     }
 
     fn done(&self, token: Token, start: usize) -> Result<Spanned, ParseError> {
-        Ok(Spanned { token, start, end: self.at })
+        Ok(Spanned {
+            token,
+            start,
+            end: self.at,
+        })
     }
 
     /// The next token, or what is wrong with the text there.
@@ -113,7 +117,9 @@ impl<'a> Lexer<'a> {
         self.skip_space();
         let start = self.at;
         let rest = self.rest();
-        let Some(first) = rest.chars().next() else { return self.done(Token::End, start) };
+        let Some(first) = rest.chars().next() else {
+            return self.done(Token::End, start);
+        };
         if name::starts_identifier(first) {
             return self.word(start);
         }
@@ -142,7 +148,9 @@ impl<'a> Lexer<'a> {
 
     fn word(&mut self, start: usize) -> Result<Spanned, ParseError> {
         let rest = self.rest();
-        let length = rest.find(|c| !name::continues_identifier(c)).unwrap_or(rest.len());
+        let length = rest
+            .find(|c| !name::continues_identifier(c))
+            .unwrap_or(rest.len());
         self.at += length;
         let word = &rest[..length];
         if word == "X" {
@@ -200,12 +208,18 @@ impl<'a> Lexer<'a> {
                 _ => content.push(c),
             }
         }
-        Err(ParseError::at(self.text, start, "this quote is never closed: expected `\"` before the end"))
+        Err(ParseError::at(
+            self.text,
+            start,
+            "this quote is never closed: expected `\"` before the end",
+        ))
     }
 
     fn digits(&mut self, start: usize) -> Result<Spanned, ParseError> {
         let rest = self.rest();
-        let length = rest.find(|c| !name::continues_identifier(c)).unwrap_or(rest.len());
+        let length = rest
+            .find(|c| !name::continues_identifier(c))
+            .unwrap_or(rest.len());
         self.at += length;
         match &rest[..length] {
             "0" => self.done(Token::False, start),

@@ -102,7 +102,10 @@ pub struct Watch {
 impl Watch {
     /// A watch before the first step.
     pub fn new(rules: &RuleSet) -> Watch {
-        Watch { monitors: rules.rules().iter().cloned().map(Monitor::new).collect(), steps: 0 }
+        Watch {
+            monitors: rules.rules().iter().cloned().map(Monitor::new).collect(),
+            steps: 0,
+        }
     }
 
     /// One monitor per rule, in the order of the rules.

@@ -26,7 +26,10 @@ pub(crate) fn is_argument(text: &str) -> bool {
 /// The one name of a proposition: a predicate has one space after each comma and no other; any other
 /// text is its own name.
 pub(crate) fn canonical(text: &str) -> String {
-    predicate_parts(text).map_or_else(|| text.to_string(), |(head, arguments)| predicate(head, &arguments))
+    predicate_parts(text).map_or_else(
+        || text.to_string(),
+        |(head, arguments)| predicate(head, &arguments),
+    )
 }
 
 /// A predicate with its arguments, as its one name.

@@ -67,7 +67,11 @@ impl Arena {
                 needed[place[&operand]] |= polarity;
             }
         }
-        let mut builder = Builder { arena: self, semantics: simplify, empty: FastMap::default() };
+        let mut builder = Builder {
+            arena: self,
+            semantics: simplify,
+            empty: FastMap::default(),
+        };
         let mut images = vec![[Arena::FALSE; 2]; order.len()];
         for (at, sub) in order.iter().enumerate() {
             for (slot, polarity) in [(0, POSITIVE), (1, NEGATIVE)] {
@@ -153,7 +157,8 @@ impl Builder<'_> {
     /// Whether a formula in normal form has a given value past the end of a finite trace. On infinite
     /// traces there is no such place, so any value will do.
     fn empty_is(&mut self, formula: Formula, value: bool) -> bool {
-        self.semantics == Some(Semantics::Infinite) || self.arena.empty_value(formula, &mut self.empty) == value
+        self.semantics == Some(Semantics::Infinite)
+            || self.arena.empty_value(formula, &mut self.empty) == value
     }
 
     fn complementary(&self, a: Formula, b: Formula) -> bool {
@@ -236,7 +241,8 @@ impl Builder<'_> {
             Some(Semantics::Finite) if !strong && a == Arena::TRUE => return a,
             _ => {}
         }
-        self.arena.add(if strong { Node::Next(a) } else { Node::WeakNext(a) })
+        self.arena
+            .add(if strong { Node::Next(a) } else { Node::WeakNext(a) })
     }
 
     fn finally(&mut self, a: Formula) -> Formula {

@@ -179,8 +179,15 @@ impl Arena {
     }
 
     fn infix(&mut self, text: &str, next: NextReading) -> Result<Formula, Error> {
-        Infix { arena: self, text, lexer: Lexer::new(text), next, pending: Vec::new(), operands: Vec::new() }
-            .run()
+        Infix {
+            arena: self,
+            text,
+            lexer: Lexer::new(text),
+            next,
+            pending: Vec::new(),
+            operands: Vec::new(),
+        }
+        .run()
     }
 
     fn prefix(&mut self, text: &str, next: NextReading) -> Result<Formula, Error> {
@@ -200,7 +207,9 @@ impl Arena {
                     error.unwrap_or_else(|| expected_operand(text, &token, last_operator(&pending)))
                 })?,
             };
-            let Some(whole) = self.fill(&mut pending, formula) else { continue };
+            let Some(whole) = self.fill(&mut pending, formula) else {
+                continue;
+            };
             let rest = lexer.next()?;
             if rest.token == Token::End {
                 return Ok(whole);
@@ -268,7 +277,9 @@ impl Arena {
                         .into(),
                     ));
                 }
-                let arguments = lexer.arguments(word, token.start).map_err(|error| Some(error.into()))?;
+                let arguments = lexer
+                    .arguments(word, token.start)
+                    .map_err(|error| Some(error.into()))?;
                 let prop = self.intern(arguments.unwrap_or_else(|| word.clone()));
                 Ok(self.atom(prop))
             }
@@ -280,7 +291,10 @@ impl Arena {
 /// Whether a text can only be meant as prefix notation.
 fn starts_prefix(text: &str) -> bool {
     Lexer::new(text).next().is_ok_and(|token| {
-        matches!(prefix_word(&token, NextReading::Strong), Some(PrefixWord::Operator(Pending::Binary(_))))
+        matches!(
+            prefix_word(&token, NextReading::Strong),
+            Some(PrefixWord::Operator(Pending::Binary(_)))
+        )
     })
 }
 
@@ -411,7 +425,9 @@ fn prefix_word(token: &Spanned, next: NextReading) -> Option<PrefixWord> {
     if let Some(binary) = binary_token(&token.token) {
         return Some(PrefixWord::Operator(Pending::Binary(binary)));
     }
-    let Token::Word(word) = &token.token else { return None };
+    let Token::Word(word) = &token.token else {
+        return None;
+    };
     match word.as_str() {
         "i" => Some(PrefixWord::Operator(Pending::Binary(Binary::Implies))),
         "e" => Some(PrefixWord::Operator(Pending::Binary(Binary::Iff))),
@@ -461,7 +477,8 @@ impl Infix<'_> {
                 && is_operator_run(word)
             {
                 for c in word.chars() {
-                    self.pending.extend(unary_word(c.encode_utf8(&mut [0; 4]), self.next).map(Waiting::Unary));
+                    self.pending
+                        .extend(unary_word(c.encode_utf8(&mut [0; 4]), self.next).map(Waiting::Unary));
                 }
             } else if let Some(unary) = unary_token(&token.token, self.next) {
                 self.pending.push(Waiting::Unary(unary));
@@ -593,6 +610,8 @@ impl Infix<'_> {
             )
             .into());
         }
-        self.operands.pop().ok_or_else(|| expected_operand(self.text, token, None))
+        self.operands
+            .pop()
+            .ok_or_else(|| expected_operand(self.text, token, None))
     }
 }

@@ -36,7 +36,10 @@ impl<S, A> Patrol<S, A> {
         let steps = |part: &[PlanStep<S, A>]| part.iter().map(|step| step.step.clone()).collect::<Vec<_>>();
         let mut prefix = vec![self.start_step.clone()];
         prefix.extend(steps(&self.prefix));
-        Lasso { prefix, cycle: steps(&self.cycle) }
+        Lasso {
+            prefix,
+            cycle: steps(&self.cycle),
+        }
     }
 }
 
@@ -120,7 +123,10 @@ impl StandingRules {
     /// # Ok::<(), steward_ltl::Error>(())
     /// ```
     pub fn plan<T: TransitionSystem>(&self, system: &T) -> Result<Patrol<T::State, T::Action>, Error> {
-        let limits = PlanLimits { max_states: 1 << 16, max_product: 1 << 21 };
+        let limits = PlanLimits {
+            max_states: 1 << 16,
+            max_product: 1 << 21,
+        };
         let map = Map::explore(system, limits)?;
         let mut arena = self.arena.clone();
         let start = &map.letters[map.start_letter as usize];
@@ -147,17 +153,25 @@ impl StandingRules {
             .collect();
         let begins = arena.all(literals);
         let both = arena.and(begins, rule);
-        if arena.is_satisfiable(rule, Semantics::Infinite)? && !arena.is_satisfiable(both, Semantics::Infinite)? {
+        if arena.is_satisfiable(rule, Semantics::Infinite)?
+            && !arena.is_satisfiable(both, Semantics::Infinite)?
+        {
             return Err(Error::StartViolates {
                 rule: name.to_string(),
-                detail: format!("there `{}` holds, and no continuation satisfies the rule", start.text(arena)),
+                detail: format!(
+                    "there `{}` holds, and no continuation satisfies the rule",
+                    start.text(arena)
+                ),
             });
         }
         Ok(())
     }
 
     fn named(&self, places: &[usize]) -> Vec<(String, String)> {
-        places.iter().map(|at| (self.rules[*at].0.clone(), self.arena.text(self.rules[*at].1))).collect()
+        places
+            .iter()
+            .map(|at| (self.rules[*at].0.clone(), self.arena.text(self.rules[*at].1)))
+            .collect()
     }
 
     fn conflict<S: Clone + Eq + std::hash::Hash, A: Clone>(
@@ -168,7 +182,11 @@ impl StandingRules {
     ) -> Result<Error, Error> {
         let formulas: Vec<Formula> = self.rules.iter().map(|(_, formula)| *formula).collect();
         if let Some(places) = minimal_contradiction(arena, Arena::TRUE, &formulas, Semantics::Infinite)? {
-            return Ok(Error::NoPlan(Conflict { rules: self.named(&places), facts: Vec::new(), on_every_map: true }));
+            return Ok(Error::NoPlan(Conflict {
+                rules: self.named(&places),
+                facts: Vec::new(),
+                on_every_map: true,
+            }));
         }
         let mut kept: Vec<usize> = (0..self.rules.len()).collect();
         let mut lifted = vec![false; map.num_facts()];
@@ -176,7 +194,10 @@ impl StandingRules {
         while at < kept.len() {
             let mut without = kept.clone();
             without.remove(at);
-            if self.search(arena, map, &without, lifted.clone(), limits)?.is_some() {
+            if self
+                .search(arena, map, &without, lifted.clone(), limits)?
+                .is_some()
+            {
                 at += 1;
             } else {
                 kept = without;
@@ -188,8 +209,15 @@ impl StandingRules {
                 lifted[fact] = false;
             }
         }
-        let facts = (0..lifted.len()).filter(|at| !lifted[*at]).map(|at| map.fact(at)).collect();
-        Ok(Error::NoPlan(Conflict { rules: self.named(&kept), facts, on_every_map: false }))
+        let facts = (0..lifted.len())
+            .filter(|at| !lifted[*at])
+            .map(|at| map.fact(at))
+            .collect();
+        Ok(Error::NoPlan(Conflict {
+            rules: self.named(&kept),
+            facts,
+            on_every_map: false,
+        }))
     }
 
     fn search<S: Clone + Eq + std::hash::Hash, A: Clone>(
@@ -289,7 +317,9 @@ impl<S: Clone + Eq + std::hash::Hash, A: Clone> Product<'_, S, A> {
             let bound = best.as_ref().map_or(f64::INFINITY, |best| best.0);
             let (around, from) = self.distances(&[place], bound, Some(place));
             let round = around[self.places.len()];
-            let better = best.as_ref().is_none_or(|best| (round, reach[place as usize]) < (best.0, best.1));
+            let better = best
+                .as_ref()
+                .is_none_or(|best| (round, reach[place as usize]) < (best.0, best.1));
             if round.is_finite() && better {
                 best = Some((round, reach[place as usize], place, from));
             }
@@ -328,7 +358,10 @@ impl<S: Clone + Eq + std::hash::Hash, A: Clone> Product<'_, S, A> {
                 continue;
             }
             for (index, (to, cost, ..)) in self.edges[place as usize].iter().enumerate() {
-                let slots = [Some(*to as usize), back_to.filter(|back| back == to).map(|_| count)];
+                let slots = [
+                    Some(*to as usize),
+                    back_to.filter(|back| back == to).map(|_| count),
+                ];
                 for slot in slots.into_iter().flatten() {
                     let total = here + cost;
                     if total < distance[slot] {
@@ -345,7 +378,11 @@ impl<S: Clone + Eq + std::hash::Hash, A: Clone> Product<'_, S, A> {
     /// The steps of a walk, backwards from its end: a place, or the extra slot for a round.
     fn walk(&self, to: u32, from: &[(u32, usize)], round: Option<u32>) -> Vec<PlanStep<S, A>> {
         let mut steps = Vec::new();
-        let mut at = if round.is_some() { self.places.len() } else { to as usize };
+        let mut at = if round.is_some() {
+            self.places.len()
+        } else {
+            to as usize
+        };
         while from[at].0 != u32::MAX {
             let (previous, index) = from[at];
             let (target, cost, action, letter) = self.edges[previous as usize][index];

@@ -5,13 +5,13 @@ use std::collections::{BinaryHeap, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
 
+use crate::Error;
 use crate::error::Conflict;
 use crate::hash::FastMap;
 use crate::joint::{DEAD, Joint};
 use crate::monitor::{Monitor, Watch};
 use crate::rule::{Rule, RuleSet, Verdict};
 use crate::trace::Step;
-use crate::Error;
 
 /// One way on from a state of a transition system.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +32,13 @@ pub struct Transition<S, A> {
 impl<S, A> Transition<S, A> {
     /// A transition that is possible and adds nothing to what holds in the state that is entered.
     pub fn new(action: A, to: S, cost: f64) -> Transition<S, A> {
-        Transition { action, to, cost, during: Step::new(), ruled_out_by: None }
+        Transition {
+            action,
+            to,
+            cost,
+            during: Step::new(),
+            ruled_out_by: None,
+        }
     }
 }
 
@@ -95,7 +101,10 @@ pub struct Plan<S, A> {
 impl<S, A> Plan<S, A> {
     /// The trace that the rules judge: the start and every step.
     pub fn trace(&self) -> Vec<Step> {
-        std::iter::once(&self.start_step).chain(self.steps.iter().map(|step| &step.step)).cloned().collect()
+        std::iter::once(&self.start_step)
+            .chain(self.steps.iter().map(|step| &step.step))
+            .cloned()
+            .collect()
     }
 }
 
@@ -110,7 +119,10 @@ pub struct PlanLimits {
 
 impl Default for PlanLimits {
     fn default() -> PlanLimits {
-        PlanLimits { max_states: 1 << 20, max_product: 1 << 25 }
+        PlanLimits {
+            max_states: 1 << 20,
+            max_product: 1 << 25,
+        }
     }
 }
 
@@ -168,9 +180,13 @@ impl<S: Clone + Eq + Hash, A: Clone> Map<S, A> {
                         transition.cost
                     )));
                 }
-                if transition.ruled_out_by.is_some_and(|fact| fact >= map.facts.len()) {
+                if transition
+                    .ruled_out_by
+                    .is_some_and(|fact| fact >= map.facts.len())
+                {
                     return Err(Error::BadOption(
-                        "a transition is ruled out by a fact that TransitionSystem::facts does not list".into(),
+                        "a transition is ruled out by a fact that TransitionSystem::facts does not list"
+                            .into(),
                     ));
                 }
                 let to = match map.number.get(&transition.to) {
@@ -224,9 +240,10 @@ impl<S: Clone + Eq + Hash, A: Clone> Map<S, A> {
 
     /// Edges that may be taken when some facts are lifted.
     pub(crate) fn open<'a>(&'a self, from: u32, lifted: &'a [bool]) -> impl Iterator<Item = &'a MapEdge> {
-        self.edges[from as usize]
-            .iter()
-            .filter(|edge| edge.ruled_out_by.is_none_or(|fact| lifted.get(fact as usize) == Some(&true)))
+        self.edges[from as usize].iter().filter(|edge| {
+            edge.ruled_out_by
+                .is_none_or(|fact| lifted.get(fact as usize) == Some(&true))
+        })
     }
 }
 
@@ -276,9 +293,10 @@ enum NodeIndex {
 impl NodeIndex {
     fn get(&self, places: usize, place: u32, joint: u32) -> Option<u32> {
         match self {
-            NodeIndex::Flat(table) => {
-                table.get(joint as usize * places + place as usize).copied().filter(|node| *node != NOWHERE)
-            }
+            NodeIndex::Flat(table) => table
+                .get(joint as usize * places + place as usize)
+                .copied()
+                .filter(|node| *node != NOWHERE),
             NodeIndex::Hashed(table) => table.get(&(place, joint)).copied(),
         }
     }
@@ -300,7 +318,12 @@ impl NodeIndex {
 }
 
 impl<'a, S: Clone + Eq + Hash, A: Clone> Product<'a, S, A> {
-    fn new(map: &'a Map<S, A>, rules: &[Arc<Rule>], lifted: &'a [bool], limits: PlanLimits) -> Product<'a, S, A> {
+    fn new(
+        map: &'a Map<S, A>,
+        rules: &[Arc<Rule>],
+        lifted: &'a [bool],
+        limits: PlanLimits,
+    ) -> Product<'a, S, A> {
         let places = map.states.len();
         let never = forbidden_letters(map, rules);
         let mut before: Vec<Vec<(u32, MapEdge)>> = vec![Vec::new(); places];
@@ -311,7 +334,13 @@ impl<'a, S: Clone + Eq + Hash, A: Clone> Product<'a, S, A> {
         }
         let bounds = groups(rules, places)
             .into_iter()
-            .map(|group| Bound::new(map, &group.iter().map(|at| (*at, &*rules[*at])).collect::<Vec<_>>(), &before))
+            .map(|group| {
+                Bound::new(
+                    map,
+                    &group.iter().map(|at| (*at, &*rules[*at])).collect::<Vec<_>>(),
+                    &before,
+                )
+            })
             .collect();
         Product {
             map,
@@ -334,10 +363,15 @@ impl<'a, S: Clone + Eq + Hash, A: Clone> Product<'a, S, A> {
     fn left(&mut self, place: u32, joint: u32) -> f64 {
         while self.pending.len() <= joint as usize {
             let states = self.joint.states(self.pending.len() as u32);
-            let rows = self.bounds.iter().enumerate().map(|(at, bound)| (at as u32, bound.row(states)));
+            let rows = self
+                .bounds
+                .iter()
+                .enumerate()
+                .map(|(at, bound)| (at as u32, bound.row(states)));
             let places = self.map.states.len();
             let unfinished = rows.filter(|(at, row)| !self.bounds[*at as usize].zero[*row]);
-            self.pending.push(unfinished.map(|(at, row)| (at, (row * places) as u32)).collect());
+            self.pending
+                .push(unfinished.map(|(at, row)| (at, (row * places) as u32)).collect());
         }
         let of = |(bound, offset): &(u32, u32)| self.bounds[*bound as usize].cost[(offset + place) as usize];
         self.pending[joint as usize].iter().map(of).fold(0.0, f64::max)
@@ -359,7 +393,14 @@ impl<'a, S: Clone + Eq + Hash, A: Clone> Product<'a, S, A> {
         }
         let node = self.nodes.len() as u32;
         let left = self.left(place, joint);
-        self.nodes.push(Node { place, joint, cost: f64::INFINITY, left, from: (NOWHERE, 0), closed: false });
+        self.nodes.push(Node {
+            place,
+            joint,
+            cost: f64::INFINITY,
+            left,
+            from: (NOWHERE, 0),
+            closed: false,
+        });
         self.number.insert(places, place, joint, node);
         Ok(node)
     }
@@ -389,7 +430,12 @@ impl<'a, S: Clone + Eq + Hash, A: Clone> Product<'a, S, A> {
             if std::mem::replace(&mut node.closed, true) {
                 continue;
             }
-            let Node { place, joint, cost: paid, .. } = *node;
+            let Node {
+                place,
+                joint,
+                cost: paid,
+                ..
+            } = *node;
             if self.is_final(at) {
                 return Ok(Some(self.path(at)));
             }
@@ -436,7 +482,10 @@ fn forbidden_letters<S, A>(map: &Map<S, A>, rules: &[Arc<Rule>]) -> Vec<bool> {
         (0..rule.dfa().num_states() as u32)
             .all(|state| rule.verdict(rule.dfa().step(state, letter)) == Verdict::PermanentlyViolated)
     };
-    map.letters.iter().map(|letter| rules.iter().any(|rule| forbids(rule, letter))).collect()
+    map.letters
+        .iter()
+        .map(|letter| rules.iter().any(|rule| forbids(rule, letter)))
+        .collect()
 }
 
 /// Most rules with a goal that are paired.
@@ -447,7 +496,8 @@ const MOST_PAIR_ENTRIES: usize = 1 << 21;
 /// Which rules share a bound: pairs of those that ask for something, if there are not too many, and every
 /// other rule alone. One empty group where there is no rule.
 fn groups(rules: &[Arc<Rule>], places: usize) -> Vec<Vec<usize>> {
-    let (alone, asking): (Vec<usize>, Vec<usize>) = (0..rules.len()).partition(|at| rules[*at].only_forbids());
+    let (alone, asking): (Vec<usize>, Vec<usize>) =
+        (0..rules.len()).partition(|at| rules[*at].only_forbids());
     let states = |at: usize| rules[at].dfa().num_states();
     let mut groups: Vec<Vec<usize>> = alone.into_iter().map(|at| vec![at]).collect();
     let mut pairs = Vec::new();
@@ -481,7 +531,9 @@ struct Bound {
 
 impl Bound {
     fn row(&self, states: &[u32]) -> usize {
-        self.rules.iter().fold(0, |row, (at, count)| row * count + states[*at] as usize)
+        self.rules
+            .iter()
+            .fold(0, |row, (at, count)| row * count + states[*at] as usize)
     }
 
     fn new<S, A>(map: &Map<S, A>, rules: &[(usize, &Rule)], before: &[Vec<(u32, MapEdge)>]) -> Bound {
@@ -511,7 +563,9 @@ impl Bound {
                 continue;
             }
             for (letter, step) in map.letters.iter().enumerate() {
-                let after: Vec<u32> = with_rules().map(|(rule, state)| rule.dfa().step(*state, step)).collect();
+                let after: Vec<u32> = with_rules()
+                    .map(|(rule, state)| rule.dfa().step(*state, step))
+                    .collect();
                 inverse[letter * rows + join(&after)].push(row as u32);
             }
             if with_rules().all(|(rule, state)| rule.dfa().is_accepting(*state)) {
@@ -537,8 +591,18 @@ impl Bound {
                 }
             }
         }
-        let zero = cost.chunks(places).map(|row| row.iter().all(|cost| *cost == 0.0)).collect();
-        Bound { rules: rules.iter().map(|(at, rule)| (*at, rule.dfa().num_states())).collect(), cost, zero }
+        let zero = cost
+            .chunks(places)
+            .map(|row| row.iter().all(|cost| *cost == 0.0))
+            .collect();
+        Bound {
+            rules: rules
+                .iter()
+                .map(|(at, rule)| (*at, rule.dfa().num_states()))
+                .collect(),
+            cost,
+            zero,
+        }
     }
 }
 
@@ -664,7 +728,11 @@ impl RuleSet {
                 .collect()
         };
         if let Some(places) = self.clone().contradiction()? {
-            return Ok(Error::NoPlan(Conflict { rules: named(&places), facts: Vec::new(), on_every_map: true }));
+            return Ok(Error::NoPlan(Conflict {
+                rules: named(&places),
+                facts: Vec::new(),
+                on_every_map: true,
+            }));
         }
         let possible = |rules: &[usize], lifted: &[bool]| -> Result<bool, Error> {
             let chosen: Vec<Arc<Rule>> = rules.iter().map(|at| self.rules()[*at].clone()).collect();
@@ -688,8 +756,15 @@ impl RuleSet {
                 lifted[fact] = false;
             }
         }
-        let facts = (0..lifted.len()).filter(|at| !lifted[*at]).map(|at| map.facts[at].clone()).collect();
-        Ok(Error::NoPlan(Conflict { rules: named(&kept), facts, on_every_map: false }))
+        let facts = (0..lifted.len())
+            .filter(|at| !lifted[*at])
+            .map(|at| map.facts[at].clone())
+            .collect();
+        Ok(Error::NoPlan(Conflict {
+            rules: named(&kept),
+            facts,
+            on_every_map: false,
+        }))
     }
 }
 
@@ -800,7 +875,13 @@ impl<S: Clone + Eq + Hash, A: Clone> CostToGo<S, A> {
             }
         }
         let Product { joint, number, .. } = product;
-        Ok(CostToGo { map, joint, number, cost, lifted })
+        Ok(CostToGo {
+            map,
+            joint,
+            number,
+            cost,
+            lifted,
+        })
     }
 
     fn node(&self, state: &S, watch: &Watch) -> Option<(u32, u32)> {
@@ -823,13 +904,21 @@ impl<S: Clone + Eq + Hash, A: Clone> CostToGo<S, A> {
 
     /// The actions after which it is still possible to finish, cheapest first.
     pub fn choices(&self, state: &S, watch: &Watch) -> Vec<Choice<S, A>> {
-        let Some((place, _)) = self.node(state, watch) else { return Vec::new() };
+        let Some((place, _)) = self.node(state, watch) else {
+            return Vec::new();
+        };
         let mut choices = Vec::new();
         for edge in self.map.open(place, &self.lifted) {
             let step = &self.map.letters[edge.letter as usize];
-            let after: Vec<u32> =
-                watch.monitors().iter().map(|at| at.rule().dfa().step(at.state(), step)).collect();
-            let rest = self.joint.find(&after).and_then(|joint| self.cost(edge.to, joint));
+            let after: Vec<u32> = watch
+                .monitors()
+                .iter()
+                .map(|at| at.rule().dfa().step(at.state(), step))
+                .collect();
+            let rest = self
+                .joint
+                .find(&after)
+                .and_then(|joint| self.cost(edge.to, joint));
             if let Some(rest) = rest {
                 choices.push(Choice {
                     action: self.map.actions[edge.action as usize].clone(),

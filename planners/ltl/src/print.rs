@@ -61,7 +61,9 @@ const SPOT: Words = Words {
 const SPIN: Words = Words {
     constant: ["false", "true"],
     unary: ["!", "X ", "N ", "<> ", "[] "],
-    binary: [" && ", " || ", " -> ", " <-> ", " xor ", " U ", " W ", " V ", " M "],
+    binary: [
+        " && ", " || ", " -> ", " <-> ", " xor ", " U ", " W ", " V ", " M ",
+    ],
 };
 const PREFIX: Words = Words {
     constant: ["f", "t"],
@@ -70,7 +72,13 @@ const PREFIX: Words = Words {
 };
 const LATEX: Words = Words {
     constant: ["\\bot", "\\top"],
-    unary: ["\\neg ", "\\mathsf{X}\\, ", "\\mathsf{N}\\, ", "\\mathsf{F}\\, ", "\\mathsf{G}\\, "],
+    unary: [
+        "\\neg ",
+        "\\mathsf{X}\\, ",
+        "\\mathsf{N}\\, ",
+        "\\mathsf{F}\\, ",
+        "\\mathsf{G}\\, ",
+    ],
     binary: [
         " \\land ",
         " \\lor ",
@@ -124,7 +132,10 @@ impl Arena {
     /// The formula in infix notation, or a placeholder with its size where the text would be enormous.
     pub fn text(&self, formula: Formula) -> String {
         self.print(formula, Notation::Infix).unwrap_or_else(|_| {
-            format!("(a formula of {} operators, too long to print)", self.tree_size(formula))
+            format!(
+                "(a formula of {} operators, too long to print)",
+                self.tree_size(formula)
+            )
         })
     }
 
@@ -137,9 +148,8 @@ impl Arena {
 
     fn open(&self, sub: Formula, place: Place, notation: Notation, words: &Words, stack: &mut Vec<Piece>) {
         let prefix = notation == Notation::Prefix;
-        let unary = |word: usize, a: Formula| {
-            vec![Piece::Text(words.unary[word]), Piece::Formula(a, Place::Unary)]
-        };
+        let unary =
+            |word: usize, a: Formula| vec![Piece::Text(words.unary[word]), Piece::Formula(a, Place::Unary)];
         let binary = |word: usize, a: Formula, b: Formula| {
             let text = Piece::Text(words.binary[word]);
             if prefix {

@@ -28,7 +28,10 @@ pub struct AutomatonLimits {
 
 impl Default for AutomatonLimits {
     fn default() -> AutomatonLimits {
-        AutomatonLimits { max_states: 200_000, max_branches: 8_000_000 }
+        AutomatonLimits {
+            max_states: 200_000,
+            max_branches: 8_000_000,
+        }
     }
 }
 
@@ -81,7 +84,12 @@ pub(crate) struct Translation {
 
 impl Progression {
     /// Prepares a formula in negation normal form.
-    fn new(arena: &Arena, formula: Formula, stop: Stop, limits: AutomatonLimits) -> Result<Progression, Error> {
+    fn new(
+        arena: &Arena,
+        formula: Formula,
+        stop: Stop,
+        limits: AutomatonLimits,
+    ) -> Result<Progression, Error> {
         let order = arena.subformulas(&[formula]);
         let mut props: Vec<Prop> = order
             .iter()
@@ -262,11 +270,12 @@ impl Progression {
 
     fn accepts_stop(&self, state: Ref) -> bool {
         let border = self.border();
-        self.bdd.eval(state, |level| match self.owed[(level - border) as usize] {
-            Owed::Prop(_) | Owed::Step => false,
-            Owed::Temporal(sub) => self.at_stop[&sub],
-            Owed::End => true,
-        })
+        self.bdd
+            .eval(state, |level| match self.owed[(level - border) as usize] {
+                Owed::Prop(_) | Owed::Step => false,
+                Owed::Temporal(sub) => self.at_stop[&sub],
+                Owed::End => true,
+            })
     }
 }
 
@@ -291,12 +300,19 @@ impl Translation {
             next += 1;
             let row = progression.row(state);
             progression.bdd.check()?;
-            let root = copy_row(&progression.bdd, row, border, &mut builder, &mut copied, &mut |successor| {
-                *number.entry(successor).or_insert_with(|| {
-                    states.push(successor);
-                    states.len() as u32 - 1
-                })
-            });
+            let root = copy_row(
+                &progression.bdd,
+                row,
+                border,
+                &mut builder,
+                &mut copied,
+                &mut |successor| {
+                    *number.entry(successor).or_insert_with(|| {
+                        states.push(successor);
+                        states.len() as u32 - 1
+                    })
+                },
+            );
             builder.push_state(root, progression.accepts_stop(state));
             if states.len() > limits.max_states {
                 return Err(Error::TooLarge {
@@ -307,13 +323,20 @@ impl Translation {
                 });
             }
         }
-        Ok(Translation { dfa: builder.finish(0), states, progression })
+        Ok(Translation {
+            dfa: builder.finish(0),
+            states,
+            progression,
+        })
     }
 
     /// What is owed in a state, as a formula in negation normal form.
     pub(crate) fn owed(&mut self, arena: &mut Arena, state: usize) -> Formula {
         let diagram = self.states[state];
-        let (cubes, _) = self.progression.bdd.irredundant(diagram, diagram, &mut FastMap::default());
+        let (cubes, _) = self
+            .progression
+            .bdd
+            .irredundant(diagram, diagram, &mut FastMap::default());
         let border = self.progression.border();
         let mut options = Vec::with_capacity(cubes.len());
         for cube in cubes.iter() {

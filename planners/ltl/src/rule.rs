@@ -73,15 +73,30 @@ impl Rule {
         let alive = dfa.steps_to_accept();
         let settled = dfa.settled();
         let verdicts = (0..dfa.num_states())
-            .map(|state| match (alive[state].is_some(), settled[state], dfa.is_accepting(state as u32)) {
-                (false, ..) => Verdict::PermanentlyViolated,
-                (_, true, _) => Verdict::PermanentlySatisfied,
-                (.., true) => Verdict::SatisfiedSoFar,
-                _ => Verdict::OpenObligation,
+            .map(|state| {
+                match (
+                    alive[state].is_some(),
+                    settled[state],
+                    dfa.is_accepting(state as u32),
+                ) {
+                    (false, ..) => Verdict::PermanentlyViolated,
+                    (_, true, _) => Verdict::PermanentlySatisfied,
+                    (.., true) => Verdict::SatisfiedSoFar,
+                    _ => Verdict::OpenObligation,
+                }
             })
             .collect();
-        let owed = owed.into_iter().map(|best| best.map_or(Arena::FALSE, |(_, owed)| owed)).collect();
-        Ok(Rule { name: name.into(), formula, dfa, verdicts, owed })
+        let owed = owed
+            .into_iter()
+            .map(|best| best.map_or(Arena::FALSE, |(_, owed)| owed))
+            .collect();
+        Ok(Rule {
+            name: name.into(),
+            formula,
+            dfa,
+            verdicts,
+            owed,
+        })
     }
 
     /// The name.
@@ -112,7 +127,8 @@ impl Rule {
 
     /// The steps that do not violate the rule for good, as cubes: see [`Dfa::guard`].
     pub fn allowed(&self, state: u32) -> Vec<Vec<(Prop, bool)>> {
-        self.dfa.guard(state, |next| self.verdict(next) != Verdict::PermanentlyViolated)
+        self.dfa
+            .guard(state, |next| self.verdict(next) != Verdict::PermanentlyViolated)
     }
 
     /// The same as text, for example `!stairs & b | c`.
@@ -122,7 +138,9 @@ impl Rule {
 
     /// Whether the rule only forbids: every state that is not violated may end the trace.
     pub fn only_forbids(&self) -> bool {
-        self.verdicts.iter().all(|verdict| *verdict != Verdict::OpenObligation)
+        self.verdicts
+            .iter()
+            .all(|verdict| *verdict != Verdict::OpenObligation)
     }
 }
 
@@ -195,7 +213,11 @@ impl RuleSet {
         for (name, formula) in named {
             compiled.push(Arc::new(Rule::new(&mut arena, name, formula)?));
         }
-        Ok(RuleSet { arena, rules: compiled, domain })
+        Ok(RuleSet {
+            arena,
+            rules: compiled,
+            domain,
+        })
     }
 
     /// The arena of all formulas.
@@ -256,9 +278,13 @@ pub(crate) fn parse_rules<N: Into<String>, T: AsRef<str>>(
         if parsed.iter().any(|(other, _)| *other == name) {
             return Err(Error::DuplicateRule(name));
         }
-        let formula =
-            arena.parse_as(text.as_ref(), Syntax::Auto, NextReading::Strong).map_err(|error| match error {
-                Error::Parse(error) => Error::Rule { rule: name.clone(), error },
+        let formula = arena
+            .parse_as(text.as_ref(), Syntax::Auto, NextReading::Strong)
+            .map_err(|error| match error {
+                Error::Parse(error) => Error::Rule {
+                    rule: name.clone(),
+                    error,
+                },
                 other => other,
             })?;
         parsed.push((name, formula));

@@ -246,8 +246,11 @@ impl Tableau {
                 self.bdd.and(now, on)
             }
             Node::Until(a, b) | Node::WeakUntil(a, b) => {
-                let on =
-                    if matches!(node, Node::Until(..)) { self.postpone(sub, own) } else { self.weak(own) };
+                let on = if matches!(node, Node::Until(..)) {
+                    self.postpone(sub, own)
+                } else {
+                    self.weak(own)
+                };
                 let (a, b) = (self.now[&a], self.now[&b]);
                 let hold = self.bdd.and(a, on);
                 self.bdd.or(b, hold)
@@ -279,7 +282,8 @@ impl Tableau {
     fn quantify(&mut self, state: usize) -> Ref {
         let kinds = &self.kinds;
         let is_letter = |level: u32| matches!(kinds[level as usize], Kind::Letter(_));
-        self.bdd.exists(self.rows[state], &is_letter, &mut self.quantified)
+        self.bdd
+            .exists(self.rows[state], &is_letter, &mut self.quantified)
     }
 
     /// Whether a finite trace may end with the step that is read in a state.
@@ -301,7 +305,11 @@ impl Tableau {
     }
 
     fn make_moves(&mut self, state: usize) -> Result<Vec<Move>, Error> {
-        let mut demand = if self.keep_letters { self.rows[state] } else { self.quantify(state) };
+        let mut demand = if self.keep_letters {
+            self.rows[state]
+        } else {
+            self.quantify(state)
+        };
         if self.bdd.level(demand) == LAST {
             demand = self.bdd.branch(demand).low;
         }
@@ -309,8 +317,11 @@ impl Tableau {
         self.bdd.check()?;
         let mut moves = Vec::with_capacity(products.len());
         for product in products.iter() {
-            let levels: Vec<u32> =
-                product.iter().filter(|(level, value)| *value && !self.is_letter(*level)).map(|(level, _)| *level).collect();
+            let levels: Vec<u32> = product
+                .iter()
+                .filter(|(level, value)| *value && !self.is_letter(*level))
+                .map(|(level, _)| *level)
+                .collect();
             let mut owed = Vec::with_capacity(levels.len());
             let mut postponed = Vec::new();
             for level in &levels {
@@ -320,7 +331,11 @@ impl Tableau {
                 }
             }
             if let Some(to) = self.state_of(owed)? {
-                moves.push(Move { to, postponed, product: levels });
+                moves.push(Move {
+                    to,
+                    postponed,
+                    product: levels,
+                });
             }
         }
         moves.sort_by(|a, b| (a.product.len(), &a.product).cmp(&(b.product.len(), &b.product)));
@@ -373,7 +388,8 @@ impl Tableau {
             Kind::Letter(_) => None,
             _ => Some(chosen.product.binary_search(&level).is_ok()),
         };
-        self.bdd.restrict(self.rows[state], &fixed, &mut FastMap::default())
+        self.bdd
+            .restrict(self.rows[state], &fixed, &mut FastMap::default())
     }
 
     /// A diagram over letters as a sum of products.
@@ -383,15 +399,20 @@ impl Tableau {
             Kind::Letter(prop) => Some((prop, *value)),
             _ => None,
         };
-        cubes.iter().map(|cube| cube.iter().filter_map(literal).collect()).collect()
+        cubes
+            .iter()
+            .map(|cube| cube.iter().filter_map(literal).collect())
+            .collect()
     }
 
     fn step_of(&self, guard: Ref) -> Option<Step> {
         let path = self.bdd.any_path(guard)?;
-        Some(Step::of(path.into_iter().filter_map(|(level, value)| match self.kinds[level as usize] {
-            Kind::Letter(prop) if value => Some(prop),
-            _ => None,
-        })))
+        Some(Step::of(path.into_iter().filter_map(
+            |(level, value)| match self.kinds[level as usize] {
+                Kind::Letter(prop) if value => Some(prop),
+                _ => None,
+            },
+        )))
     }
 
     fn step_along(&mut self, state: usize, chosen: &Move) -> Option<Step> {
@@ -405,7 +426,9 @@ impl Tableau {
             Kind::Letter(_) => None,
             kind => Some(kind == Kind::Last),
         };
-        let guard = self.bdd.restrict(self.rows[state], &fixed, &mut FastMap::default());
+        let guard = self
+            .bdd
+            .restrict(self.rows[state], &fixed, &mut FastMap::default());
         self.step_of(guard)
     }
 
@@ -443,16 +466,27 @@ impl Tableau {
     fn infinite(&mut self) -> Result<Option<Lasso>, Error> {
         let mut search = Search::default();
         let found = search.run(0, |state, index| {
-            Ok(self.expand(state)?.get(index).map(|chosen| (chosen.to, chosen.postponed.clone())))
+            Ok(self
+                .expand(state)?
+                .get(index)
+                .map(|chosen| (chosen.to, chosen.postponed.clone())))
         })?;
-        if found { self.lasso(&search).map(Some) } else { Ok(None) }
+        if found {
+            self.lasso(&search).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// The lasso through the component that the search has just found to be accepting.
     fn lasso(&mut self, search: &Search) -> Result<Lasso, Error> {
         let root = search.roots.last().map_or(0, |root| root.number);
         let inside: FastSet<usize> = search.component(root);
-        let entry = search.path.iter().position(|open| search.order[&open.state] == root).unwrap_or(0);
+        let entry = search
+            .path
+            .iter()
+            .position(|open| search.order[&open.state] == root)
+            .unwrap_or(0);
         let mut prefix = Vec::new();
         for open in &search.path[..entry] {
             let chosen = self.expand(open.state)?[open.next - 1].clone();
@@ -474,7 +508,9 @@ impl Tableau {
         let mut at = start;
         while let Some(promise) = left.first().copied() {
             let goal = |_: usize, chosen: &Move| !chosen.postponed.contains(&promise);
-            let Some(walk) = self.walk(at, &inside, goal)? else { break };
+            let Some(walk) = self.walk(at, &inside, goal)? else {
+                break;
+            };
             for (state, chosen) in walk {
                 left.retain(|promise| chosen.postponed.contains(promise));
                 cycle.extend(self.step_along(state, &chosen));
@@ -588,7 +624,11 @@ impl Search {
         self.order.insert(state, number);
         self.live.insert(state);
         self.live_order.push(state);
-        self.roots.push(Component { number, always: None, entered: postponed.unwrap_or_default() });
+        self.roots.push(Component {
+            number,
+            always: None,
+            entered: postponed.unwrap_or_default(),
+        });
         self.path.push(Open { state, next: 0 });
     }
 
@@ -626,7 +666,11 @@ impl Search {
     }
 
     fn component_in_order(&self, root: usize) -> Vec<usize> {
-        self.live_order.iter().copied().filter(|state| self.order[state] >= root).collect()
+        self.live_order
+            .iter()
+            .copied()
+            .filter(|state| self.order[state] >= root)
+            .collect()
     }
 
     fn component(&self, root: usize) -> FastSet<usize> {

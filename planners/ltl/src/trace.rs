@@ -31,7 +31,9 @@ impl Step {
     /// Whether a proposition holds.
     #[inline]
     pub fn holds(&self, prop: Prop) -> bool {
-        self.words.get(prop.index() / 64).is_some_and(|word| word >> (prop.index() % 64) & 1 == 1)
+        self.words
+            .get(prop.index() / 64)
+            .is_some_and(|word| word >> (prop.index() % 64) & 1 == 1)
     }
 
     /// Makes a proposition hold or not.
@@ -62,14 +64,20 @@ impl Step {
     /// The propositions that hold, in order.
     pub fn props(&self) -> impl Iterator<Item = Prop> + '_ {
         self.words.iter().enumerate().flat_map(|(index, word)| {
-            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| Prop((index * 64 + bit) as u32))
+            (0..64)
+                .filter(move |bit| word >> bit & 1 == 1)
+                .map(move |bit| Prop((index * 64 + bit) as u32))
         })
     }
 
     /// The step as text that [`Arena::parse_trace`] reads: names with spaces between, or `-` for none.
     pub fn text(&self, arena: &Arena) -> String {
         let names: Vec<String> = self.props().map(|prop| arena.quoted_name(prop)).collect();
-        if names.is_empty() { "-".into() } else { names.join(" ") }
+        if names.is_empty() {
+            "-".into()
+        } else {
+            names.join(" ")
+        }
     }
 }
 
@@ -92,7 +100,11 @@ impl Lasso {
 
 /// A finite trace as text that [`Arena::parse_trace`] reads.
 pub fn trace_text(arena: &Arena, steps: &[Step]) -> String {
-    steps.iter().map(|step| step.text(arena)).collect::<Vec<_>>().join("; ")
+    steps
+        .iter()
+        .map(|step| step.text(arena))
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// A trace of either kind.
@@ -129,21 +141,32 @@ impl Arena {
             return Ok(Trace::Finite(self.read_steps(text)?));
         };
         let Some(cycle) = cycle.strip_suffix('}') else {
-            return Err(Error::BadTrace("`cycle{` must end the trace with `}`: write `a; cycle{b; c}`".into()));
+            return Err(Error::BadTrace(
+                "`cycle{` must end the trace with `}`: write `a; cycle{b; c}`".into(),
+            ));
         };
         let cycle = self.read_steps(cycle)?;
         if cycle.is_empty() {
-            return Err(Error::BadTrace("a cycle needs at least one step: write `cycle{-}` for an empty one".into()));
+            return Err(Error::BadTrace(
+                "a cycle needs at least one step: write `cycle{-}` for an empty one".into(),
+            ));
         }
         let prefix = prefix.trim().trim_end_matches(';');
-        Ok(Trace::Infinite(Lasso { prefix: self.read_steps(prefix)?, cycle }))
+        Ok(Trace::Infinite(Lasso {
+            prefix: self.read_steps(prefix)?,
+            cycle,
+        }))
     }
 
     fn read_steps(&mut self, text: &str) -> Result<Vec<Step>, Error> {
         if text.trim().is_empty() {
             return Ok(Vec::new());
         }
-        text.trim().trim_end_matches(';').split(';').map(|step| self.read_step(step)).collect()
+        text.trim()
+            .trim_end_matches(';')
+            .split(';')
+            .map(|step| self.read_step(step))
+            .collect()
     }
 
     fn read_step(&mut self, text: &str) -> Result<Step, Error> {
@@ -173,9 +196,9 @@ impl Arena {
                 Token::End => return Ok(step),
                 Token::And => continue,
                 Token::Prop(name) => name,
-                Token::Word(ref word) => {
-                    lexer.arguments(word, token.start)?.unwrap_or_else(|| word.clone())
-                }
+                Token::Word(ref word) => lexer
+                    .arguments(word, token.start)?
+                    .unwrap_or_else(|| word.clone()),
                 _ => {
                     return Err(crate::error::ParseError::at(
                         &spaced,

@@ -16,19 +16,30 @@ fn operations_give_the_canonical_automaton_of_their_meaning() {
     for round in 0..500 {
         let mut arena = Arena::new();
         let props = letters(&mut arena, 3);
-        let (x, y) = (random.formula(&mut arena, &props, 7), random.formula(&mut arena, &props, 7));
+        let (x, y) = (
+            random.formula(&mut arena, &props, 7),
+            random.formula(&mut arena, &props, 7),
+        );
         let (a, b) = (Dfa::of(&mut arena, x).unwrap(), Dfa::of(&mut arena, y).unwrap());
         let (both, either, not) = (arena.and(x, y), arena.or(x, y), arena.not(x));
         let and = a.product(&b, limits, |a, b| a && b).unwrap().minimise();
         let or = a.product(&b, limits, |a, b| a || b).unwrap().minimise();
         assert_eq!(and, Dfa::of(&mut arena, both).unwrap(), "round {round}");
         assert_eq!(or, Dfa::of(&mut arena, either).unwrap(), "round {round}");
-        assert_eq!(a.complement().minimise(), Dfa::of(&mut arena, not).unwrap(), "round {round}");
+        assert_eq!(
+            a.complement().minimise(),
+            Dfa::of(&mut arena, not).unwrap(),
+            "round {round}"
+        );
         // A difference is a trace on which exactly one holds, and a shortest one.
         match a.difference(&b, false) {
             None => assert_eq!(a, b, "round {round}"),
             Some(trace) => {
-                assert_ne!(arena.holds_on(x, &trace), arena.holds_on(y, &trace), "round {round}");
+                assert_ne!(
+                    arena.holds_on(x, &trace),
+                    arena.holds_on(y, &trace),
+                    "round {round}"
+                );
                 let xor = a.product(&b, limits, |a, b| a != b).unwrap();
                 assert_eq!(xor.shortest(false).unwrap().len(), trace.len(), "round {round}");
             }
@@ -47,7 +58,11 @@ fn tables_of_rules_agree_with_the_definition_and_are_minimal() {
             .iter()
             .map(|formula| std::sync::Arc::new(steward_ltl::Rule::new(&mut arena, "r", *formula).unwrap()))
             .collect();
-        let steps: Vec<Step> = props.iter().map(|prop| Step::of([*prop])).chain([Step::new()]).collect();
+        let steps: Vec<Step> = props
+            .iter()
+            .map(|prop| Step::of([*prop]))
+            .chain([Step::new()])
+            .collect();
         let start = steps[random.below(steps.len())].clone();
         let table = Table::of_rules(&rules, &steps, Some(&start)).unwrap();
         for _ in 0..50 {
@@ -59,17 +74,28 @@ fn tables_of_rules_agree_with_the_definition_and_are_minimal() {
         }
         let whole = arena.all(formulas);
         let dfa = Dfa::of(&mut arena, whole).unwrap();
-        assert!(Table::of_dfa(&dfa, &steps).unwrap().num_states() <= dfa.num_states(), "round {round}");
+        assert!(
+            Table::of_dfa(&dfa, &steps).unwrap().num_states() <= dfa.num_states(),
+            "round {round}"
+        );
     }
 }
 
 /// Whether a Büchi automaton accepts a lasso: a search in the product of the two.
 fn accepts(buchi: &Buchi, lasso: &Lasso) -> bool {
     let steps: Vec<&Step> = lasso.prefix.iter().chain(&lasso.cycle).collect();
-    let next = |at: usize| if at + 1 < steps.len() { at + 1 } else { lasso.prefix.len() };
+    let next = |at: usize| {
+        if at + 1 < steps.len() {
+            at + 1
+        } else {
+            lasso.prefix.len()
+        }
+    };
     let moves = |(at, state): (usize, u32)| {
         let edges = buchi.edges(state).iter().filter(|edge| edge.allows(steps[at]));
-        edges.map(|edge| ((next(at), edge.to), edge.marks.clone())).collect::<Vec<_>>()
+        edges
+            .map(|edge| ((next(at), edge.to), edge.marks.clone()))
+            .collect::<Vec<_>>()
     };
     let reach = |from: (usize, u32)| {
         let mut seen = HashSet::from([from]);
@@ -132,7 +158,10 @@ fn exports() {
     insta::assert_snapshot!("dfa_hoa", dfa.hoa(&arena, "put \"away\""));
     insta::assert_snapshot!("dfa_dot", dfa.dot(&arena));
     let patrol = arena.parse("G F a & G F b").unwrap();
-    insta::assert_snapshot!("buchi_hoa", Buchi::of(&mut arena, patrol).unwrap().hoa(&arena, "patrol"));
+    insta::assert_snapshot!(
+        "buchi_hoa",
+        Buchi::of(&mut arena, patrol).unwrap().hoa(&arena, "patrol")
+    );
 }
 
 #[test]
@@ -147,11 +176,22 @@ fn facts_of_the_domain_decide_equivalence() {
         ("G !kitchen", "G (hall | study)", Semantics::Finite, false, true),
         ("G !kitchen", "G (hall | study)", Semantics::Infinite, false, true),
         // From the kitchen to the study one must pass the hall.
-        ("F (kitchen & F study)", "F (kitchen & F (hall & F study))", Semantics::Finite, false, true),
+        (
+            "F (kitchen & F study)",
+            "F (kitchen & F (hall & F study))",
+            Semantics::Finite,
+            false,
+            true,
+        ),
         ("F kitchen", "F study", Semantics::Infinite, false, false),
     ] {
         let (first, second) = (arena.parse(first).unwrap(), arena.parse(second).unwrap());
-        assert_eq!(arena.equivalent(first, second, semantics, &Domain::new()).unwrap(), alone);
+        assert_eq!(
+            arena
+                .equivalent(first, second, semantics, &Domain::new())
+                .unwrap(),
+            alone
+        );
         match arena.difference(first, second, semantics, &house).unwrap() {
             None => assert!(at_home),
             Some(difference) => {
@@ -165,8 +205,18 @@ fn facts_of_the_domain_decide_equivalence() {
     }
     let through_hall = arena.parse("F hall").unwrap();
     let both = arena.parse("F kitchen & F study").unwrap();
-    assert_eq!(arena.counterexample(both, through_hall, Semantics::Finite, &house).unwrap(), None);
-    assert!(arena.counterexample(both, through_hall, Semantics::Finite, &Domain::new()).unwrap().is_some());
+    assert_eq!(
+        arena
+            .counterexample(both, through_hall, Semantics::Finite, &house)
+            .unwrap(),
+        None
+    );
+    assert!(
+        arena
+            .counterexample(both, through_hall, Semantics::Finite, &Domain::new())
+            .unwrap()
+            .is_some()
+    );
 }
 
 #[test]
@@ -178,7 +228,10 @@ fn a_step_that_breaks_a_group_is_refused() {
     let mut watch = Watch::new(&rules);
     watch.step(&rules, &Step::of([rooms[0]])).unwrap();
     for step in [Step::of(rooms), Step::new()] {
-        assert!(matches!(watch.step(&rules, &step), Err(Error::GroupBroken { step: 1, .. })));
+        assert!(matches!(
+            watch.step(&rules, &step),
+            Err(Error::GroupBroken { step: 1, .. })
+        ));
     }
     assert_eq!(watch.num_steps(), 1);
     watch.step(&rules, &Step::of([rooms[1]])).unwrap();

@@ -51,13 +51,19 @@ fn what_a_finite_plan_settles() {
     ] {
         let mut arena = Arena::new();
         let formula = arena.parse(text).unwrap();
-        assert_eq!(arena.settled_by_finite_plan(formula).unwrap().is_ok(), settled, "{text}");
+        assert_eq!(
+            arena.settled_by_finite_plan(formula).unwrap().is_ok(),
+            settled,
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn every_dwyer_pattern_is_settled_by_a_finite_plan() {
-    let Some(text) = reference("dwyer55_known.csv") else { return };
+    let Some(text) = reference("dwyer55_known.csv") else {
+        return;
+    };
     for row in rows(&text) {
         let mut arena = Arena::new();
         let formula = arena.parse(&row[3]).unwrap();

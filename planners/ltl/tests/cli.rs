@@ -12,7 +12,11 @@ struct Program {
 
 fn run(words: &[&str]) -> Result<String, String> {
     let program = Program::try_parse_from(std::iter::once(&"ltl").chain(words)).unwrap();
-    program.command.run().map(|code| format!("{code:?}")).map_err(|error| error.to_string())
+    program
+        .command
+        .run()
+        .map(|code| format!("{code:?}"))
+        .map_err(|error| error.to_string())
 }
 
 fn positive(words: &[&str]) -> bool {
@@ -26,7 +30,10 @@ fn commands_answer() {
     for (words, answer) in [
         (&["parse", "G i a F b"][..], true),
         (&["check", "a; b", "--rule", "task=F a & G (a -> X b)"], true),
-        (&["check", "a", "--rule", "task=F a & G (a -> X b)", "--json"], false),
+        (
+            &["check", "a", "--rule", "task=F a & G (a -> X b)", "--json"],
+            false,
+        ),
         (&["check", "a; cycle{b; a}", "--rule", "G F a"], true),
         (&["dfa", "F a & F b", "--format", "lark"], true),
         (&["dfa", "G F a", "--infinite"], true),
@@ -37,12 +44,41 @@ fn commands_answer() {
         (&["sat", "F a & G !a"], false),
         (&["sat", "G F a & G F !a", "--infinite"], true),
         (&["explain", "G F a"], true),
-        (&["plan", map, "--rule", "fetch=F holding(mug)", "--rule", "safe=G !stairs"], true),
-        (&["plan", map, "--rule", "G F kitchen", "--rule", "G F study", "--infinite"], true),
+        (
+            &[
+                "plan",
+                map,
+                "--rule",
+                "fetch=F holding(mug)",
+                "--rule",
+                "safe=G !stairs",
+            ],
+            true,
+        ),
+        (
+            &[
+                "plan",
+                map,
+                "--rule",
+                "G F kitchen",
+                "--rule",
+                "G F study",
+                "--infinite",
+            ],
+            true,
+        ),
         (&["plan", map, "--rule", "F cellar"], false),
     ] {
         assert_eq!(positive(words), answer, "{words:?}");
     }
-    assert!(run(&["check", "a", "--rule", "F (a &"]).unwrap_err().contains('^'));
-    assert!(run(&["plan", map, "--rule", "G F kitchen"]).unwrap_err().contains("repeating plan"));
+    assert!(
+        run(&["check", "a", "--rule", "F (a &"])
+            .unwrap_err()
+            .contains('^')
+    );
+    assert!(
+        run(&["plan", map, "--rule", "G F kitchen"])
+            .unwrap_err()
+            .contains("repeating plan")
+    );
 }

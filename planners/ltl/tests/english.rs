@@ -7,8 +7,7 @@ use steward_ltl::Arena;
 
 #[test]
 fn readings_of_the_known_formulas() {
-    let (Some(missions), Some(dwyer)) =
-        (reference("lang2ltl_47_known.csv"), reference("dwyer55_known.csv"))
+    let (Some(missions), Some(dwyer)) = (reference("lang2ltl_47_known.csv"), reference("dwyer55_known.csv"))
     else {
         return;
     };
@@ -16,7 +15,11 @@ fn readings_of_the_known_formulas() {
     for (name, text) in rows(&missions)
         .into_iter()
         .map(|row| (format!("{} {}", row[0], row[1]), row[3].clone()))
-        .chain(rows(&dwyer).into_iter().map(|row| (format!("{} {}", row[1], row[2]), row[3].clone())))
+        .chain(
+            rows(&dwyer)
+                .into_iter()
+                .map(|row| (format!("{} {}", row[1], row[2]), row[3].clone())),
+        )
     {
         let mut arena = Arena::new();
         let formula = arena.parse(&text).unwrap();
@@ -30,7 +33,10 @@ fn readings_of_the_known_formulas() {
 fn a_placeholder_stands_for_one_formula_only() {
     let mut arena = Arena::new();
     let same = arena.parse("G (q -> G !p)").unwrap();
-    assert_eq!(arena.english(same), "From the first time that q on: it is never the case that p.");
+    assert_eq!(
+        arena.english(same),
+        "From the first time that q on: it is never the case that p."
+    );
     // The two ends of the scope differ here, so the pattern with one scope must not match.
     let other = arena.parse("F r -> (!p U s)").unwrap();
     assert!(!arena.english(other).contains("Before the first time"));

@@ -34,11 +34,23 @@ fn instances() -> Vec<Instance> {
         let steps: Vec<Step> = props.iter().map(|prop| Step::of([*prop])).collect();
         let table = Table::of_dfa(&dfa, &steps).unwrap();
         // One action is a prefix of another, and one needs escapes.
-        let actions: Vec<String> =
-            ["go", "go \"on\" \\ up", "take(mug, desk)"].iter().take(count).map(|a| a.to_string()).collect();
-        let options = GrammarOptions { max_steps: LONGEST, nonempty: false, ..GrammarOptions::default() };
+        let actions: Vec<String> = ["go", "go \"on\" \\ up", "take(mug, desk)"]
+            .iter()
+            .take(count)
+            .map(|a| a.to_string())
+            .collect();
+        let options = GrammarOptions {
+            max_steps: LONGEST,
+            nonempty: false,
+            ..GrammarOptions::default()
+        };
         if let Ok(grammar) = Grammar::new(&table, &actions, &options) {
-            found.push(Instance { table, actions, grammar, text: arena.text(formula) });
+            found.push(Instance {
+                table,
+                actions,
+                grammar,
+                text: arena.text(formula),
+            });
         }
     }
     found
@@ -72,7 +84,13 @@ fn a_decoder_accepts_exactly_the_words_of_the_automaton() {
     let env = ApproximateTokEnv::single_byte_env();
     let factory = factory(&env);
     let mut accepted = 0;
-    for Instance { table, actions, grammar, text } in instances() {
+    for Instance {
+        table,
+        actions,
+        grammar,
+        text,
+    } in instances()
+    {
         let mut matcher = matcher(&factory, &grammar.lark());
         // All words, by length; one longer than the budget is never accepted.
         let mut words: Vec<Vec<usize>> = vec![Vec::new()];
@@ -80,10 +98,17 @@ fn a_decoder_accepts_exactly_the_words_of_the_automaton() {
         while at < words.len() {
             let word = words[at].clone();
             at += 1;
-            let plan: String = word.iter().map(|action| format!("{}\n", actions[*action])).collect();
+            let plan: String = word
+                .iter()
+                .map(|action| format!("{}\n", actions[*action]))
+                .collect();
             let truth = table.accepts(&word) && word.len() <= LONGEST;
             accepted += usize::from(truth);
-            assert_eq!(decoder_accepts(&mut matcher, &env, &plan), truth, "{text}: {plan:?}");
+            assert_eq!(
+                decoder_accepts(&mut matcher, &env, &plan),
+                truth,
+                "{text}: {plan:?}"
+            );
             if word.len() < LONGEST || (word.len() == LONGEST && at % 97 == 0) {
                 for action in 0..actions.len() {
                     let mut longer = word.clone();
@@ -93,7 +118,10 @@ fn a_decoder_accepts_exactly_the_words_of_the_automaton() {
             }
         }
     }
-    assert!(accepted > 10_000, "only {accepted} words were accepted: the automata are too poor a test");
+    assert!(
+        accepted > 10_000,
+        "only {accepted} words were accepted: the automata are too poor a test"
+    );
 }
 
 #[test]
@@ -101,7 +129,13 @@ fn every_random_walk_along_the_masks_ends_in_an_accepted_plan() {
     let env = ApproximateTokEnv::single_byte_env();
     let factory = factory(&env);
     let mut random = Random(7);
-    for Instance { table, actions, grammar, text } in instances() {
+    for Instance {
+        table,
+        actions,
+        grammar,
+        text,
+    } in instances()
+    {
         for _ in 0..3 {
             let mut matcher = matcher(&factory, &grammar.lark());
             let mut plan = Vec::new();
@@ -123,9 +157,14 @@ fn every_random_walk_along_the_masks_ends_in_an_accepted_plan() {
                 matcher.consume_token(token).unwrap();
             }
             let plan = String::from_utf8(plan).unwrap();
-            let word: Vec<usize> =
-                plan.lines().map(|line| actions.iter().position(|action| action == line).unwrap()).collect();
-            assert!(word.len() <= LONGEST && table.accepts(&word), "{text}: the walk ended in {plan:?}");
+            let word: Vec<usize> = plan
+                .lines()
+                .map(|line| actions.iter().position(|action| action == line).unwrap())
+                .collect();
+            assert!(
+                word.len() <= LONGEST && table.accepts(&word),
+                "{text}: the walk ended in {plan:?}"
+            );
         }
     }
 }
@@ -163,13 +202,22 @@ fn gbnf_accepts(rules: &HashMap<String, Vec<(String, Option<String>)>>, name: &s
 
 #[test]
 fn gbnf_has_the_same_words() {
-    for Instance { table, actions, grammar, text } in instances() {
+    for Instance {
+        table,
+        actions,
+        grammar,
+        text,
+    } in instances()
+    {
         let rules = gbnf(&grammar.gbnf());
         let mut random = Random(11);
         for _ in 0..200 {
             let length = random.below(LONGEST + 2);
             let word: Vec<usize> = (0..length).map(|_| random.below(actions.len())).collect();
-            let plan: String = word.iter().map(|action| format!("{}\n", actions[*action])).collect();
+            let plan: String = word
+                .iter()
+                .map(|action| format!("{}\n", actions[*action]))
+                .collect();
             let truth = table.accepts(&word) && word.len() <= LONGEST;
             assert_eq!(gbnf_accepts(&rules, "root", &plan), truth, "{text}: {plan:?}");
         }
@@ -184,7 +232,14 @@ fn rules_that_only_forbid_do_not_offer_the_empty_plan_by_default() {
     let props = letters(&mut arena, 2);
     let steps: Vec<Step> = props.iter().map(|prop| Step::of([*prop])).collect();
     let table = Table::of_dfa(&dfa, &steps).unwrap();
-    let grammar = Grammar::new(&table, &["a", "b"], &GrammarOptions { max_steps: 2, ..Default::default() });
+    let grammar = Grammar::new(
+        &table,
+        &["a", "b"],
+        &GrammarOptions {
+            max_steps: 2,
+            ..Default::default()
+        },
+    );
     let rules = gbnf(&grammar.unwrap().gbnf());
     assert!(!gbnf_accepts(&rules, "root", "") && gbnf_accepts(&rules, "root", "a\n"));
     assert!(!gbnf_accepts(&rules, "root", "b\n") && !gbnf_accepts(&rules, "root", "a\na\na\n"));

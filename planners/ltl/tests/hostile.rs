@@ -20,8 +20,13 @@ fn fails_soon(name: &str, text: &str) {
             let start = Instant::now();
             let answer = arena.parse_as(text, syntax, NextReading::Strong);
             fastest = fastest.min(start.elapsed());
-            let Err(error) = answer else { panic!("{name} was taken as {syntax:?}") };
-            assert!(error.to_string().len() < 1_000, "{name}: the message repeats the text");
+            let Err(error) = answer else {
+                panic!("{name} was taken as {syntax:?}")
+            };
+            assert!(
+                error.to_string().len() < 1_000,
+                "{name}: the message repeats the text"
+            );
         }
         assert!(fastest < LIMIT, "{name} took {fastest:?} as {syntax:?}");
         assert_eq!(arena.len(), 2, "{name}: an error leaves nothing behind");
@@ -32,7 +37,10 @@ fn fails_soon(name: &str, text: &str) {
 #[test]
 fn hostile_texts_end_in_an_error_in_time() {
     fails_soon("ten megabytes", &"a & ".repeat(2_621_440));
-    fails_soon("100,000 parentheses", &format!("{}a{}", "(".repeat(100_000), ")".repeat(100_000)));
+    fails_soon(
+        "100,000 parentheses",
+        &format!("{}a{}", "(".repeat(100_000), ")".repeat(100_000)),
+    );
     fails_soon("100,000 open parentheses", &"(".repeat(100_000));
     fails_soon("100,000 closing parentheses", &")".repeat(100_000));
     fails_soon("a million negations", &("!".repeat(1_000_000) + "a"));
@@ -40,7 +48,10 @@ fn hostile_texts_end_in_an_error_in_time() {
     fails_soon("prefix tower", &("& ".repeat(200_000) + "a"));
     fails_soon("unknown characters", "G § a");
     fails_soon("nul bytes", "a & \0\0");
-    fails_soon("half a megabyte of a name and a mistake", &("a".repeat(500_000) + " &"));
+    fails_soon(
+        "half a megabyte of a name and a mistake",
+        &("a".repeat(500_000) + " &"),
+    );
     fails_soon("unclosed quote", &format!("\"{}", "x".repeat(900_000)));
     fails_soon("unclosed predicate", &format!("on({}", "x, ".repeat(200_000)));
     fails_soon("empty", "");
@@ -51,7 +62,9 @@ fn deep_formulas_that_are_allowed_do_not_overflow_the_stack() {
     let mut arena = Arena::new();
     let depth = arena.limits().max_depth - 1;
     let deep = arena.parse(&("X ".repeat(depth) + "a")).unwrap();
-    let nested = arena.parse(&format!("{}a{}", "(".repeat(depth), ")".repeat(depth))).unwrap();
+    let nested = arena
+        .parse(&format!("{}a{}", "(".repeat(depth), ")".repeat(depth)))
+        .unwrap();
     assert_eq!(arena.text(nested), "a");
     let chain = arena.parse(&("(a U b) | ".repeat(50_000) + "c")).unwrap();
     let small = arena.simplify(deep, Semantics::Finite);
@@ -61,7 +74,10 @@ fn deep_formulas_that_are_allowed_do_not_overflow_the_stack() {
     assert_eq!(arena.text(chain).len(), 10 * 50_000 + 1);
     // An automaton of that many nested steps is refused with a limit and not with a crash.
     assert!(matches!(Dfa::of(&mut arena, deep), Err(Error::TooLarge { .. })));
-    assert!(matches!(arena.witness(deep, Semantics::Infinite), Err(Error::TooLarge { .. })));
+    assert!(matches!(
+        arena.witness(deep, Semantics::Infinite),
+        Err(Error::TooLarge { .. })
+    ));
     assert_eq!(Dfa::of(&mut arena, chain).unwrap().num_states(), 4);
 }
 
@@ -85,7 +101,11 @@ fn random_bytes_never_panic() {
         for syntax in [Syntax::Infix, Syntax::Prefix, Syntax::Auto] {
             if let Ok(formula) = arena.parse_as(&text, syntax, NextReading::Strong) {
                 let printed = arena.text(formula);
-                assert_eq!(arena.parse(&printed).unwrap(), formula, "{text} printed as {printed}");
+                assert_eq!(
+                    arena.parse(&printed).unwrap(),
+                    formula,
+                    "{text} printed as {printed}"
+                );
             }
         }
         let _ = arena.parse_trace(&text);

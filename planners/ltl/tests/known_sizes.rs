@@ -9,10 +9,18 @@ use steward_ltl::{Arena, Dfa};
 fn known() -> Option<Vec<(String, String, usize)>> {
     let mut known = Vec::new();
     for row in rows(&reference("lang2ltl_47_known.csv")?) {
-        known.push((format!("{} {}", row[0], row[1]), row[3].clone(), row[6].parse().unwrap()));
+        known.push((
+            format!("{} {}", row[0], row[1]),
+            row[3].clone(),
+            row[6].parse().unwrap(),
+        ));
     }
     for row in rows(&reference("dwyer55_known.csv")?) {
-        known.push((format!("{} {} {}", row[0], row[1], row[2]), row[3].clone(), row[7].parse().unwrap()));
+        known.push((
+            format!("{} {} {}", row[0], row[1], row[2]),
+            row[3].clone(),
+            row[7].parse().unwrap(),
+        ));
     }
     assert_eq!(known.len(), 102);
     Some(known)

@@ -37,7 +37,13 @@ impl TransitionSystem for Graph {
 fn graph(random: &mut Random, arena: &mut Arena) -> Graph {
     let props = common::letters(arena, 4);
     let labels = (0..PLACES)
-        .map(|place| if place == 0 { Step::new() } else { Step::of([props[place - 1]]) })
+        .map(|place| {
+            if place == 0 {
+                Step::new()
+            } else {
+                Step::of([props[place - 1]])
+            }
+        })
         .collect();
     let ways = (0..PLACES)
         .map(|from| {
@@ -78,7 +84,10 @@ fn rules(random: &mut Random) -> Vec<(String, &'static str)> {
             chosen.push(at);
         }
     }
-    chosen.into_iter().map(|at| (format!("rule {at}"), RULES[at])).collect()
+    chosen
+        .into_iter()
+        .map(|at| (format!("rule {at}"), RULES[at]))
+        .collect()
 }
 
 /// The cheapest walk whose trace satisfies all formulas by the reference evaluator, by trying every walk of
@@ -157,7 +166,8 @@ fn plans_are_as_cheap_as_the_best_of_all_walks() {
                 // Minimal: with one rule or one fact less there is a plan.
                 let named = |skip: &str| -> Vec<Formula> {
                     let kept = conflict.rules.iter().filter(|(name, _)| name != skip);
-                    kept.map(|(name, _)| rules.rule(name).unwrap().formula()).collect()
+                    kept.map(|(name, _)| rules.rule(name).unwrap().formula())
+                        .collect()
                 };
                 if conflict.on_every_map {
                     continue;
@@ -165,7 +175,11 @@ fn plans_are_as_cheap_as_the_best_of_all_walks() {
                 let listed = |fact: &str| conflict.facts.iter().any(|other| other == fact);
                 let lifted = [!listed("fact 0"), !listed("fact 1")];
                 let longest = 8;
-                assert_eq!(exhaustive(&graph, rules.arena(), &named(""), lifted, longest), None, "round {round}");
+                assert_eq!(
+                    exhaustive(&graph, rules.arena(), &named(""), lifted, longest),
+                    None,
+                    "round {round}"
+                );
                 for (name, _) in &conflict.rules {
                     let found = exhaustive(&graph, rules.arena(), &named(name), lifted, longest);
                     assert!(found.is_some(), "round {round}: {conflict} does not need {name}");
@@ -174,7 +188,10 @@ fn plans_are_as_cheap_as_the_best_of_all_walks() {
                     let mut without = lifted;
                     if !std::mem::replace(&mut without[fact], true) {
                         let found = exhaustive(&graph, rules.arena(), &named(""), without, longest);
-                        assert!(found.is_some(), "round {round}: {conflict} does not need fact {fact}");
+                        assert!(
+                            found.is_some(),
+                            "round {round}: {conflict} does not need fact {fact}"
+                        );
                     }
                 }
             }
@@ -182,19 +199,30 @@ fn plans_are_as_cheap_as_the_best_of_all_walks() {
             Err(other) => panic!("round {round}: {other}"),
         }
     }
-    assert!(planned > 30 && refused > 30, "{planned} planned, {refused} refused: too poor a test");
+    assert!(
+        planned > 30 && refused > 30,
+        "{planned} planned, {refused} refused: too poor a test"
+    );
 }
 
 #[test]
 fn patrols_satisfy_their_rules_and_no_shorter_round_does() {
     let mut random = Random(101);
-    let standing = ["G F a", "G F b", "G F c", "G !d", "G (a -> F b)", "F G !c", "G (b -> X !a)", "G F (a | c)"];
+    let standing = [
+        "G F a",
+        "G F b",
+        "G F c",
+        "G !d",
+        "G (a -> F b)",
+        "F G !c",
+        "G (b -> X !a)",
+        "G F (a | c)",
+    ];
     let mut planned = 0;
     for round in 0..80 {
         let first = random.below(standing.len());
         let second = (first + 1 + random.below(standing.len() - 1)) % standing.len();
-        let mut rules =
-            StandingRules::new([("one", standing[first]), ("two", standing[second])]).unwrap();
+        let mut rules = StandingRules::new([("one", standing[first]), ("two", standing[second])]).unwrap();
         let graph = graph(&mut random, rules.arena_mut());
         let mut arena = rules.arena().clone();
         let formulas = [standing[first], standing[second]].map(|text| arena.parse(text).unwrap());
@@ -208,11 +236,18 @@ fn patrols_satisfy_their_rules_and_no_shorter_round_does() {
                 let sum: f64 = patrol.cycle.iter().map(|step| step.cost).sum();
                 assert_eq!(sum, patrol.cycle_cost, "round {round}");
                 if let Some(cheapest) = cheapest_round(&graph, &arena, &formulas, 5) {
-                    assert!(patrol.cycle_cost <= cheapest, "round {round}: a round costs {cheapest}");
+                    assert!(
+                        patrol.cycle_cost <= cheapest,
+                        "round {round}: a round costs {cheapest}"
+                    );
                 }
             }
             Err(Error::NoPlan(_)) => {
-                assert_eq!(cheapest_round(&graph, &arena, &formulas, 5), None, "round {round}");
+                assert_eq!(
+                    cheapest_round(&graph, &arena, &formulas, 5),
+                    None,
+                    "round {round}"
+                );
             }
             Err(Error::StartViolates { .. }) => {}
             Err(other) => panic!("round {round}: {other}"),
@@ -235,8 +270,14 @@ fn cheapest_round(graph: &Graph, arena: &Arena, formulas: &[Formula], longest: u
         while let Some((place, cycle, cost)) = stack.pop() {
             if place == entry && !cycle.is_empty() && best.is_none_or(|best| cost < best) {
                 let prefix = way.iter().map(|place| graph.labels[*place].clone()).collect();
-                let lasso = steward_ltl::Lasso { prefix, cycle: cycle.clone() };
-                if formulas.iter().all(|formula| arena.holds_on_lasso(*formula, &lasso)) {
+                let lasso = steward_ltl::Lasso {
+                    prefix,
+                    cycle: cycle.clone(),
+                };
+                if formulas
+                    .iter()
+                    .all(|formula| arena.holds_on_lasso(*formula, &lasso))
+                {
                     best = Some(cost);
                 }
             }
@@ -273,7 +314,10 @@ fn twelve_visits_do_not_cost_all_their_combinations_up_front() {
             self.0[*at].clone()
         }
         fn successors(&self, at: &usize) -> Vec<Transition<usize, usize>> {
-            (at + 1 < self.0.len()).then(|| Transition::new(at + 1, at + 1, 1.0)).into_iter().collect()
+            (at + 1 < self.0.len())
+                .then(|| Transition::new(at + 1, at + 1, 1.0))
+                .into_iter()
+                .collect()
         }
     }
     let mut rules =
@@ -284,5 +328,10 @@ fn twelve_visits_do_not_cost_all_their_combinations_up_front() {
     }
     let corridor = Corridor(labels);
     assert_eq!(rules.plan(&corridor).unwrap().cost, 12.0);
-    assert_eq!(CostToGo::new(&rules, &corridor, Default::default()).unwrap().len(), 13);
+    assert_eq!(
+        CostToGo::new(&rules, &corridor, Default::default())
+            .unwrap()
+            .len(),
+        13
+    );
 }

@@ -167,7 +167,10 @@ impl TransitionSystem for Rooms {
         self.labels[*room].clone()
     }
     fn successors(&self, room: &usize) -> Vec<Transition<usize, usize>> {
-        self.doors[*room].iter().map(|(to, cost)| Transition::new(*to, *to, *cost)).collect()
+        self.doors[*room]
+            .iter()
+            .map(|(to, cost)| Transition::new(*to, *to, *cost))
+            .collect()
     }
 }
 
@@ -199,8 +202,10 @@ fn cells(line: &str) -> Vec<String> {
 }
 
 fn read(path: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Error::Read { path: path.display().to_string(), reason: error.to_string() })
+    std::fs::read_to_string(path).map_err(|error| Error::Read {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    })
 }
 
 /// Formula texts with MONA's size: the 47, then the 55.
@@ -211,7 +216,9 @@ fn known_formulas(data: &Path) -> Result<Vec<(String, usize)>, Error> {
             let cells = cells(line);
             let size = cells.get(size).and_then(|cell| cell.parse().ok());
             let (Some(text), Some(size)) = (cells.get(formula), size) else {
-                return Err(Error::BadOption(format!("{file} has a row without formula and size: {line}")));
+                return Err(Error::BadOption(format!(
+                    "{file} has a row without formula and size: {line}"
+                )));
             };
             known.push((text.clone(), size));
         }
@@ -221,7 +228,10 @@ fn known_formulas(data: &Path) -> Result<Vec<(String, usize)>, Error> {
 
 /// Feeds lines to a peer and reads the numbers it prints, line by line.
 fn ask_peer(program: &Path, argument: &str, lines: &[String]) -> Result<Vec<Vec<f64>>, Error> {
-    let failed = |reason: String| Error::Read { path: program.display().to_string(), reason };
+    let failed = |reason: String| Error::Read {
+        path: program.display().to_string(),
+        reason,
+    };
     let mut child = Command::new(program)
         .arg(argument)
         .stdin(Stdio::piped())
@@ -231,14 +241,25 @@ fn ask_peer(program: &Path, argument: &str, lines: &[String]) -> Result<Vec<Vec<
     let text = lines.join("\n") + "\n";
     // The peers read everything before they write, so writing first cannot block both sides.
     if let Some(mut input) = child.stdin.take() {
-        input.write_all(text.as_bytes()).map_err(|error| failed(error.to_string()))?;
+        input
+            .write_all(text.as_bytes())
+            .map_err(|error| failed(error.to_string()))?;
     }
-    let output = child.wait_with_output().map_err(|error| failed(error.to_string()))?;
+    let output = child
+        .wait_with_output()
+        .map_err(|error| failed(error.to_string()))?;
     if !output.status.success() {
         return Err(failed(format!("it ended with {}", output.status)));
     }
-    let numbers = |line: &str| line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    Ok(String::from_utf8_lossy(&output.stdout).lines().map(numbers).collect())
+    let numbers = |line: &str| {
+        line.split_whitespace()
+            .filter_map(|word| word.parse().ok())
+            .collect()
+    };
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(numbers)
+        .collect())
 }
 
 impl BenchCommand {
@@ -254,7 +275,11 @@ impl BenchCommand {
         if self.json {
             println!("{value}");
         }
-        Ok(if report.keeps_promises() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if report.keeps_promises() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 
     /// Measures everything.
@@ -318,9 +343,15 @@ fn measure_sat(data: &Path, report: &mut BenchReport) -> Result<(), Error> {
     for line in text.lines().skip(1) {
         let cells = cells(line);
         let [semantics, _, _, expected, formula] = &cells[..] else {
-            return Err(Error::BadOption(format!("a row of black_sat_dev.csv has not five cells: {line}")));
+            return Err(Error::BadOption(format!(
+                "a row of black_sat_dev.csv has not five cells: {line}"
+            )));
         };
-        let semantics = if semantics == "LTLf" { Semantics::Finite } else { Semantics::Infinite };
+        let semantics = if semantics == "LTLf" {
+            Semantics::Finite
+        } else {
+            Semantics::Infinite
+        };
         let start = Instant::now();
         let mut arena = Arena::new();
         let formula = arena.parse(formula)?;
@@ -375,7 +406,10 @@ fn measure_five_rules(report: &mut BenchReport) -> Result<(), Error> {
 
 fn measure_pairs(known: &[(String, usize)], report: &mut BenchReport) -> Result<(), Error> {
     let mut arena = Arena::new();
-    let formulas = known.iter().map(|(text, _)| arena.parse(text)).collect::<Result<Vec<_>, Error>>()?;
+    let formulas = known
+        .iter()
+        .map(|(text, _)| arena.parse(text))
+        .collect::<Result<Vec<_>, Error>>()?;
     let domain = Domain::new();
     let start = Instant::now();
     for (at, first) in formulas.iter().enumerate() {
@@ -398,7 +432,9 @@ fn measure_planning(report: &mut BenchReport) -> Result<(), Error> {
         times.push(milliseconds(start));
         let judgement = rules.judge(&plan.trace(), &[] as &[&str])?;
         if !judgement.accepted() {
-            return Err(Error::BadTrace(format!("the plan of instance {seed} breaks a rule: report this")));
+            return Err(Error::BadTrace(format!(
+                "the plan of instance {seed} breaks a rule: report this"
+            )));
         }
     }
     report.plan_instances = times.len();
@@ -436,8 +472,16 @@ fn measure_peers(
     if spot.exists() {
         let times = ask_peer(&spot, "translate", &texts)?;
         for (column, within, ratio) in [
-            (0, &mut report.spot_dfa_within_2x, &mut report.spot_dfa_ratio_median),
-            (1, &mut report.spot_buchi_within_2x, &mut report.spot_buchi_ratio_median),
+            (
+                0,
+                &mut report.spot_dfa_within_2x,
+                &mut report.spot_dfa_ratio_median,
+            ),
+            (
+                1,
+                &mut report.spot_buchi_within_2x,
+                &mut report.spot_buchi_ratio_median,
+            ),
         ] {
             let ratios: Vec<f64> = times
                 .iter()

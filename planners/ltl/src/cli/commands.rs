@@ -170,7 +170,11 @@ pub struct PlanCommand {
 
 impl Common {
     fn semantics(&self) -> Semantics {
-        if self.infinite { Semantics::Infinite } else { Semantics::Finite }
+        if self.infinite {
+            Semantics::Infinite
+        } else {
+            Semantics::Finite
+        }
     }
 
     fn read(&self, arena: &mut Arena, text: &str) -> Result<Formula, Error> {
@@ -179,7 +183,11 @@ impl Common {
             SyntaxName::Infix => Syntax::Infix,
             SyntaxName::Prefix => Syntax::Prefix,
         };
-        let next = if self.weak_next { NextReading::Weak } else { NextReading::Strong };
+        let next = if self.weak_next {
+            NextReading::Weak
+        } else {
+            NextReading::Strong
+        };
         arena.parse_as(text, syntax, next)
     }
 
@@ -190,7 +198,10 @@ impl Common {
             let (name, text) = split_rule(text).unwrap_or((format!("rule {}", at + 1), text));
             let mut arena = Arena::new();
             let formula = self.read(&mut arena, text).map_err(|error| match error {
-                Error::Parse(error) => Error::Rule { rule: name.clone(), error },
+                Error::Parse(error) => Error::Rule {
+                    rule: name.clone(),
+                    error,
+                },
                 other => other,
             })?;
             named.push((name, arena.print(formula, Notation::Infix)?));
@@ -203,7 +214,11 @@ impl Common {
         if self.json {
             println!("{value}");
         }
-        if positive { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        if positive {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -220,9 +235,15 @@ impl DomainArgs {
         let mut domain = Domain::new();
         for (groups, exactly) in [(&self.exactly_one, true), (&self.at_most_one, false)] {
             for names in groups {
-                let props =
-                    names.split(',').map(|name| arena.prop(name.trim())).collect::<Result<Vec<_>, Error>>()?;
-                domain = if exactly { domain.exactly_one(props) } else { domain.at_most_one(props) };
+                let props = names
+                    .split(',')
+                    .map(|name| arena.prop(name.trim()))
+                    .collect::<Result<Vec<_>, Error>>()?;
+                domain = if exactly {
+                    domain.exactly_one(props)
+                } else {
+                    domain.at_most_one(props)
+                };
             }
         }
         for text in &self.axiom {
@@ -274,9 +295,11 @@ impl ParseCommand {
         }
         let simple = arena.simplify(formula, self.common.semantics());
         let class = arena.classify(formula)?.name();
-        for (name, content) in
-            [("simple", arena.text(simple)), ("class", class.into()), ("english", arena.english(formula))]
-        {
+        for (name, content) in [
+            ("simple", arena.text(simple)),
+            ("class", class.into()),
+            ("english", arena.english(formula)),
+        ] {
             text += &format!("{name:>8}  {content}\n");
             value[name] = content.into();
         }
@@ -308,10 +331,18 @@ impl CheckCommand {
             }
         };
         let rules = RuleSet::one_shot_in(arena, domain, named)?;
-        let actions: Vec<&str> = self.actions.split(';').map(str::trim).filter(|a| !a.is_empty()).collect();
+        let actions: Vec<&str> = self
+            .actions
+            .split(';')
+            .map(str::trim)
+            .filter(|a| !a.is_empty())
+            .collect();
         let judgement = rules.judge(&steps, &actions)?;
-        let mut text: String =
-            judgement.verdicts.iter().map(|(name, verdict)| format!("{name}: {verdict}\n")).collect();
+        let mut text: String = judgement
+            .verdicts
+            .iter()
+            .map(|(name, verdict)| format!("{name}: {verdict}\n"))
+            .collect();
         for rejection in &judgement.rejections {
             text += &format!("{rejection}\n");
         }
@@ -332,11 +363,15 @@ impl DfaCommand {
         let formula = self.common.read(&mut arena, &self.formula)?;
         if self.common.infinite {
             if !matches!(self.format, Format::Hoa) {
-                return Err(Error::BadOption("an automaton on infinite traces is written as HOA only".into()));
+                return Err(Error::BadOption(
+                    "an automaton on infinite traces is written as HOA only".into(),
+                ));
             }
             let buchi = Buchi::of(&mut arena, formula)?;
             let value = json!({ "states": buchi.num_states(), "sets": buchi.num_sets() });
-            return Ok(self.common.finish(&buchi.hoa(&arena, &self.formula), &value, true));
+            return Ok(self
+                .common
+                .finish(&buchi.hoa(&arena, &self.formula), &value, true));
         }
         let dfa = Dfa::of(&mut arena, formula)?;
         let text = match self.format {
@@ -344,9 +379,16 @@ impl DfaCommand {
             Format::Dot => dfa.dot(&arena),
             Format::Lark | Format::Gbnf => {
                 let (names, steps) = self.action_list(&mut arena, &dfa)?;
-                let options = GrammarOptions { max_steps: self.max_steps, ..GrammarOptions::default() };
+                let options = GrammarOptions {
+                    max_steps: self.max_steps,
+                    ..GrammarOptions::default()
+                };
                 let grammar = Grammar::new(&Table::of_dfa(&dfa, &steps)?, &names, &options)?;
-                if matches!(self.format, Format::Lark) { grammar.lark() } else { grammar.gbnf() }
+                if matches!(self.format, Format::Lark) {
+                    grammar.lark()
+                } else {
+                    grammar.gbnf()
+                }
             }
         };
         let value = json!({ "states": dfa.num_states(), "props": dfa.props().len() });
@@ -365,7 +407,9 @@ impl DfaCommand {
         let mut steps = Vec::new();
         for action in &self.actions {
             let Some((name, step)) = action.split_once('=') else {
-                return Err(Error::BadOption(format!("`{action}` is no action: write `name=what holds`")));
+                return Err(Error::BadOption(format!(
+                    "`{action}` is no action: write `name=what holds`"
+                )));
             };
             match arena.parse_trace(step)? {
                 Trace::Finite(mut found) if found.len() <= 1 => steps.push(found.pop().unwrap_or_default()),
@@ -385,12 +429,19 @@ impl EquivCommand {
         let domain = self.domain.read(&self.common, &mut arena)?;
         let semantics = self.common.semantics();
         let Some(difference) = arena.difference(first, second, semantics, &domain)? else {
-            return Ok(self.common.finish("equivalent", &json!({ "equivalent": true }), true));
+            return Ok(self
+                .common
+                .finish("equivalent", &json!({ "equivalent": true }), true));
         };
         let implied = |arena: &mut Arena, a, b| {
-            arena.counterexample(a, b, semantics, &domain).map(|found| found.is_none())
+            arena
+                .counterexample(a, b, semantics, &domain)
+                .map(|found| found.is_none())
         };
-        let (forth, back) = (implied(&mut arena, first, second)?, implied(&mut arena, second, first)?);
+        let (forth, back) = (
+            implied(&mut arena, first, second)?,
+            implied(&mut arena, second, first)?,
+        );
         let trace = text_of(&arena, &difference.trace);
         let holds = if difference.first_holds { "first" } else { "second" };
         let relation = match (forth, back) {
@@ -415,7 +466,9 @@ impl SatCommand {
         let whole = arena.and(axiom, formula);
         let witness = arena.witness(whole, self.common.semantics())?;
         let trace = witness.as_ref().map(|trace| text_of(&arena, trace));
-        let text = trace.as_ref().map_or("unsatisfiable".into(), |trace| format!("satisfiable: {trace}"));
+        let text = trace
+            .as_ref()
+            .map_or("unsatisfiable".into(), |trace| format!("satisfiable: {trace}"));
         let value = json!({ "satisfiable": trace.is_some(), "trace": trace });
         Ok(self.common.finish(&text, &value, witness.is_some()))
     }
@@ -441,7 +494,11 @@ impl ExplainCommand {
 impl PlanCommand {
     fn run(self) -> Result<ExitCode, Error> {
         let named = self.common.rules(&self.rules)?;
-        let answer = if self.common.infinite { self.patrol(named) } else { self.one_shot(named) };
+        let answer = if self.common.infinite {
+            self.patrol(named)
+        } else {
+            self.one_shot(named)
+        };
         match answer {
             Ok((text, value)) => Ok(self.common.finish(&text, &value, true)),
             Err(Error::NoPlan(conflict)) => {
@@ -482,7 +539,11 @@ impl PlanCommand {
         let trace = patrol.lasso().text(rules.arena());
         let text = format!(
             "first: {}\nthen for ever (cost {} a round): {}\ntrace: {trace}",
-            if prefix.is_empty() { "nothing".into() } else { prefix.join(", ") },
+            if prefix.is_empty() {
+                "nothing".into()
+            } else {
+                prefix.join(", ")
+            },
             patrol.cycle_cost,
             cycle.join(", ")
         );

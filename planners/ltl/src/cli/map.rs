@@ -62,7 +62,10 @@ pub(crate) struct PlaceMap {
 impl PlaceMap {
     /// Reads a map; its propositions are added to the arena.
     pub(crate) fn read(arena: &mut Arena, path: &Path) -> Result<PlaceMap, Error> {
-        let failed = |reason: String| Error::Read { path: path.display().to_string(), reason };
+        let failed = |reason: String| Error::Read {
+            path: path.display().to_string(),
+            reason,
+        };
         let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
         let file: MapFile = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
         let names: Vec<String> = file.places.iter().map(|place| place.name.clone()).collect();
@@ -77,16 +80,28 @@ impl PlaceMap {
             let holds = place.holds.clone().unwrap_or_else(|| vec![place.name.clone()]);
             labels.push(step_of(arena, &holds)?);
         }
-        let mut map =
-            PlaceMap { start: find(&file.start)?, ways: vec![Vec::new(); names.len()], labels, facts: Vec::new(), names: names.clone() };
+        let mut map = PlaceMap {
+            start: find(&file.start)?,
+            ways: vec![Vec::new(); names.len()],
+            labels,
+            facts: Vec::new(),
+            names: names.clone(),
+        };
         for way in file.ways {
             let (from, to) = (find(&way.from)?, find(&way.to)?);
             let during = step_of(arena, &way.during)?;
             let fact = way.closed.map(|fact| map.fact(fact));
-            let ends = if way.both_ways { vec![(from, to), (to, from)] } else { vec![(from, to)] };
+            let ends = if way.both_ways {
+                vec![(from, to), (to, from)]
+            } else {
+                vec![(from, to)]
+            };
             for (from, to) in ends {
                 map.ways[from].push(Transition {
-                    action: way.action.clone().unwrap_or_else(|| format!("go to {}", names[to])),
+                    action: way
+                        .action
+                        .clone()
+                        .unwrap_or_else(|| format!("go to {}", names[to])),
                     to,
                     cost: way.cost,
                     during: during.clone(),
@@ -98,10 +113,13 @@ impl PlaceMap {
     }
 
     fn fact(&mut self, fact: String) -> usize {
-        self.facts.iter().position(|other| *other == fact).unwrap_or_else(|| {
-            self.facts.push(fact);
-            self.facts.len() - 1
-        })
+        self.facts
+            .iter()
+            .position(|other| *other == fact)
+            .unwrap_or_else(|| {
+                self.facts.push(fact);
+                self.facts.len() - 1
+            })
     }
 
     pub(crate) fn name(&self, place: usize) -> &str {

@@ -10,9 +10,9 @@ use steward_ltl::{Arena, Formula, Lasso, Node, Prop, Step};
 /// The data is at `$STEWARD_SHARED`, or next to the workspace in `../shared`. With `CI=true` its absence is
 /// a failure.
 pub(crate) fn reference(file: &str) -> Option<String> {
-    let shared = std::env::var_os("STEWARD_SHARED").map(PathBuf::from).unwrap_or_else(|| {
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared")
-    });
+    let shared = std::env::var_os("STEWARD_SHARED")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"));
     let path = shared.join("data/ltl").join(file);
     match std::fs::read_to_string(&path) {
         Ok(text) => Some(text),
@@ -78,7 +78,10 @@ impl Random {
 
     pub(crate) fn lasso(&mut self, props: &[Prop]) -> Lasso {
         let (prefix, cycle) = (self.below(4), 1 + self.below(4));
-        Lasso { prefix: self.trace(props, prefix), cycle: self.trace(props, cycle) }
+        Lasso {
+            prefix: self.trace(props, prefix),
+            cycle: self.trace(props, cycle),
+        }
     }
 
     /// A random formula of about `size` operators over the propositions.
@@ -124,5 +127,7 @@ impl Random {
 
 /// The propositions `a`, `b`, … of an arena.
 pub(crate) fn letters(arena: &mut Arena, count: usize) -> Vec<Prop> {
-    (0..count).map(|at| arena.prop(&((b'a' + at as u8) as char).to_string()).unwrap()).collect()
+    (0..count)
+        .map(|at| arena.prop(&((b'a' + at as u8) as char).to_string()).unwrap())
+        .collect()
 }
