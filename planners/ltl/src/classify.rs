@@ -212,12 +212,19 @@ impl Arena {
                 self.finally(part),
             ),
         };
-        let bound = self.text(once);
+        let goal = match self.node(once) {
+            Node::Finally(goal) => goal,
+            _ => once,
+        };
+        let again = self.add(Node::Next(once));
+        let both = self.and(goal, again);
+        let twice = self.finally(both);
+        let (bound, twice) = (self.text(once), self.text(twice));
         Unsettled {
             part,
             reason,
             ways_out: format!(
-                "Either bound it, for example `{bound}` for once or `F (a & X F a)` for twice, or make it a \
+                "Either bound it, for example `{bound}` for once or `{twice}` for twice, or make it a \
                  repeating plan: plan a lasso for the infinite-trace semantics."
             ),
         }
