@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::bdd::FALSE;
+use crate::dfa::Cube;
 use crate::formula::{Arena, Formula, Prop};
 use crate::hash::FastMap;
 use crate::normal::Semantics;
@@ -13,7 +14,7 @@ use crate::trace::Step;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuchiEdge {
     /// The steps that allow it, as a sum of products.
-    pub guard: Vec<Vec<(Prop, bool)>>,
+    pub guard: Vec<Cube>,
     /// The state that is entered.
     pub to: u32,
     /// The acceptance sets that the transition belongs to, in order.

@@ -35,6 +35,9 @@ impl Class {
     }
 }
 
+/// A move in a product of tableaux: the pair that is entered and what it postpones.
+type PairMove = (usize, Vec<u32>);
+
 /// Why a plan that ends cannot settle a formula, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsettled {
@@ -104,7 +107,7 @@ impl Arena {
         let mut pairs = vec![(0usize, 1usize)];
         let mut number: FastMap<(usize, usize), usize> = FastMap::default();
         number.insert(pairs[0], 0);
-        let mut known: Vec<Option<Vec<(usize, Vec<u32>)>>> = vec![None];
+        let mut known: Vec<Option<Vec<PairMove>>> = vec![None];
         let found = Search::default().run(0, |pair, index| {
             if known[pair].is_none() {
                 let (a, b) = pairs[pair];

@@ -38,12 +38,15 @@ pub struct Dfa {
     initial: u32,
 }
 
+/// Literals that a step must satisfy together: a proposition and whether it must hold.
+pub type Cube = Vec<(Prop, bool)>;
+
 /// How one state can be left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edge {
     /// What the step must look like: literals that must hold (true) or not (false). Propositions that are
     /// not named do not matter. The cubes of one state do not overlap.
-    pub guard: Vec<(Prop, bool)>,
+    pub guard: Cube,
     /// The state that is entered.
     pub to: u32,
 }
@@ -193,7 +196,7 @@ impl Dfa {
 
     /// The steps that lead from a state to one of the wanted states, as few cubes as an irredundant cover
     /// has. No cube at all means that no step does; an empty cube means that every step does.
-    pub fn guard(&self, state: u32, wanted: impl Fn(u32) -> bool) -> Vec<Vec<(Prop, bool)>> {
+    pub fn guard(&self, state: u32, wanted: impl Fn(u32) -> bool) -> Vec<Cube> {
         let mut bdd = Bdd::new(usize::MAX);
         let mut made: Vec<Ref> = Vec::with_capacity(self.branches.len());
         let leaf = |row: RowRef| {

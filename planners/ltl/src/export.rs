@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::buchi::Buchi;
-use crate::dfa::Dfa;
+use crate::dfa::{Cube, Dfa};
 use crate::formula::{Arena, Prop};
 use crate::rule::cubes_text;
 
@@ -19,8 +19,8 @@ fn hoa_string(text: &str) -> String {
     quoted
 }
 
-fn hoa_guard(cubes: &[Vec<(Prop, bool)>], props: &[Prop]) -> String {
-    let cube = |cube: &Vec<(Prop, bool)>| {
+fn hoa_guard(cubes: &[Cube], props: &[Prop]) -> String {
+    let cube = |cube: &Cube| {
         if cube.is_empty() {
             return "t".to_string();
         }
@@ -53,7 +53,7 @@ fn hoa_header(arena: &Arena, name: &str, states: usize, start: u32, props: &[Pro
 }
 
 /// The transitions of a state, one guard per target.
-fn merged_edges(dfa: &Dfa, state: u32) -> Vec<(Vec<Vec<(Prop, bool)>>, u32)> {
+fn merged_edges(dfa: &Dfa, state: u32) -> Vec<(Vec<Cube>, u32)> {
     dfa.successors(state)
         .into_iter()
         .map(|to| (dfa.guard(state, |next| next == to), to))

@@ -76,7 +76,7 @@ mod trace;
 pub use buchi::{Buchi, BuchiEdge};
 pub use classify::{Class, Unsettled};
 pub use compare::Difference;
-pub use dfa::{Dfa, Edge};
+pub use dfa::{Cube, Dfa, Edge};
 pub use domain::{Count, Domain, Group};
 pub use error::{Conflict, Error, ParseError};
 pub use explain::{Judgement, Rejection};

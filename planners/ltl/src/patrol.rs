@@ -53,6 +53,9 @@ pub struct StandingRules {
 /// A product state: map state, automaton state, and the acceptance set that is waited for.
 type Place = (u32, u32, u32);
 
+/// A round that was found: its cost, the cost of the way to it, its entry, and how each place is reached.
+type Round = (f64, f64, u32, Vec<(u32, usize)>);
+
 struct Product<'a, S, A> {
     map: &'a Map<S, A>,
     buchi: Buchi,
@@ -309,7 +312,7 @@ impl<S: Clone + Eq + std::hash::Hash, A: Clone> Product<'_, S, A> {
         let sources: Vec<u32> = (0..starts).collect();
         let (reach, reach_from) = self.distances(&sources, f64::INFINITY, None);
         let full = self.buchi.num_sets() as u32;
-        let mut best: Option<(f64, f64, u32, Vec<(u32, usize)>)> = None;
+        let mut best: Option<Round> = None;
         for place in 0..self.places.len() as u32 {
             if self.places[place as usize].2 != full || reach[place as usize].is_infinite() {
                 continue;

@@ -1,4 +1,5 @@
 //! The commands answer with the right exit code and write one JSON object last.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 #![cfg(feature = "cli")]
 
 use clap::Parser;

@@ -1,4 +1,5 @@
 //! Readings of every known pattern, as a snapshot that people have read.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Hostile texts end in an error, soon and without a panic.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Satisfiability against the verdicts on which several tools agree.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod common;
 

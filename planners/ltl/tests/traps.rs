@@ -1,4 +1,5 @@
 //! Traps that published planners fall into.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use steward_ltl::{
     Arena, Dfa, Error, Monitor, RuleSet, Semantics, Step, Transition, TransitionSystem, Verdict,

@@ -124,8 +124,8 @@ impl Rooms {
         }
         let visit = |at: usize| format!("F room_{}", rooms[at]);
         let mut texts: Vec<(String, String)> = (0..12).map(|at| (format!("visit {at}"), visit(at))).collect();
-        for at in 12..15 {
-            texts.push((format!("avoid {at}"), format!("G !room_{}", rooms[at])));
+        for (at, room) in rooms[12..15].iter().enumerate() {
+            texts.push((format!("avoid {at}"), format!("G !room_{room}")));
         }
         for at in [0, 4] {
             let (first, second) = (rooms[at], rooms[at + 1]);

@@ -1,4 +1,5 @@
 //! What the integration tests share: reference data, a seeded generator, random formulas and traces.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::path::PathBuf;
