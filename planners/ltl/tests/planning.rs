@@ -50,11 +50,12 @@ fn graph(random: &mut Random, arena: &mut Arena) -> Graph {
         .map(|from| {
             (0..PLACES)
                 .filter(|to| *to != from)
-                .filter_map(|to| {
-                    (random.below(5) < 2).then(|| Transition {
-                        ruled_out_by: (random.below(6) == 0).then(|| random.below(2)),
-                        ..Transition::new(to, to, 1.0 + random.below(3) as f64)
-                    })
+                .filter(|_| random.below(5) < 2)
+                .collect::<Vec<_>>()
+                .into_iter()
+                .map(|to| Transition {
+                    ruled_out_by: (random.below(6) == 0).then(|| random.below(2)),
+                    ..Transition::new(to, to, 1.0 + random.below(3) as f64)
                 })
                 .collect()
         })
