@@ -34,7 +34,7 @@ use wide::{f32x8, u32x8};
 
 use crate::model::{Entity, Home, Visual, WorldState};
 
-pub use bench::{RenderBenchmark, bench_render};
+pub use bench::{RenderBenchmark, bench_render, head_pose};
 pub use ids::PixelId;
 pub use plan::{PlanView, render_plan_view};
 

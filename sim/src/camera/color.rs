@@ -104,7 +104,11 @@ fn blurred(rendered: &Rendered, motion: &CameraMotion, camera: &CameraIntrinsics
             let ray = camera.pixel_ray(column, row);
             let (x, y) = (ray.x, ray.y);
             // Without depth it is far away and only turning moves it.
-            let near = if depths[at].is_finite() { 1.0 / depths[at] as f64 } else { 0.0 };
+            let near = if depths[at].is_finite() {
+                1.0 / depths[at] as f64
+            } else {
+                0.0
+            };
             let du = camera.fx * ((x * v.z - v.x) * near + x * y * w.x - (1.0 + x * x) * w.y + y * w.z);
             let dv = camera.fy * ((y * v.z - v.y) * near + (1.0 + y * y) * w.x - x * y * w.y - x * w.z);
             let (du, dv) = (du * time_s, dv * time_s);

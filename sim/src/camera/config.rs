@@ -126,15 +126,40 @@ impl CameraSensorConfig {
         ] {
             within(field, share, 1.0, "use a share from 0 to 1")?;
         }
-        within("exposure_drift_stops", self.exposure_drift_stops, 3.0, "use 0 to 3 stops")?;
-        within("read_noise_levels", self.read_noise_levels, 100.0, "use 0 to 100 levels")?;
-        within("shot_noise_levels", self.shot_noise_levels, 100.0, "use 0 to 100 levels")?;
+        within(
+            "exposure_drift_stops",
+            self.exposure_drift_stops,
+            3.0,
+            "use 0 to 3 stops",
+        )?;
+        within(
+            "read_noise_levels",
+            self.read_noise_levels,
+            100.0,
+            "use 0 to 100 levels",
+        )?;
+        within(
+            "shot_noise_levels",
+            self.shot_noise_levels,
+            100.0,
+            "use 0 to 100 levels",
+        )?;
         within("exposure_time_s", self.exposure_time_s, 1.0, "use 0 to 1 s")?;
         within("depth_noise_m", self.depth_noise_m, 1.0, "use 0 to 1 m")?;
-        within("depth_noise_at_1m_m", self.depth_noise_at_1m_m, 1.0, "use 0 to 1 m")?;
+        within(
+            "depth_noise_at_1m_m",
+            self.depth_noise_at_1m_m,
+            1.0,
+            "use 0 to 1 m",
+        )?;
         within("depth_step_m", self.depth_step_m, 1.0, "use 0 to 1 m")?;
         within("max_depth_m", self.max_depth_m, 1_000.0, "use 0 to 1000 m")?;
-        within("min_depth_m", self.min_depth_m, self.max_depth_m, "use 0 up to max_depth_m")?;
+        within(
+            "min_depth_m",
+            self.min_depth_m,
+            self.max_depth_m,
+            "use 0 up to max_depth_m",
+        )?;
         within("grazing_rad", self.grazing_rad, 1.5, "use 0 to 1.5 rad")?;
         within("max_delay_s", self.max_delay_s, 10.0, "use 0 to 10 s")
     }

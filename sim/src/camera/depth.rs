@@ -76,7 +76,11 @@ pub(super) fn measure(
             }
             let noise = table.normal((bits >> 16) as u32) * (near + far * z * z);
             let measured = z + noise;
-            out[at] = if step > 0.0 { (measured / step).round() * step } else { measured };
+            out[at] = if step > 0.0 {
+                (measured / step).round() * step
+            } else {
+                measured
+            };
         }
     }
     image

@@ -49,7 +49,11 @@ pub(super) fn detect(
     for (i, (id, class)) in seen.iter().enumerate() {
         let (confused, other) = (uniform(rng), rng.next_u64() as usize % seen.len());
         let score = LEAST_SCORE + (1.0 - LEAST_SCORE) * uniform(rng);
-        let class = if confused < config.confused_instances { &seen[other].1 } else { class };
+        let class = if confused < config.confused_instances {
+            &seen[other].1
+        } else {
+            class
+        };
         let instance = i as u16 + 1;
         numbers.insert(*id, instance);
         detections.push(Detection {

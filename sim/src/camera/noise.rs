@@ -35,7 +35,9 @@ pub(super) struct PixelRng {
 
 impl PixelRng {
     pub(super) fn new(rng: &mut ChaCha8Rng) -> Self {
-        PixelRng { state: rng.next_u64() }
+        PixelRng {
+            state: rng.next_u64(),
+        }
     }
 
     #[inline(always)]

@@ -64,7 +64,12 @@ fn an_ideal_camera_changes_nothing() {
     assert_eq!(*capture.frame.depth, image.depth);
     assert_eq!(capture.fate, FrameFate::Deliver);
     capture.frame.validate().unwrap();
-    let mut classes: Vec<_> = capture.segmentation.detections.iter().map(|d| d.class.as_str()).collect();
+    let mut classes: Vec<_> = capture
+        .segmentation
+        .detections
+        .iter()
+        .map(|d| d.class.as_str())
+        .collect();
     classes.sort_unstable();
     assert_eq!(classes, ["class_4", "robot"]);
     assert!(capture.segmentation.labels.data().iter().all(|&l| l != 0));
@@ -91,7 +96,12 @@ fn the_same_seed_gives_the_same_images() {
 /// Quantiles from tables of the normal distribution.
 #[test]
 fn noise_is_normal() {
-    for (p, z) in [(0.5, 0.0), (0.975, 1.959_964), (0.001, -3.090_232), (0.841_344_7, 1.0)] {
+    for (p, z) in [
+        (0.5, 0.0),
+        (0.975, 1.959_964),
+        (0.001, -3.090_232),
+        (0.841_344_7, 1.0),
+    ] {
         assert!((normal_quantile(p) - z).abs() < 1e-5);
     }
     let t = NoiseTable::new();
@@ -110,7 +120,14 @@ fn depth_noise_grows_with_the_square_of_depth() {
         let c = shoot(&mut s, &wall(z), None);
         let n = c.frame.depth.data().len() as f64;
         let mean = c.frame.depth.data().iter().map(|&d| d as f64).sum::<f64>() / n;
-        let square = c.frame.depth.data().iter().map(|&d| (d as f64 - mean).powi(2)).sum::<f64>() / n;
+        let square = c
+            .frame
+            .depth
+            .data()
+            .iter()
+            .map(|&d| (d as f64 - mean).powi(2))
+            .sum::<f64>()
+            / n;
         let expected = 0.001 + 0.002 * (z * z) as f64;
         assert!((square.sqrt() / expected - 1.0).abs() < 0.03);
         assert!((mean - z as f64).abs() < 5.0 * expected / n.sqrt());
@@ -129,7 +146,14 @@ fn depth_comes_in_steps_and_within_range() {
         assert!((steps - steps.round()).abs() < 1e-3);
     }
     for z in [0.4, 3.1] {
-        assert!(shoot(&mut s, &wall(z), None).frame.depth.data().iter().all(|z| z.is_nan()));
+        assert!(
+            shoot(&mut s, &wall(z), None)
+                .frame
+                .depth
+                .data()
+                .iter()
+                .all(|z| z.is_nan())
+        );
     }
 }
 
@@ -168,7 +192,11 @@ fn depth_is_missing_at_edges_on_glass_and_at_flat_angles() {
     let mut floor = wall(1.0);
     for r in 0..HEIGHT {
         let below = r as f64 + 0.5 - cam.cy;
-        let z = if below > 0.0 { (cam.fy / below) as f32 } else { f32::NAN };
+        let z = if below > 0.0 {
+            (cam.fy / below) as f32
+        } else {
+            f32::NAN
+        };
         for k in 0..WIDTH {
             floor.depth.data_mut()[(r * WIDTH + k) as usize] = z;
         }
@@ -190,7 +218,10 @@ fn colour_noise_has_the_stated_spread() {
     let values: Vec<f64> = c.frame.color.data().iter().flatten().map(|&v| v as f64).collect();
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let spread = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt();
-    assert!((mean - 120.0).abs() < 0.2 && (spread - 4.0).abs() < 0.15, "{mean} {spread}");
+    assert!(
+        (mean - 120.0).abs() < 0.2 && (spread - 4.0).abs() < 0.15,
+        "{mean} {spread}"
+    );
 }
 
 #[test]
@@ -202,7 +233,9 @@ fn gain_follows_brightness_and_exposure_drifts() {
     let level = c.frame.color.data()[0][0];
     assert!(level > 65, "{level}");
     let mut s = with(|c| c.exposure_drift_stops = 0.3);
-    let levels: Vec<u8> = (0..40).map(|_| shoot(&mut s, &wall(2.0), None).frame.color.data()[0][0]).collect();
+    let levels: Vec<u8> = (0..40)
+        .map(|_| shoot(&mut s, &wall(2.0), None).frame.color.data()[0][0])
+        .collect();
     let steps = levels.windows(2).map(|w| w[0].abs_diff(w[1])).max().unwrap();
     let range = levels.iter().max().unwrap() - levels.iter().min().unwrap();
     assert!(range > 8 && steps < range, "{levels:?}");
@@ -300,7 +333,10 @@ fn frames_are_lost_and_late_as_often_as_stated() {
 #[test]
 fn settings_out_of_range_are_named() {
     for (change, field) in [
-        ((|c| c.edge_missing = 1.5) as fn(&mut CameraSensorConfig), "edge_missing"),
+        (
+            (|c| c.edge_missing = 1.5) as fn(&mut CameraSensorConfig),
+            "edge_missing",
+        ),
         (|c| c.depth_noise_m = f64::NAN, "depth_noise_m"),
         (|c| c.min_depth_m = 7.0, "min_depth_m"),
     ] {

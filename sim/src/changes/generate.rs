@@ -43,7 +43,11 @@ fn classes() -> Vec<&'static str> {
     use std::sync::LazyLock;
     static CLASSES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
         let object = |kind: &CatalogueKind| matches!(kind, CatalogueKind::Object { graspable: true, .. });
-        catalogue().into_iter().filter(|e| object(&e.kind)).map(|e| e.class).collect()
+        catalogue()
+            .into_iter()
+            .filter(|e| object(&e.kind))
+            .map(|e| e.class)
+            .collect()
     });
     CLASSES.clone()
 }
@@ -57,18 +61,23 @@ fn draw(stage: &ChangeStage<'_>, classes: &[&'static str], rng: &mut ChaCha8Rng)
         let there = |e: &&Entity| stage.is_present(e.id) && pick(e);
         stage.entities().filter(there).map(|e| e.name.clone()).collect()
     };
-    let object = |rng: &mut ChaCha8Rng| {
-        one_of(named(&|e| matches!(e.kind, EntityKind::Object { .. })), rng)
-    };
+    let object = |rng: &mut ChaCha8Rng| one_of(named(&|e| matches!(e.kind, EntityKind::Object { .. })), rng);
     let part = |open: bool, rng: &mut ChaCha8Rng| {
         let fits = |e: &Entity| matches!(e.kind, EntityKind::Part(_)) && stage.is_open(e.id) == open;
         one_of(named(&fits), rng)
     };
     let spot = |rng: &mut ChaCha8Rng| {
-        let reachable = stage.supports().into_iter().filter(|s| s.door.is_none_or(|d| stage.is_open(d)));
+        let reachable = stage
+            .supports()
+            .into_iter()
+            .filter(|s| s.door.is_none_or(|d| stage.is_open(d)));
         // Containers are few; when one is open, use it often.
         let (behind_doors, open): (Vec<_>, Vec<_>) = reachable.partition(|s| s.door.is_some());
-        let list = if !behind_doors.is_empty() && rng.next_u64() % 2 == 0 { behind_doors } else { open };
+        let list = if !behind_doors.is_empty() && rng.next_u64() % 2 == 0 {
+            behind_doors
+        } else {
+            open
+        };
         Some(Spot::somewhere(one_of(list, rng)?.name))
     };
     Some(match rng.next_u64() % 10 {
@@ -81,7 +90,11 @@ fn draw(stage: &ChangeStage<'_>, classes: &[&'static str], rng: &mut ChaCha8Rng)
             class: one_of(classes.to_vec(), rng)?.to_owned(),
             to: spot(rng)?,
         },
-        7 | 8 => Operation::Open { part: part(false, rng)? },
-        _ => Operation::Close { part: part(true, rng)? },
+        7 | 8 => Operation::Open {
+            part: part(false, rng)?,
+        },
+        _ => Operation::Close {
+            part: part(true, rng)?,
+        },
     })
 }

@@ -160,7 +160,8 @@ impl ChangeScript {
         let mut changes: Vec<Change> = Vec::with_capacity(count);
         for (i, change) in raw.changes.into_iter().enumerate() {
             let line = if lines.len() == count { lines[i] } else { 0 };
-            let located = |(field, problem): (&str, String)| error(line, format!("changes[{i}].{field}"), problem);
+            let located =
+                |(field, problem): (&str, String)| error(line, format!("changes[{i}].{field}"), problem);
             let change = change.check().map_err(located)?;
             if let Some(last) = changes.last()
                 && last.at_s > change.at_s
@@ -211,12 +212,18 @@ impl ChangeScript {
 impl RawChange {
     fn check(self) -> Result<Change, (&'static str, String)> {
         if !(0.0..=MAX_TIME_S).contains(&self.at_s) {
-            return Err(("at_s", format!("{} is not a time from 0 to {MAX_TIME_S} s", self.at_s)));
+            return Err((
+                "at_s",
+                format!("{} is not a time from 0 to {MAX_TIME_S} s", self.at_s),
+            ));
         }
         let named = |field: &'static str, name: String| {
             let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '/';
             if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.chars().all(good) {
-                return Err((field, "write a name of letters, digits and underscores".to_owned()));
+                return Err((
+                    field,
+                    "write a name of letters, digits and underscores".to_owned(),
+                ));
             }
             Ok(name)
         };
@@ -228,7 +235,10 @@ impl RawChange {
         if let Some(xy) = self.xy_m
             && !xy.iter().all(|&v| finite(v, MAX_OFFSET_M))
         {
-            return Err(("xy_m", format!("use two numbers from -{MAX_OFFSET_M} to {MAX_OFFSET_M}")));
+            return Err((
+                "xy_m",
+                format!("use two numbers from -{MAX_OFFSET_M} to {MAX_OFFSET_M}"),
+            ));
         }
         if let Some(yaw) = self.yaw_rad
             && !finite(yaw, 100.0)
@@ -247,16 +257,15 @@ impl RawChange {
         .filter_map(|(what, name)| name.map(|n| (what, n)))
         .collect();
         let [(what, name)] = &given[..] else {
-            return Err(("at_s", "write exactly one of add, remove, move, open, close".to_owned()));
+            return Err((
+                "at_s",
+                "write exactly one of add, remove, move, open, close".to_owned(),
+            ));
         };
         let name = named(what, name.clone())?;
         let needs_place = matches!(*what, "add" | "move");
         let spot = match place {
-            Some(place) if needs_place => Some(Spot {
-                place,
-                xy_m,
-                yaw_rad,
-            }),
+            Some(place) if needs_place => Some(Spot { place, xy_m, yaw_rad }),
             None if !needs_place && xy_m.is_none() && yaw_rad.is_none() => None,
             None if needs_place => return Err(("to", format!("say where to {what} it"))),
             _ => return Err(("to", format!("{what} takes no place"))),

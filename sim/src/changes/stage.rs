@@ -103,8 +103,17 @@ impl<'a> ChangeStage<'a> {
         if !self.state.present[index] {
             return Vec::new();
         }
-        let colliders = &self.entity(index).colliders;
-        colliders.iter().map(|c| Solid::around(c, pose)).collect()
+        let entity = self.entity(index);
+        let mut solids: Vec<Solid> = entity.colliders.iter().map(|c| Solid::around(c, pose)).collect();
+        if matches!(entity.kind, EntityKind::Object { .. }) {
+            // Also what is only seen, and the hollow of a shoe or bowl.
+            let (c, half) = (entity.local_bounds.center(), entity.local_bounds.half());
+            solids.push(Solid {
+                pose: pose * Pose3::translation(c.x, c.y, c.z),
+                half,
+            });
+        }
+        solids
     }
 
     fn put(&mut self, index: usize, pose: Pose3) {
@@ -138,7 +147,9 @@ impl<'a> ChangeStage<'a> {
             }
             Operation::Add { class, to } => {
                 let Some(mut entity) = object_entity(class, rng.next_u64()) else {
-                    return Err(format!("`{class}` is not a class of small objects; see the catalogue"));
+                    return Err(format!(
+                        "`{class}` is not a class of small objects; see the catalogue"
+                    ));
                 };
                 entity.pose = self.find_spot(&entity.local_bounds, None, to, &mut rng)?;
                 entity.id = EntityId(self.count() as u32);
@@ -182,16 +193,18 @@ impl<'a> ChangeStage<'a> {
         };
         let carried = self.objects().find(|&j| j != i && rests_on_it(j));
         match carried {
-            Some(j) => Err(format!("`{}` rests on `{name}`; move it first", self.entity(j).name)),
+            Some(j) => Err(format!(
+                "`{}` rests on `{name}`; move it first",
+                self.entity(j).name
+            )),
             None => Ok(i),
         }
     }
 
     /// Small objects that are there.
     fn objects(&self) -> impl Iterator<Item = usize> {
-        let object = |i: &usize| {
-            self.state.present[*i] && matches!(self.entity(*i).kind, EntityKind::Object { .. })
-        };
+        let object =
+            |i: &usize| self.state.present[*i] && matches!(self.entity(*i).kind, EntityKind::Object { .. });
         (0..self.count()).filter(object)
     }
 
@@ -216,13 +229,16 @@ impl<'a> ChangeStage<'a> {
 
     /// Whether a part is open enough to reach in.
     pub(super) fn is_open(&self, part: EntityId) -> bool {
-        self.position(part.0 as usize).is_some_and(|(p, j)| p >= j.upper * OPEN_SHARE)
+        self.position(part.0 as usize)
+            .is_some_and(|(p, j)| p >= j.upper * OPEN_SHARE)
     }
 
     fn set_part(&mut self, name: &str, open: bool) -> Result<ResolvedKind, String> {
         let i = self.index_of(name)?;
         let Some((from, joint)) = self.position(i) else {
-            return Err(format!("`{name}` does not open or close; choose a door, drawer or lid"));
+            return Err(format!(
+                "`{name}` does not open or close; choose a door, drawer or lid"
+            ));
         };
         let joint = joint.clone();
         let to = if open { joint.upper } else { 0.0 };
@@ -237,7 +253,10 @@ impl<'a> ChangeStage<'a> {
         let here = self.state.poses[i];
         let inside = |j: usize| {
             let c = here.inverse() * self.bounds(j).center();
-            entity.cavities.iter().any(|cavity| cavity.bounds.inflated(GAP_M).contains(&c))
+            entity
+                .cavities
+                .iter()
+                .any(|cavity| cavity.bounds.inflated(GAP_M).contains(&c))
         };
         let riders: Vec<usize> = self.objects().filter(|&j| inside(j)).collect();
         let pose_at = |position: f64| entity.pose * joint.closed_from_position(position);
@@ -246,7 +265,9 @@ impl<'a> ChangeStage<'a> {
             let position = from + (to - from) * step as f64 / SWEEP_STEPS as f64;
             let moved = self.solids_at(i, &pose_at(position));
             for &j in &obstacles {
-                let before = self.solids[i].iter().any(|a| self.solids[j].iter().any(|b| a.overlaps(b)));
+                let before = self.solids[i]
+                    .iter()
+                    .any(|a| self.solids[j].iter().any(|b| a.overlaps(b)));
                 let hit = moved.iter().any(|a| self.solids[j].iter().any(|b| a.overlaps(b)));
                 if hit && !before {
                     return Err(format!("`{}` is in the way of `{name}`", self.entity(j).name));
@@ -281,7 +302,10 @@ impl<'a> ChangeStage<'a> {
             .iter()
             .map(|s| {
                 let point = Point3::from(s.pose.translation.vector);
-                let cavity = entity.cavities.iter().find(|c| c.bounds.inflated(0.02).contains(&point));
+                let cavity = entity
+                    .cavities
+                    .iter()
+                    .find(|c| c.bounds.inflated(0.02).contains(&point));
                 Support {
                     name: format!("{}/{}", entity.name, s.name),
                     pose: world_from_entity * s.pose,
@@ -293,7 +317,10 @@ impl<'a> ChangeStage<'a> {
             .collect();
         for (n, cavity) in entity.cavities.iter().enumerate() {
             let holds = |s: &crate::model::Surface| {
-                cavity.bounds.inflated(0.02).contains(&Point3::from(s.pose.translation.vector))
+                cavity
+                    .bounds
+                    .inflated(0.02)
+                    .contains(&Point3::from(s.pose.translation.vector))
             };
             if entity.surfaces.iter().any(holds) {
                 continue;
@@ -313,9 +340,8 @@ impl<'a> ChangeStage<'a> {
 
     /// Every rectangle of furniture and parts.
     pub(super) fn supports(&self) -> Vec<Support> {
-        let furniture = |i: &usize| {
-            matches!(self.entity(*i).kind, EntityKind::Furniture | EntityKind::Part(_))
-        };
+        let furniture =
+            |i: &usize| matches!(self.entity(*i).kind, EntityKind::Furniture | EntityKind::Part(_));
         (0..self.count())
             .filter(furniture)
             .flat_map(|i| self.supports_of(i))
@@ -347,14 +373,20 @@ impl<'a> ChangeStage<'a> {
             }
         }
         let mut uniform = || (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
-        let tries = if spot.xy_m.is_some() && spot.yaw_rad.is_some() { supports.len() } else { TRIES };
+        let tries = if spot.xy_m.is_some() && spot.yaw_rad.is_some() {
+            supports.len()
+        } else {
+            TRIES
+        };
         for k in 0..tries {
             let support = if spot.xy_m.is_some() {
                 &supports[k % supports.len()]
             } else {
                 &supports[((uniform() * supports.len() as f64) as usize).min(supports.len() - 1)]
             };
-            let yaw = spot.yaw_rad.unwrap_or_else(|| (uniform() - 0.5) * std::f64::consts::TAU);
+            let yaw = spot
+                .yaw_rad
+                .unwrap_or_else(|| (uniform() - 0.5) * std::f64::consts::TAU);
             let turn = Rotation3::from_axis_angle(&Vector3::z_axis(), yaw);
             let (s, c) = (yaw.sin().abs(), yaw.cos().abs());
             let half = bounds.half();
@@ -378,7 +410,10 @@ impl<'a> ChangeStage<'a> {
                 return Ok(pose);
             }
         }
-        Err(format!("no free spot for it on `{}`; choose another place", spot.place))
+        Err(format!(
+            "no free spot for it on `{}`; choose another place",
+            spot.place
+        ))
     }
 
     fn is_free(&self, bounds: &Aabb, pose: &Pose3, moved: Option<usize>) -> bool {
@@ -388,7 +423,11 @@ impl<'a> ChangeStage<'a> {
         let lift = DROP_M;
         let candidate = Solid {
             pose: pose * Pose3::translation(c.x, c.y, c.z + lift * 0.5),
-            half: Vector3::new(half.x + GAP_M * 0.8, half.y + GAP_M * 0.8, (half.z - lift * 0.5).max(0.001)),
+            half: Vector3::new(
+                half.x + GAP_M * 0.8,
+                half.y + GAP_M * 0.8,
+                (half.z - lift * 0.5).max(0.001),
+            ),
         };
         let hit = |(i, solids): (usize, &Vec<Solid>)| {
             Some(i) != moved && solids.iter().any(|s| s.overlaps(&candidate))

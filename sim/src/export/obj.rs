@@ -104,8 +104,11 @@ pub(super) fn obj(mesh: &Mesh, library: Option<&str>) -> String {
 }
 
 fn mtl(material: &Material, texture: Option<&str>) -> String {
-    let [r, g, b] = material.tint;
-    let mut text = format!("newmtl surface\nKd {r:.4} {g:.4} {b:.4}\nd {:.3}\n", material.opacity);
+    let [r, g, b] = material.tint.map(|c| c.min(1.0));
+    let mut text = format!(
+        "newmtl surface\nKd {r:.4} {g:.4} {b:.4}\nd {:.3}\n",
+        material.opacity
+    );
     if let Some(texture) = texture {
         let _ = writeln!(text, "map_Kd ../{texture}");
     }

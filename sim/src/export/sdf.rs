@@ -75,12 +75,20 @@ fn furniture(home: &Home, entity: &Entity, meshes: &mut MeshFolder, output: &mut
     );
     text.push_str(&link(entity, "base", &Pose3::identity(), meshes, output)?);
     if !fixed {
-        text.push_str("<joint name=\"to_world\" type=\"fixed\"><parent>world</parent><child>base</child></joint>\n");
+        text.push_str(
+            "<joint name=\"to_world\" type=\"fixed\"><parent>world</parent><child>base</child></joint>\n",
+        );
     }
     for (part, joint) in parts {
         // The link starts at the joint's initial position, so the limits count from there.
         let now = part.pose * joint.closed_from_position(joint.initial);
-        text.push_str(&link(part, &part.name, &(entity.pose.inverse() * now), meshes, output)?);
+        text.push_str(&link(
+            part,
+            &part.name,
+            &(entity.pose.inverse() * now),
+            meshes,
+            output,
+        )?);
         let kind = if joint.prismatic { "prismatic" } else { "revolute" };
         let (a, p) = (joint.axis, joint.anchor);
         let _ = write!(
@@ -131,7 +139,8 @@ fn link(
     );
     for (i, visual) in entity.visuals.iter().enumerate() {
         let file = meshes.file(visual, &format!("{}_{i}", entity.name), output)?;
-        let [r, g, b] = visual.material.tint;
+        // Lamp shades glow with tints above 1, which SDF does not know.
+        let [r, g, b] = visual.material.tint.map(|c| c.min(1.0));
         let _ = write!(
             text,
             "<visual name=\"visual_{i}\"><pose>{}</pose><transparency>{:.3}</transparency>\
@@ -210,8 +219,18 @@ fn number(v: f64) -> String {
 fn identifier(name: &str) -> String {
     let clean: String = name
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' || c == '-' {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
     let clean = clean.trim_matches('_').replace("__", "_");
-    if clean.is_empty() { "home".to_owned() } else { clean }
+    if clean.is_empty() {
+        "home".to_owned()
+    } else {
+        clean
+    }
 }

@@ -35,13 +35,19 @@ fn every_file_that_is_named_is_written_and_every_joint_is_there() {
         .filter(|e| matches!(e.kind, crate::model::EntityKind::Part(_)))
         .count();
     assert!(parts > 0);
-    assert_eq!(world.matches("type=\"revolute\"").count() + world.matches("type=\"prismatic\"").count(), parts);
+    assert_eq!(
+        world.matches("type=\"revolute\"").count() + world.matches("type=\"prismatic\"").count(),
+        parts
+    );
     assert_eq!(world.matches("<light ").count(), home.lights.len());
     assert!(!world.contains("NaN") && !world.contains("inf"));
 
     let again = tempfile::tempdir().unwrap();
     export_home(&home, again.path()).unwrap();
-    assert_eq!(fs::read(again.path().join("world.sdf")).unwrap(), world.as_bytes());
+    assert_eq!(
+        fs::read(again.path().join("world.sdf")).unwrap(),
+        world.as_bytes()
+    );
 }
 
 #[test]
@@ -74,7 +80,12 @@ fn the_robot_keeps_its_kinematics_and_gets_meshes() {
 #[test]
 fn what_is_no_urdf_passes_through() {
     let folder = tempfile::tempdir().unwrap();
-    for text in ["", "<visual", "<visual></visual>", "<visual><geometry><box size=\"a b\"/></geometry></visual>"] {
+    for text in [
+        "",
+        "<visual",
+        "<visual></visual>",
+        "<visual><geometry><box size=\"a b\"/></geometry></visual>",
+    ] {
         let mut output = Output {
             folder: folder.path().to_owned(),
             files: 0,

@@ -60,7 +60,10 @@ fn shape(element: &str) -> Option<Mesh> {
             let (radius, length) = (one("radius")?, one("length")?);
             // Ours stands on the origin or around it; URDF's is around it.
             let mesh = Mesh::cylinder(radius, length, SEGMENTS);
-            let bottom = mesh.positions.iter().fold(f64::INFINITY, |a, p| a.min(p[2] as f64));
+            let bottom = mesh
+                .positions
+                .iter()
+                .fold(f64::INFINITY, |a, p| a.min(p[2] as f64));
             Some(mesh.translated(0.0, 0.0, -length * 0.5 - bottom))
         }
         e if e.starts_with("sphere") => Some(Mesh::sphere(one("radius")?, SEGMENTS)),

@@ -16,7 +16,7 @@ const BLUR_CELLS: usize = 5;
 const MAX_CELLS_PER_SIDE: usize = 1_000;
 const REFLECTANCE: f64 = 0.5;
 /// How much of the estimate is used; furniture swallows some.
-const SHARE: f64 = 0.5;
+const SHARE: f64 = 0.4;
 /// Where there is no room.
 const OUTSIDE: [f32; 3] = [0.5, 0.55, 0.62];
 /// Least light anywhere in a room.
@@ -52,9 +52,7 @@ impl Ambient {
         let rooms: Vec<[f32; 3]> = home.rooms.iter().map(|r| indirect(r, &home.lights)).collect();
         let mut cells = vec![OUTSIDE; size[0] * size[1]];
         for (i, cell) in cells.iter_mut().enumerate() {
-            let at = |axis: usize, index: usize| {
-                origin[axis] as f64 + (index as f64 + 0.5) * CELL_M as f64
-            };
+            let at = |axis: usize, index: usize| origin[axis] as f64 + (index as f64 + 0.5) * CELL_M as f64;
             let (x, y) = (at(0, i % size[0]), at(1, i / size[0]));
             // Half of a wall belongs to each side.
             let distance = |r: &Room| {

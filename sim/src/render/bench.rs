@@ -40,7 +40,7 @@ pub struct RenderBenchmark {
 }
 
 /// `world_from_camera` of the head camera of a robot that stands somewhere.
-pub(super) fn head_pose(base: Pose2) -> Pose3 {
+pub fn head_pose(base: Pose2) -> Pose3 {
     use nalgebra::{Rotation3, UnitQuaternion, Vector3};
     let (s, c) = base.yaw_rad.sin_cos();
     let (st, ct) = CAMERA_TILT_RAD.sin_cos();

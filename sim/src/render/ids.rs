@@ -50,7 +50,9 @@ impl PixelId {
     /// What a number of the id image means.
     pub fn decode(number: u32) -> Self {
         if number & ROBOT != 0 {
-            return PixelId::Robot { link: number & !ROBOT };
+            return PixelId::Robot {
+                link: number & !ROBOT,
+            };
         }
         let (label, entity) = (number >> LABEL_SHIFT, number & ENTITY_MASK);
         match (label, entity) {

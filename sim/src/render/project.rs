@@ -77,7 +77,14 @@ pub(super) enum Extent {
 impl View {
     pub(super) fn new(camera: &CameraIntrinsics, world_from_camera: &Pose3) -> Self {
         let m = world_from_camera.inverse().to_homogeneous();
-        let row = |i: usize| [m[(i, 0)] as f32, m[(i, 1)] as f32, m[(i, 2)] as f32, m[(i, 3)] as f32];
+        let row = |i: usize| {
+            [
+                m[(i, 0)] as f32,
+                m[(i, 1)] as f32,
+                m[(i, 2)] as f32,
+                m[(i, 3)] as f32,
+            ]
+        };
         View {
             rows: [row(0), row(1), row(2)],
             f: [camera.fx as f32, camera.fy as f32],
@@ -229,7 +236,10 @@ impl Triangle {
         if plane.iter().all(|x| x.is_finite()) {
             self.origin = view.c;
             self.inverse_depth = plane.z as f32;
-            self.slope = [(plane.x / view.f[0] as f64) as f32, (plane.y / view.f[1] as f64) as f32];
+            self.slope = [
+                (plane.x / view.f[0] as f64) as f32,
+                (plane.y / view.f[1] as f64) as f32,
+            ];
         }
     }
 }
@@ -302,7 +312,10 @@ fn set_up(view: &View, corners: &[Corner; 3], part: u32, index: u32, sides: Side
     let [a, b, c] = order.map(|i| &corners[i]);
     let (dx1, dy1) = (b.screen[0] - a.screen[0], b.screen[1] - a.screen[1]);
     let (dx2, dy2) = (c.screen[0] - a.screen[0], c.screen[1] - a.screen[1]);
-    let (dz1, dz2) = (b.inverse_depth - a.inverse_depth, c.inverse_depth - a.inverse_depth);
+    let (dz1, dz2) = (
+        b.inverse_depth - a.inverse_depth,
+        c.inverse_depth - a.inverse_depth,
+    );
     let inverse_area = 1.0 / (dx1 * dy2 - dx2 * dy1);
     let mut slope = [
         (dz1 * dy2 - dz2 * dy1) * inverse_area,

@@ -98,9 +98,7 @@ pub(super) fn scan<V: Visit>(t: &Triangle, window: &Window, visit: &mut V) {
             }
             let cx = (block_column * LANES) as i64 * 256 + 128;
             let cy = block_top as i64 * 256 + 128;
-            let edge = |k: usize| {
-                (ex[k] * (cy - t.y[k] as i64) - ey[k] * (cx - t.x[k] as i64)) >> 8
-            };
+            let edge = |k: usize| (ex[k] * (cy - t.y[k] as i64) - ey[k] * (cx - t.x[k] as i64)) >> 8;
             let e = [edge(0), edge(1), edge(2)];
             if e[0] + reach[0] < 0 || e[1] + reach[1] < 0 || e[2] + reach[2] < 0 {
                 continue;
@@ -160,7 +158,9 @@ impl DepthBuffer {
             least = least.fast_min(self.inverse_depth[(row * LANES + r) * window.stride + column]);
         }
         let least = least.to_array();
-        self.farthest[block] = least.iter().fold(f32::INFINITY, |a, &b| if b < a { b } else { a });
+        self.farthest[block] = least
+            .iter()
+            .fold(f32::INFINITY, |a, &b| if b < a { b } else { a });
     }
 }
 

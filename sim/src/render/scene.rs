@@ -101,7 +101,11 @@ impl Part {
             Owner::Link(i) => link_poses.get(i),
         };
         let finite = |p: &&Pose3| {
-            p.translation.vector.iter().chain(p.rotation.coords.iter()).all(|x| x.is_finite())
+            p.translation
+                .vector
+                .iter()
+                .chain(p.rotation.coords.iter())
+                .all(|x| x.is_finite())
         };
         let pose = pose
             .filter(finite)
@@ -116,7 +120,14 @@ impl Part {
         self.bounds = Box3::EMPTY;
         let Some(pose) = pose else { return };
         let m = (pose * self.owner_from_mesh).to_homogeneous();
-        let row = |i: usize| [m[(i, 0)] as f32, m[(i, 1)] as f32, m[(i, 2)] as f32, m[(i, 3)] as f32];
+        let row = |i: usize| {
+            [
+                m[(i, 0)] as f32,
+                m[(i, 1)] as f32,
+                m[(i, 2)] as f32,
+                m[(i, 3)] as f32,
+            ]
+        };
         let rows = [row(0), row(1), row(2)];
         let turn = |p: &[f32; 3]| rows.map(|r| r[0] * p[0] + r[1] * p[1] + r[2] * p[2]);
         for p in &self.mesh.positions {

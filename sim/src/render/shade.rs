@@ -9,8 +9,8 @@ use super::scene::Part;
 use super::shadow::ShadowLight;
 use super::texture::MipTexture;
 
-/// Lamps add nothing where they would add less than this (linear), which is below one step of an image.
-const LEAST_LIGHT: f32 = 0.003;
+/// Taken off the light of each lamp (linear), so that far lamps, which nobody would miss, end somewhere.
+const LEAST_LIGHT: f32 = 0.012;
 /// Closer to a lamp than this it gets no brighter, metres squared.
 const LAMP_RADIUS_SQUARED: f32 = 0.04;
 const SKY: [f32; 3] = [0.55, 0.72, 1.0];
@@ -177,6 +177,14 @@ pub(super) struct Row<'a> {
     pub normals: Option<&'a mut [V3]>,
 }
 
+/// Eight pixels: by axis or channel, then pixel; colours by pixel.
+struct Lanes {
+    points: [[f32; LANES]; 3],
+    normals: [[f32; LANES]; 3],
+    albedo: [V3; LANES],
+    ambient: [[f32; LANES]; 3],
+}
+
 impl Shading<'_> {
     /// Direction of a pixel in the world, of length 1 along the optical axis.
     #[inline(always)]
@@ -208,11 +216,30 @@ impl Shading<'_> {
             let (inverse_depth, keys) = (inverse_depth.as_array(), keys.as_array());
             let mut points = [[0.0f32; LANES]; 3];
             let mut smooth = [[0.0f32; LANES]; 3];
-            let mut flat = [[0.0f32; 3]; LANES];
+            let mut flat = [[0.0f32; LANES]; 3];
             let mut albedo = [[0.0f32; 3]; LANES];
             let mut light = [[0.0f32; LANES]; 3];
             let mut mask = 0;
-            for lane in 0..LANES {
+            let is_one = keys[0] != 0 && keys.iter().all(|&k| k == keys[0]);
+            if is_one {
+                let facet = cache.get(keys[0], || {
+                    let (part, index) = locate(keys[0]);
+                    let p = part as usize;
+                    Facet::new(&self.parts[p], index, self.masks[p], self.textures)
+                });
+                let z = f32x8::splat(1.0) / f32x8::new(*inverse_depth);
+                let lanes = self.one_facet(facet, z, (group * LANES) as f32, row as f32, pixel_area);
+                (points, smooth, albedo, light) = (lanes.points, lanes.normals, lanes.albedo, lanes.ambient);
+                flat = facet.normal.map(|n| [n; LANES]);
+                mask = facet.lights;
+                if let Some(normals) = &mut normals {
+                    for lane in 0..LANES {
+                        let n = [smooth[0][lane], smooth[1][lane], smooth[2][lane]];
+                        normals[group * LANES + lane] = self.to_optical(n);
+                    }
+                }
+            }
+            for lane in if is_one { LANES..LANES } else { 0..LANES } {
                 let ray = self.ray((group * LANES + lane) as f32, row as f32);
                 let key = keys[lane];
                 if key == 0 {
@@ -238,14 +265,15 @@ impl Shading<'_> {
                     points[i][lane] = p[i];
                     smooth[i][lane] = n[i];
                     light[i][lane] = ambient[i];
+                    flat[i][lane] = facet.normal[i];
                 }
-                flat[lane] = facet.normal;
                 mask |= facet.lights;
             }
             let Some(color) = &mut color else { continue };
             let mut light = light.map(f32x8::new);
             let points = points.map(f32x8::new);
             let smooth = smooth.map(f32x8::new);
+            let flat = flat.map(f32x8::new);
             while mask != 0 {
                 let lamp = self.lights[mask.trailing_zeros() as usize];
                 mask &= mask - 1;
@@ -263,13 +291,64 @@ impl Shading<'_> {
         }
     }
 
+    /// Eight neighbours that show the same triangle.
+    #[inline(always)]
+    fn one_facet(&self, facet: &Facet, z: f32x8, column: f32, row: f32, pixel_area: f32) -> Lanes {
+        let splat = f32x8::splat;
+        let dot = |a: &[f32x8; 3], b: V3| a[0] * splat(b[0]) + a[1] * splat(b[1]) + a[2] * splat(b[2]);
+        let steps = f32x8::new([0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5]);
+        let dx = (splat(column) + steps - splat(self.view.c[0])) / splat(self.view.f[0]);
+        let dy = (row + 0.5 - self.view.c[1]) / self.view.f[1];
+        let ray = self.rotation.map(|r| splat(r[0]) * dx + splat(r[1] * dy + r[2]));
+        let points = [0, 1, 2].map(|i| splat(self.eye[i]) + ray[i] * z);
+        let d = [0, 1, 2].map(|i| points[i] - splat(facet.corner[i]));
+        let (zero, one) = (splat(0.0), splat(1.0));
+        let b = dot(&d, facet.second).fast_max(zero).fast_min(one);
+        let c = dot(&d, facet.third).fast_max(zero).fast_min(one - b);
+        let mix = |n: f32, nb: f32, nc: f32| splat(n) + b * splat(nb) + c * splat(nc);
+        let [n, nb, nc] = &facet.normals;
+        let normals = [0, 1, 2].map(|i| mix(n[i], nb[i], nc[i]));
+        let square = normals[0] * normals[0] + normals[1] * normals[1] + normals[2] * normals[2];
+        let scale = one / square.fast_max(splat(1e-12)).sqrt();
+        let normals = normals.map(|n| (n * scale).to_array());
+        let points = points.map(f32x8::to_array);
+        let mut albedo = [facet.tint; LANES];
+        if let Some(texture) = facet.texture {
+            let tilt = dot(&ray, facet.normal);
+            let length = ray[0] * ray[0] + ray[1] * ray[1] + ray[2] * ray[2];
+            let cosine = (tilt * tilt / length).sqrt().fast_max(splat(0.05));
+            let footprint = (z * z * splat(pixel_area * facet.texels) / cosine).to_array();
+            let at = |i: usize| mix(facet.uv[i], facet.uv_second[i], facet.uv_third[i]).to_array();
+            let (u, v) = (at(0), at(1));
+            let texture = &self.textures[texture as usize];
+            for lane in 0..LANES {
+                let t = texture.sample(u[lane], v[lane], footprint[lane]);
+                albedo[lane] = [0, 1, 2].map(|i| t[i] * facet.tint[i]);
+            }
+        }
+        let mut ambient = [[0.0; LANES]; 3];
+        for lane in 0..LANES {
+            let of = |a: &[[f32; LANES]; 3]| [a[0][lane], a[1][lane], a[2][lane]];
+            let light = self.ambient.at(of(&points), of(&normals));
+            for i in 0..3 {
+                ambient[i][lane] = light[i];
+            }
+        }
+        Lanes {
+            points,
+            normals,
+            albedo,
+            ambient,
+        }
+    }
+
     #[inline(always)]
     fn add_lamp(
         &self,
         lamp: &ShadowLight,
         points: &[f32x8; 3],
         normals: &[f32x8; 3],
-        flat: &[V3; LANES],
+        flat: &[f32x8; 3],
         light: &mut [f32x8; 3],
     ) {
         let to_lamp = [0, 1, 2].map(|i| f32x8::splat(lamp.position[i]) - points[i]);
@@ -281,22 +360,15 @@ impl Shading<'_> {
         let near = square.fast_max(f32x8::splat(LAMP_RADIUS_SQUARED));
         let arriving = facing * window * window / (near * near.sqrt());
         let brightest = lamp.intensity[0].max(lamp.intensity[1]).max(lamp.intensity[2]);
-        let matters = (arriving * f32x8::splat(brightest)).simd_gt(f32x8::splat(LEAST_LIGHT));
-        let mut lanes = matters.to_bitmask();
+        let least = f32x8::splat(LEAST_LIGHT / brightest.max(1e-9));
+        let mut arriving = (arriving - least).fast_max(f32x8::splat(0.0));
+        let lanes = arriving.simd_gt(f32x8::splat(0.0)).to_bitmask();
         if lanes == 0 {
             return;
         }
-        let mut arriving = matters & arriving;
         if self.shadows && lamp.shadows {
-            let from_lamp = to_lamp.map(|v| (f32x8::splat(0.0) - v).to_array());
-            let mut lit = [0.0f32; LANES];
-            while lanes != 0 {
-                let lane = lanes.trailing_zeros() as usize;
-                lanes &= lanes - 1;
-                let v = [from_lamp[0][lane], from_lamp[1][lane], from_lamp[2][lane]];
-                lit[lane] = lamp.lit(v, flat[lane]);
-            }
-            arriving *= f32x8::new(lit);
+            let from_lamp = to_lamp.map(|v| f32x8::splat(0.0) - v);
+            arriving *= lamp.lit(&from_lamp, flat, lanes);
         }
         for i in 0..3 {
             light[i] += arriving * f32x8::splat(lamp.intensity[i]);

@@ -7,12 +7,13 @@
 //! texels, with what the map holds there: no constant offset is needed that would detach shadows from what
 //! casts them (Isidoro, "Shadow mapping: GPU-based tips and techniques", 2006).
 
+use wide::f32x8;
+
 use crate::model::Light;
 
 use super::project::{Box3, Extent, Scratch, Sides, View, project};
 use super::raster::{DepthBuffer, LANES, NearestDepth, Window, scan};
 use super::scene::Part;
-use super::texture::split;
 
 /// Side of a face, texels.
 const SIDE: usize = 384;
@@ -84,7 +85,11 @@ fn face_axes(face: usize) -> [(usize, f32); 3] {
 
 impl ShadowLight {
     pub(super) fn new(light: &Light) -> Self {
-        let position = [light.position.x as f32, light.position.y as f32, light.position.z as f32];
+        let position = [
+            light.position.x as f32,
+            light.position.y as f32,
+            light.position.z as f32,
+        ];
         let views = std::array::from_fn(|face| {
             let row = |(axis, sign): (usize, f32)| {
                 let mut r = [0.0; 4];
@@ -143,9 +148,15 @@ impl ShadowLight {
             rows: blocks.rows,
         };
         let mut nearest = NearestDepth { depth: into, coarse };
-        project(view, &part.positions, &part.mesh.triangles, 0, Sides::Both, s, |t| {
-            scan(&t, &window, &mut nearest)
-        });
+        project(
+            view,
+            &part.positions,
+            &part.mesh.triangles,
+            0,
+            Sides::Both,
+            s,
+            |t| scan(&t, &window, &mut nearest),
+        );
     }
 
     /// Brings the map up to date with where things are.
@@ -218,56 +229,110 @@ impl ShadowLight {
         if self.faces.is_empty() {
             return false;
         }
-        self.views.iter().zip(&self.faces).all(|(view, face)| match view.extent(b) {
-            Extent::Nowhere => true,
-            Extent::Everywhere => false,
-            Extent::Within { columns, rows, nearest } => {
-                let span = |r: [u32; 2]| r[0] as usize / LANES..=r[1] as usize / LANES;
-                span(rows).all(|y| {
-                    span(columns).all(|x| nearest < face.still.farthest[y * STRIDE + x] * 0.999)
-                })
-            }
-        })
+        self.views
+            .iter()
+            .zip(&self.faces)
+            .all(|(view, face)| match view.extent(b) {
+                Extent::Nowhere => true,
+                Extent::Everywhere => false,
+                Extent::Within {
+                    columns,
+                    rows,
+                    nearest,
+                } => {
+                    let span = |r: [u32; 2]| r[0] as usize / LANES..=r[1] as usize / LANES;
+                    span(rows)
+                        .all(|y| span(columns).all(|x| nearest < face.still.farthest[y * STRIDE + x] * 0.999))
+                }
+            })
     }
 
-    /// Share of the light, 0 to 1, that arrives at a point of a plane; `to_point` leads there from the light,
-    /// `normal` is the plane's.
+    /// Share of the light, 0 to 1, that arrives at eight points of planes; `to_point` leads there from the light,
+    /// `normal` is the plane's. Only the lanes of `wanted` (a bit mask) mean something.
     #[inline(always)]
-    pub(super) fn lit(&self, to_point: [f32; 3], normal: [f32; 3]) -> f32 {
-        let a = to_point.map(f32::abs);
-        let axis = if a[0] >= a[1] && a[0] >= a[2] {
-            0
-        } else if a[1] >= a[2] {
-            1
-        } else {
-            2
-        };
-        let negative = to_point[axis] < 0.0;
-        let face = axis * 2 + negative as usize;
+    pub(super) fn lit(&self, to_point: &[f32x8; 3], normal: &[f32x8; 3], wanted: u32) -> f32x8 {
+        let a = to_point.map(|v| v.abs());
+        let x = (a[0].simd_ge(a[1]) & a[0].simd_ge(a[2])).to_bitmask();
+        let y = a[1].simd_ge(a[2]).to_bitmask() & !x;
+        let along = [x, y, 0xff & !(x | y)];
+        let zero = f32x8::splat(0.0);
+        let mut lit = zero;
+        let mut rest = wanted;
+        // Neighbouring points mostly fall on the same face.
+        for axis in 0..3 {
+            if rest & along[axis] == 0 {
+                continue;
+            }
+            let negative = to_point[axis].simd_lt(zero).to_bitmask();
+            for (face, lanes) in [
+                (axis * 2, rest & along[axis] & !negative),
+                (axis * 2 + 1, rest & along[axis] & negative),
+            ] {
+                if lanes != 0 {
+                    lit += self.lit_on_face(face, to_point, normal, lanes);
+                }
+            }
+            rest &= !along[axis];
+        }
+        lit
+    }
+
+    /// The same for points on one face of the map; zero for the others.
+    #[inline(always)]
+    fn lit_on_face(&self, face: usize, to_point: &[f32x8; 3], normal: &[f32x8; 3], lanes: u32) -> f32x8 {
         const NEXT: [[usize; 2]; 6] = [[1, 2], [2, 1], [2, 0], [0, 2], [0, 1], [1, 0]];
         let [ru, rv] = NEXT[face];
-        let inverse = 1.0 / a[axis];
-        let half = SIDE as f32 * 0.5;
-        let u = to_point[ru] * inverse * half + half - 0.5;
-        let v = to_point[rv] * inverse * half + half - 0.5;
-        let (x, fx) = split(u);
-        let (y, fy) = split(v);
-        let last = SIDE as i32 - 1;
-        let (x0, x1) = (x.clamp(0, last) as usize, (x + 1).clamp(0, last) as usize);
-        let (y0, y1) = (y.clamp(0, last) as usize, (y + 1).clamp(0, last) as usize);
+        let (zero, one) = (f32x8::splat(0.0), f32x8::splat(1.0));
+        let half = f32x8::splat(SIDE as f32 * 0.5);
+        let inverse = one / to_point[face / 2].abs();
+        // Texels count from their middle; one more so that cutting off decimals rounds down.
+        let shift = half + f32x8::splat(0.5);
+        let place = |r: usize| {
+            let v = to_point[r] * inverse * half + shift;
+            let whole = v.fast_trunc_int();
+            (whole.to_array(), v - f32x8::from_i32x8(whole))
+        };
+        let ((xs, fx), (ys, fy)) = (place(ru), place(rv));
 
         let away = normal[0] * to_point[0] + normal[1] * to_point[1] + normal[2] * to_point[2];
-        let scale = 1.0 / (away.min(-1e-4) * half);
+        let scale = one / (away.fast_min(f32x8::splat(-1e-4)) * half);
         let (du, dv) = (normal[ru] * scale, normal[rv] * scale);
-        let here = inverse + TOLERANCE_M * inverse * inverse;
+        let here = inverse + f32x8::splat(TOLERANCE_M) * inverse * inverse;
+        let most = inverse * f32x8::splat(0.05);
+
+        let map: &[f32] = wide::bytemuck::cast_slice(&self.faces[face].all.inverse_depth);
+        let mut holds = [[f32::INFINITY; LANES]; 4];
+        let mut rest = lanes;
+        let last = SIDE as i32 - 1;
+        while rest != 0 {
+            let lane = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            let (x0, x1) = (
+                (xs[lane] - 1).clamp(0, last) as usize,
+                xs[lane].clamp(0, last) as usize,
+            );
+            let (y0, y1) = (
+                (ys[lane] - 1).clamp(0, last) as usize,
+                ys[lane].clamp(0, last) as usize,
+            );
+            for (hold, at) in
+                holds
+                    .iter_mut()
+                    .zip([y0 * SIDE + x0, y0 * SIDE + x1, y1 * SIDE + x0, y1 * SIDE + x1])
+            {
+                hold[lane] = map[at];
+            }
+        }
         // The plane's inverse depth at a texel, but not farther than at the point itself: where the plane
         // dives behind another surface within a texel, it would shade itself.
-        let plane = |tx: f32, ty: f32| here + ((tx - fx) * du + (ty - fy) * dv).clamp(0.0, inverse * 0.05);
-        let map = &self.faces[face].all.inverse_depth;
-        let holds = |x: usize, y: usize| map[y * STRIDE + x / LANES].as_array()[x % LANES];
-        let test = |tx: f32, ty: f32, x: usize, y: usize| (plane(tx, ty) >= holds(x, y)) as u32 as f32;
-        let top = test(0.0, 0.0, x0, y0) * (1.0 - fx) + test(1.0, 0.0, x1, y0) * fx;
-        let bottom = test(0.0, 1.0, x0, y1) * (1.0 - fx) + test(1.0, 1.0, x1, y1) * fx;
-        top * (1.0 - fy) + bottom * fy
+        let test = |tx: f32x8, ty: f32x8, holds: [f32; LANES], weight: f32x8| {
+            let slope = (tx * du + ty * dv).fast_max(zero).fast_min(most);
+            (here + slope).simd_ge(f32x8::new(holds)) & weight
+        };
+        let (gx, gy) = (one - fx, one - fy);
+        test(zero - fx, zero - fy, holds[0], gx * gy)
+            + test(gx, zero - fy, holds[1], fx * gy)
+            + test(zero - fx, gy, holds[2], gx * fy)
+            + test(gx, gy, holds[3], fx * fy)
     }
 }

@@ -21,7 +21,13 @@ fn camera(width: u32, height: u32) -> CameraIntrinsics {
 }
 
 fn draw(home: &Home, camera: &CameraIntrinsics, world_from_camera: &Pose3) -> Rendered {
-    Renderer::new(home).render(&WorldState::initial(home), &[], camera, world_from_camera, &EVERYTHING)
+    Renderer::new(home).render(
+        &WorldState::initial(home),
+        &[],
+        camera,
+        world_from_camera,
+        &EVERYTHING,
+    )
 }
 
 /// A camera at the origin that looks along the world's +x, z up.
@@ -73,7 +79,10 @@ fn planes_have_their_analytic_depth() {
             if below < 0.0 || expected > 49.0 {
                 assert!(below > -1.0 && expected > 49.0 || z.is_nan(), "row {row}: {z}");
             } else {
-                assert!((z - expected).abs() < 2e-4 * expected, "row {row}: {z}, not {expected}");
+                assert!(
+                    (z - expected).abs() < 2e-4 * expected,
+                    "row {row}: {z}, not {expected}"
+                );
             }
         }
     }
@@ -101,7 +110,13 @@ fn pixels_are_covered_where_their_centre_is() {
         uvs: vec![[0.0; 2]; 4],
         triangles: vec![[0, 1, 2], [0, 2, 3]],
     };
-    let square = entity("square", EntityKind::Structure, mesh, Pose3::identity(), plain([0.5; 3]));
+    let square = entity(
+        "square",
+        EntityKind::Structure,
+        mesh,
+        Pose3::identity(),
+        plain([0.5; 3]),
+    );
     let image = draw(&home(vec![square], vec![]), &c, &along_x());
     for row in 0..48 {
         for column in 0..64 {
@@ -184,7 +199,10 @@ fn shadows_fall_where_geometry_says() {
 fn the_bytes_do_not_depend_on_the_number_of_threads() {
     let h = room();
     let render = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         pool.install(|| draw(&h, &camera(203, 117), &head_pose(Pose2::new(0.4, 2.2, -0.1))))
     };
     let one = render(1);
@@ -281,7 +299,11 @@ fn handles_robots_and_additions_have_ids_of_their_own() {
     let mut state = WorldState::initial(&h);
     state.poses.push(extra.pose);
     state.present.push(true);
-    let links = [Pose3::identity(), Pose3::identity(), Pose3::translation(1.0, 0.0, 0.0)];
+    let links = [
+        Pose3::identity(),
+        Pose3::identity(),
+        Pose3::translation(1.0, 0.0, 0.0),
+    ];
     let image = renderer.render(&state, &links, &camera(160, 120), &along_x(), &EVERYTHING);
     let mut ids: Vec<PixelId> = image.ids.data().iter().map(|&n| PixelId::decode(n)).collect();
     ids.sort_unstable();
@@ -315,13 +337,20 @@ fn geometry_around_the_camera_is_clipped() {
     let image = draw(&h, &c, &along_x());
     for row in 0..120u32 {
         let below = row as f64 + 0.5 - c.cy;
-        let expected = if below > 0.0 { (c.fy * 0.013 / below).min(29.99) } else { 29.99 };
+        let expected = if below > 0.0 {
+            (c.fy * 0.013 / below).min(29.99)
+        } else {
+            29.99
+        };
         if expected < 0.0101 {
             continue;
         }
         for column in 0..160 {
             let z = *image.depth.get(column, row).unwrap() as f64;
-            assert!((z - expected).abs() < 2e-3 * expected, "({column}, {row}): {z}, not {expected}");
+            assert!(
+                (z - expected).abs() < 2e-3 * expected,
+                "({column}, {row}): {z}, not {expected}"
+            );
         }
     }
 }
@@ -362,50 +391,4 @@ fn the_plan_maps_points_of_the_floor_to_pixels() {
     plan.draw_disc(&middle, 4.0, [255, 0, 0]);
     let (u, v) = plan.world_to_pixel(&middle);
     assert_eq!(plan.image.get(u as u32, v as u32), Some(&[255, 0, 0]));
-}
-
-#[test]
-#[ignore]
-fn pictures() {
-    let save = |name: &str, i: &steward_core::image::ColorImage| {
-        let bytes: Vec<u8> = i.data().iter().flatten().copied().collect();
-        image::save_buffer(format!("/tmp/render_{name}.png"), &bytes, i.width(), i.height(), image::ColorType::Rgb8).unwrap();
-    };
-    let spec = crate::home::HomeSpec { room_count: Some(8), ..crate::home::HomeSpec::from_seed(4) };
-    let t = std::time::Instant::now();
-    let h = crate::home::generate(&spec).unwrap();
-    println!("home {:?} tri {} lights {} entities {} rooms {}", t.elapsed(), h.triangle_count(), h.lights.len(), h.entities.len(), h.rooms.len());
-    let s = WorldState::initial(&h);
-    save("plan", &render_plan_view(&h, &s, 70.0).image);
-    let mut r = Renderer::new(&h);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let stations = super::bench::stations(&h);
-    let o = RenderOptions::default();
-    for (w, hh) in [(320, 240), (640, 480)] {
-        let c = camera(w, hh);
-        let mut times = Vec::new();
-        let mut first = 0.0;
-        for (i, st) in stations.iter().enumerate() {
-            let eye = head_pose(*st);
-            pool.install(|| {
-                let start = std::time::Instant::now();
-                let im = r.render(&s, &[], &c, &eye, &o);
-                first += start.elapsed().as_secs_f64();
-                if w == 640 && i % 3 == 0 { save(&format!("v{i}"), &im.color); }
-                let mut best = f64::INFINITY;
-                for _ in 0..6 {
-                    let start = std::time::Instant::now();
-                    r.render(&s, &[], &c, &eye, &o);
-                    best = best.min(start.elapsed().as_secs_f64());
-                }
-                times.push(best * 1e3);
-            });
-        }
-        times.sort_by(f64::total_cmp);
-        println!("{w}x{hh} mean {:.2} ms median {:.2} max {:.2}; first pass {:.0} ms of {}", times.iter().sum::<f64>() / times.len() as f64, times[times.len()/2], times[times.len()-1], first * 1e3, times.len());
-    }
-    let t = std::time::Instant::now();
-    for seed in 0..20 { crate::changes::generate_changes(&h, seed, 6); }
-    println!("20 scripts {:?}", t.elapsed());
-    crate::export::export_home(&h, std::path::Path::new("/tmp/render_export")).unwrap();
 }

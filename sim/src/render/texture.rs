@@ -138,7 +138,11 @@ impl ToneTable {
             .map(|i| {
                 let shift = 23 - TONE_STEPS_LOG2;
                 let x = f32::from_bits((i << shift) | (1 << (shift - 1)));
-                let x = if x <= 0.6 { x } else { 0.6 + 0.4 * (x - 0.6) / (x - 0.2) };
+                let x = if x <= 0.6 {
+                    x
+                } else {
+                    0.6 + 0.4 * (x - 0.6) / (x - 0.2)
+                };
                 let s = if x <= 0.003_130_8 {
                     12.92 * x
                 } else {
