@@ -63,6 +63,8 @@ pub struct Physics {
     pads: grip::Pads,
     /// Something changed that the solver has to see even if all bodies sleep.
     dirty: bool,
+    /// Steps since the robot last moved.
+    still_steps: u32,
 }
 
 impl std::fmt::Debug for Physics {
@@ -97,6 +99,7 @@ impl Physics {
             releasing: Vec::new(),
             pads: grip::Pads::default(),
             dirty: true,
+            still_steps: 0,
         };
         physics.entities = home.entities.clone();
         physics.bodies = vec![None; home.entities.len()];
@@ -215,8 +218,13 @@ impl Physics {
         let moved = self.robot.advance(&surroundings);
         if moved {
             self.robot.write_poses(&mut self.world);
+            self.still_steps = 0;
+        } else {
+            self.still_steps = self.still_steps.saturating_add(1);
         }
-        if !moved && !self.dirty && self.world.islands.num_active_bodies() == 0 && self.releasing.is_empty() {
+        // Nothing can happen while all things sleep and the robot has come to a stop.
+        let at_rest = self.still_steps > 2 && !self.dirty && self.releasing.is_empty();
+        if at_rest && !self.anything_awake() {
             return;
         }
         self.dirty = false;
@@ -305,14 +313,24 @@ impl Physics {
         }
     }
 
+    fn anything_awake(&self) -> bool {
+        let is_dynamic = |handle| {
+            self.world
+                .bodies
+                .get(handle)
+                .is_some_and(rp::RigidBody::is_dynamic)
+        };
+        self.world.islands.active_bodies().any(is_dynamic)
+    }
+
     /// Names of the things that are awake, for measurements.
     pub fn awake(&self) -> Vec<String> {
         let name = |handle| {
             let of = |b: &Option<Body>| b.is_some_and(|b| b.handle == handle);
-            let entity = self.bodies.iter().position(of);
-            entity.map_or_else(|| "robot".to_owned(), |i| self.entities[i].name.clone())
+            let entity = self.bodies.iter().position(of)?;
+            Some(self.entities[entity].name.clone())
         };
-        self.world.islands.active_bodies().map(name).collect()
+        self.world.islands.active_bodies().filter_map(name).collect()
     }
 }
 
