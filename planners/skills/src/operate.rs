@@ -8,6 +8,7 @@ use steward_core::ids::ObjectId;
 use steward_core::messages::{ArticulationState, SceneObject, SkillFailure};
 
 use crate::approach;
+use crate::collision::Obstacles;
 use crate::drive::{Creep, Drive, Smoother, Tolerance};
 use crate::handing::{HandState, Handing};
 use crate::ik::{self, HandPose};
@@ -71,6 +72,8 @@ struct Lead {
     radius_m: f64,
     last: Option<Time>,
     good_at: Option<Time>,
+    /// Position at the last mark of progress, and when that was.
+    mark: Option<(f64, Time)>,
     smoother: Smoother,
 }
 
@@ -101,11 +104,11 @@ impl Operate {
         if self.opening { "opening" } else { "closing" }
     }
 
-    /// Where the part is to end up, best first: a little more than enough, so that what springs back or was measured
-    /// short still counts, or as little as does.
+    /// Where the part is to end up, best first. Parts count as open from 0.8 of what is asked for; the further a door
+    /// is opened, the harder it is to get to its handle again.
     fn goals(&self, a: &ArticulationState) -> [f64; 3] {
         if self.opening {
-            [1.03, 0.95, 0.87].map(|f| f * a.open_at)
+            [0.96, 0.92, 0.86].map(|f| f * a.open_at)
         } else if a.prismatic {
             [-0.01, 0.0, 0.02]
         } else {
@@ -459,6 +462,9 @@ fn leads(
                 solution.posture.yaw_rad.to_degrees()
             ));
         }
+        if arm_meets_part(&ctx.robot, path, &hand, at, base) {
+            return Err(format!("at {at:.2} the part would be in the arm's way"));
+        }
         if i == SAMPLES {
             let back = hand.backed_off(0.06);
             ik::solve(&ctx.robot, base, &back).map_err(|miss| format!("letting go, the hand is {miss}"))?;
@@ -487,10 +493,80 @@ fn leads(
         gripper: OPENING_M * 0.5,
     };
     match reach::plan(&scene, base, &hand, &hand.backed_off(0.12)) {
-        Ok(reach) => Ok(reach.end.base_yaw_rad),
+        Ok(reach) => {
+            if let Some(at) = blocked_on_the_way(ctx, inputs, &ignored[0], path, start, goal, base) {
+                return Err(format!("at {at:.2} something is in the arm's way"));
+            }
+            Ok(reach.end.base_yaw_rad)
+        }
         Err(NoReach::Range(miss)) => Err(format!("the handle is {miss}")),
         Err(NoReach::Collision) => Err("something is in the arm's way".into()),
     }
+}
+
+/// Room between the arm's middle line and a door's face, metres.
+const ARM_TO_PART_M: f64 = 0.07;
+
+/// Whether the arm, seen from above, comes too near to the panel of a part that turns about the vertical.
+fn arm_meets_part(robot: &Robot, path: &HandlePath, hand: &HandPose, at: f64, base: (f64, f64)) -> bool {
+    let Some(pivot) = path.upright_pivot() else {
+        return false;
+    };
+    let inward = path.with(1.0, 0.0).hand_at(at).fingers.into_inner();
+    if inward.dot(&hand.fingers) < 0.64 {
+        return true;
+    }
+    let handle = path.handle_at(at) + inward * 0.05;
+    let panel = (handle - pivot).xy();
+    let length = panel.norm().max(1e-6);
+    let end = pivot.xy() + panel * ((length + 0.06) / length);
+    let wrist = hand.position - hand.fingers.into_inner() * (robot.pitch_grasp_m + robot.yaw_pitch_m);
+    // Sampling the arm is as good as an exact distance between segments at this scale.
+    (0..=20).any(|i| {
+        let t = f64::from(i) / 20.0;
+        let p = nalgebra::Point2::new(
+            base.0 + t * (wrist.x - base.0),
+            base.1 + t * (wrist.y - base.1),
+        );
+        let along = ((p - pivot.xy()).dot(&panel) / (length * (length + 0.06))).clamp(0.0, 1.0);
+        (p - (pivot.xy() + (end - pivot.xy()) * along)).norm() < ARM_TO_PART_M
+    })
+}
+
+/// The first position of the part at which the arm touches something other than the part while leading it.
+fn blocked_on_the_way(
+    ctx: &Context,
+    inputs: &Inputs,
+    part_region: &OrientedBox,
+    path: &HandlePath,
+    start: f64,
+    goal: f64,
+    base: (f64, f64),
+) -> Option<f64> {
+    const CHECKS: usize = 5;
+    (1..=CHECKS)
+        .map(|i| start + (goal - start) * i as f64 / CHECKS as f64)
+        .find(|at| {
+            let hand = path.hand_at(*at);
+            let Ok(solution) = ik::solve(&ctx.robot, base, &hand) else {
+                return true;
+            };
+            // The hand works right at the furniture, whose voxels are too coarse for it.
+            let around_hand = OrientedBox {
+                center: hand.position,
+                yaw_rad: 0.0,
+                half: Vector3::repeat(0.13),
+            };
+            let facing = Pose2::new(base.0, base.1, solution.base_yaw_rad);
+            Obstacles::near(
+                inputs.cloud,
+                &facing,
+                &[*part_region, around_hand],
+                None,
+                ctx.config.arm_margin_m,
+            )
+            .hit(&ctx.robot, &ctx.arm, &solution.posture, 0.01, None)
+        })
 }
 
 /// Whether a part that turns about the vertical passes over the base.
@@ -534,6 +610,7 @@ impl Lead {
             radius_m: ((b - a).norm() / 0.1).max(0.05),
             last: None,
             good_at: None,
+            mark: None,
             smoother: Smoother::default(),
         }
     }
@@ -550,7 +627,13 @@ impl Lead {
             self.good_at = Some(inputs.now);
         }
         let good_at = *self.good_at.get_or_insert(inputs.now);
-        if (inputs.now - good_at).secs_f64() > STUCK_S {
+        let near_end = (self.goal - self.at).abs() * self.radius_m < 0.003;
+        let (mark, marked) = *self.mark.get_or_insert((self.at, inputs.now));
+        if (self.at - mark).abs() * self.radius_m > 0.02 {
+            self.mark = Some((self.at, inputs.now));
+        }
+        let halted = !near_end && (inputs.now - marked).secs_f64() > 1.5 * STUCK_S;
+        if halted || (inputs.now - good_at).secs_f64() > STUCK_S {
             return Part::Failed(
                 SkillFailure::Stuck,
                 format!("it stopped at {:.2}, the hand {error:.2} m behind", self.at),
@@ -566,7 +649,6 @@ impl Lead {
             );
         }
         let left = self.goal - self.at;
-        let near_end = left.abs() * self.radius_m < 0.003;
         if near_end && (error < 0.015 || (inputs.now - good_at).secs_f64() > 0.6) {
             return Part::Finished;
         }
