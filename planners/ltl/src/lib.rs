@@ -92,3 +92,8 @@ pub use print::Notation;
 pub use progress::AutomatonLimits;
 pub use rule::{Rule, RuleSet, Verdict};
 pub use trace::{Lasso, Step, Trace, trace_text};
+
+/// The examples of the README, run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
