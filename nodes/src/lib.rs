@@ -9,6 +9,10 @@ pub mod node;
 pub mod planner;
 pub mod recording;
 pub mod runtime;
+pub mod simulator;
 pub mod validator;
+pub mod bench;
+pub mod episode;
+pub mod wiring;
 #[cfg(feature = "rerun")]
 pub mod viewer;

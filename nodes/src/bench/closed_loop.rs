@@ -1,0 +1,205 @@
+//! Many episodes in homes that development never saw: how often does the robot do what it was asked?
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+use steward_sim::home::{self, HomeSpec};
+use steward_sim::simulation::Simulation;
+
+use super::{disturb, tasks};
+use crate::episode::{Episode, EpisodeConfig, EpisodeReport, EpisodeSpec};
+use crate::error::{Error, Result};
+
+/// Seeds of homes from here on are for measuring and never for development.
+pub const FIRST_UNSEEN_HOME: u64 = 10_001;
+/// Homes that the episodes of one benchmark take place in.
+pub const HOMES: u64 = 50;
+
+/// What to measure.
+#[derive(Debug, Clone)]
+pub struct LoopBench {
+    /// Number of episodes.
+    pub episodes: usize,
+    /// Seed of the tasks, sensors and disturbances.
+    pub seed: u64,
+    /// Home seeds are taken from here on.
+    pub first_home: u64,
+    /// Whether something is moved, hidden or blocked in every episode.
+    pub disturb: bool,
+    /// Settings of the world and the nodes.
+    pub config: EpisodeConfig,
+    /// Episodes that run at the same time.
+    pub threads: usize,
+    /// Only the episode with this number.
+    pub only: Option<usize>,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, Serialize)]
+pub struct LoopReport {
+    /// Number of episodes.
+    pub episodes: usize,
+    /// Share of episodes in which the robot said that it was done, and was.
+    pub success_rate: f64,
+    /// Episodes in which the robot said that it was done, and was not.
+    pub false_success: usize,
+    /// Failures by the reason that the robot gave.
+    pub failures: BTreeMap<String, usize>,
+    /// Episodes that ended otherwise: an error of the program, with its text.
+    pub errors: BTreeMap<String, usize>,
+    /// Success rate by number of relations in the goal.
+    pub success_by_relations: BTreeMap<usize, f64>,
+    /// Share of disturbed episodes, where disturbances were asked for.
+    pub disturbed: Option<f64>,
+    /// Wall-clock seconds per episode on one core.
+    pub mean_wall_s: f64,
+    /// Simulated seconds per episode.
+    pub mean_simulated_s: f64,
+    /// Travel per episode, metres.
+    pub mean_travelled_m: f64,
+    /// How often each step failed, by skill.
+    pub setbacks: usize,
+    /// Every episode.
+    #[serde(skip)]
+    pub all: Vec<EpisodeResult>,
+}
+
+/// One episode of a benchmark.
+#[derive(Debug, Clone, Serialize)]
+pub struct EpisodeResult {
+    /// Number, from 0.
+    pub index: usize,
+    /// Seed of the home.
+    pub home: u64,
+    /// Relations in the goal.
+    pub relations: usize,
+    /// How it went; an error's text where the program failed.
+    pub report: std::result::Result<EpisodeReport, String>,
+    /// Wall-clock seconds.
+    pub wall_s: f64,
+}
+
+impl LoopBench {
+    /// Number of episodes that [`LoopBench::run`] runs.
+    pub fn len(&self) -> usize {
+        if self.only.is_some() { 1 } else { self.episodes }
+    }
+
+    /// Whether there is nothing to run.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The episode with a number: a home, and a task that can be fulfilled in it.
+    ///
+    /// # Errors
+    /// What the home generator refuses, or a home in which no task can be drawn.
+    pub fn episode(&self, index: usize) -> Result<(Episode, u64, usize)> {
+        let home_seed = self.first_home + index as u64 % HOMES;
+        let spec = HomeSpec::from_seed(home_seed);
+        let home = home::generate(&spec).map_err(Error::Simulation)?;
+        let seed = self.seed.wrapping_mul(1_000_003).wrapping_add(index as u64);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let simulation = Simulation::new(home.clone(), &self.config.simulation, seed).map_err(Error::Simulation)?;
+        let truth = simulation.truth();
+        let relations = 1 + index % 3;
+        // A home with few objects may not have as many fitting relations as asked for.
+        let goal = (1..=relations)
+            .rev()
+            .find_map(|count| tasks::draw(&home, &truth, count, &mut rng))
+            .ok_or_else(|| Error::NoTask(home_seed))?;
+        let disturbance = self.disturb.then(|| disturb::draw(&home, &goal, &mut rng));
+        let relations = goal.relations.len();
+        let spec = EpisodeSpec { home: spec, goal, seed, changes: Vec::new(), disturbance };
+        Ok((Episode::in_home(home, spec, self.config.clone())?, home_seed, relations))
+    }
+
+    /// Runs all episodes; `progress` is called after each, in the order in which they end. `clock` gives
+    /// wall-clock seconds for the timing.
+    pub fn run(
+        &self,
+        stop: &Arc<AtomicBool>,
+        clock: &(dyn Fn() -> f64 + Sync),
+        progress: &(dyn Fn(&EpisodeResult) + Sync),
+    ) -> LoopReport {
+        let next = AtomicUsize::new(0);
+        let results = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for _ in 0..self.threads.max(1) {
+                scope.spawn(|| {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        let index = self.only.unwrap_or(number);
+                        if number >= self.len() || stop.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        let result = self.run_one(index, stop, clock);
+                        if !stop.load(Ordering::Relaxed) {
+                            progress(&result);
+                            results.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+                        }
+                    }
+                });
+            }
+        });
+        let mut all = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        all.sort_by_key(|r| r.index);
+        self.sum_up(all)
+    }
+
+    fn run_one(&self, index: usize, stop: &Arc<AtomicBool>, clock: &dyn Fn() -> f64) -> EpisodeResult {
+        let start = clock();
+        let (home, relations, report) = match self.episode(index) {
+            Ok((mut episode, home, relations)) => {
+                episode.set_stop_flag(Arc::clone(stop));
+                (home, relations, episode.run(&mut ()).map_err(|e| e.to_string()))
+            }
+            Err(e) => (self.first_home + index as u64 % HOMES, 0, Err(e.to_string())),
+        };
+        EpisodeResult { index, home, relations, report, wall_s: clock() - start }
+    }
+
+    fn sum_up(&self, all: Vec<EpisodeResult>) -> LoopReport {
+        let reports: Vec<&EpisodeReport> = all.iter().filter_map(|r| r.report.as_ref().ok()).collect();
+        let share = |n: usize, of: usize| if of == 0 { 0.0 } else { n as f64 / of as f64 };
+        let mean = |values: &dyn Fn(&EpisodeReport) -> f64| {
+            share(1, reports.len()) * reports.iter().map(|r| values(r)).sum::<f64>()
+        };
+        let mut failures = BTreeMap::new();
+        let mut errors = BTreeMap::new();
+        let mut by_relations: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+        for result in &all {
+            let counts = by_relations.entry(result.relations).or_default();
+            counts.1 += 1;
+            match &result.report {
+                Ok(r) => {
+                    counts.0 += usize::from(r.is_success());
+                    if let Some(reason) = r.failure() {
+                        *failures.entry(reason.to_string()).or_insert(0) += 1;
+                    }
+                }
+                Err(e) => *errors.entry(e.clone()).or_insert(0) += 1,
+            }
+        }
+        LoopReport {
+            episodes: all.len(),
+            success_rate: share(reports.iter().filter(|r| r.is_success()).count(), all.len()),
+            false_success: reports.iter().filter(|r| r.is_false_success()).count(),
+            failures,
+            errors,
+            success_by_relations: by_relations.into_iter().map(|(n, (ok, of))| (n, share(ok, of))).collect(),
+            disturbed: self
+                .disturb
+                .then(|| share(reports.iter().filter(|r| r.disturbance.is_some()).count(), all.len())),
+            mean_wall_s: share(1, all.len()) * all.iter().map(|r| r.wall_s).sum::<f64>(),
+            mean_simulated_s: mean(&|r| r.simulated_s),
+            mean_travelled_m: mean(&|r| r.travelled_m),
+            setbacks: reports.iter().map(|r| r.setbacks.len()).sum(),
+            all,
+        }
+    }
+}

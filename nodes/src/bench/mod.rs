@@ -1,0 +1,6 @@
+//! Benchmarks of the whole loop.
+
+pub mod closed_loop;
+pub mod determinism;
+pub mod disturb;
+pub mod tasks;

@@ -1,0 +1,378 @@
+//! One task in one simulated home, from order to end.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use steward_core::geometry::Pose2;
+use steward_core::ids::TaskId;
+use steward_core::messages::{FailureReason, Goal, Header, Outcome, Skill, Task, TaskResult};
+use steward_core::{Duration, Time, frames};
+use steward_sim::changes::{ChangeStage, Operation, ResolvedChange};
+use steward_sim::home::{self, HomeSpec};
+use steward_sim::model::{Home, WorldState};
+use steward_sim::simulation::{Simulation, SimulationConfig};
+
+use crate::error::{Error, Result};
+use crate::message::Message;
+use crate::node::message;
+use crate::runtime::{Delivery, Observer, Scheduler, Stop};
+use crate::simulator::Simulator;
+use crate::wiring::LoopConfig;
+
+/// The task is ordered once the first sensor data is there.
+const ORDER_AT: Time = Time::from_nanos(1_000_000_000);
+/// The loop goes on this long after the end of the task, so that a recording shows the robot at rest.
+const AFTERMATH: Duration = Duration::from_secs(1);
+/// The path is sampled this often.
+const PATH_PERIOD: Duration = Duration::from_millis(200);
+
+/// Settings of an episode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EpisodeConfig {
+    /// The world.
+    pub simulation: SimulationConfig,
+    /// The nodes.
+    pub nodes: LoopConfig,
+    /// How long the robot may take, simulated seconds.
+    pub time_limit_s: f64,
+}
+
+impl Default for EpisodeConfig {
+    fn default() -> Self {
+        EpisodeConfig {
+            simulation: SimulationConfig::default(),
+            nodes: LoopConfig::default(),
+            time_limit_s: 900.0,
+        }
+    }
+}
+
+/// What happens in an episode.
+#[derive(Debug, Clone)]
+pub struct EpisodeSpec {
+    /// The home.
+    pub home: HomeSpec,
+    /// What the robot is to bring about.
+    pub goal: Goal,
+    /// Seed of everything random: sensors, physics, disturbance.
+    pub seed: u64,
+    /// Changes at fixed times.
+    pub changes: Vec<ResolvedChange>,
+    /// A change at the moment when the robot sets out to do something for the goal.
+    pub disturbance: Option<Disturbance>,
+}
+
+/// Something that happens to the home while the robot is under way.
+#[derive(Debug, Clone)]
+pub struct Disturbance {
+    /// When.
+    pub trigger: Trigger,
+    /// How long after the trigger.
+    pub delay: Duration,
+    /// Decides what the operations leave open.
+    pub seed: u64,
+    /// What: the first of these sequences that is possible at that moment.
+    pub alternatives: Vec<Vec<Operation>>,
+}
+
+impl Disturbance {
+    /// The first sequence that is possible in a state of the home: what changes, and what that is called.
+    fn resolve(&self, home: &Home, state: &WorldState, now: Time) -> Option<(Vec<ResolvedChange>, String)> {
+        self.alternatives.iter().find_map(|operations| {
+            let mut stage = ChangeStage::at(home, &[], state);
+            let mut changes = Vec::new();
+            for operation in operations {
+                changes.push(ResolvedChange { at: now, kind: stage.apply(operation, self.seed).ok()? });
+            }
+            let label = operations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            Some((changes, label))
+        })
+    }
+}
+
+/// What sets a disturbance off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// The robot drives to a thing for the first time.
+    FirstApproach,
+    /// The robot picks something up for the first time.
+    FirstPick,
+}
+
+impl Trigger {
+    fn matches(self, message: &Message) -> bool {
+        let Message::SkillCommand(command) = message else { return false };
+        match self {
+            Trigger::FirstApproach => matches!(
+                command.skill,
+                Skill::Navigate { to: steward_core::messages::NavigationTarget::Object(_) }
+            ),
+            Trigger::FirstPick => matches!(command.skill, Skill::Pick { .. }),
+        }
+    }
+}
+
+/// How an episode went.
+#[derive(Debug, Clone, Serialize)]
+pub struct EpisodeReport {
+    /// The goal.
+    pub goal: String,
+    /// How the robot says it ended; `None` where the run was interrupted.
+    pub outcome: Option<Outcome>,
+    /// What the robot says about it.
+    pub detail: String,
+    /// Whether every relation of the goal holds in truth at the end.
+    pub goal_holds: bool,
+    /// Simulated time from order to end, seconds.
+    pub simulated_s: f64,
+    /// How far the base travelled by its own account, metres.
+    pub travelled_m: f64,
+    /// How often each skill was started, by name.
+    pub skills: BTreeMap<String, u32>,
+    /// Steps that failed or were refuted.
+    pub setbacks: Vec<String>,
+    /// Everything dropped, refused or missing, by node.
+    pub counters: BTreeMap<String, BTreeMap<String, u64>>,
+    /// The disturbance, if one happened.
+    pub disturbance: Option<String>,
+    /// Where the base believed to be, frame of the home, sampled.
+    #[serde(skip)]
+    pub path: Vec<Pose2>,
+    /// The home at the end.
+    #[serde(skip)]
+    pub final_state: Option<WorldState>,
+}
+
+impl EpisodeReport {
+    /// The robot says that it is done, and it is.
+    pub fn is_success(&self) -> bool {
+        self.outcome == Some(Outcome::Succeeded) && self.goal_holds
+    }
+
+    /// The robot says that it is done, and it is not.
+    pub fn is_false_success(&self) -> bool {
+        self.outcome == Some(Outcome::Succeeded) && !self.goal_holds
+    }
+
+    /// Why it failed, by the robot's own account; `None` where it claims success or was interrupted.
+    pub fn failure(&self) -> Option<FailureReason> {
+        match self.outcome {
+            Some(Outcome::Failed(reason)) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+/// An episode that is ready to run.
+pub struct Episode {
+    spec: EpisodeSpec,
+    config: EpisodeConfig,
+    home: Home,
+    simulation: Arc<Mutex<Simulation>>,
+    scheduler: Scheduler,
+    start: Pose2,
+}
+
+impl Episode {
+    /// Builds the home and the nodes.
+    ///
+    /// # Errors
+    /// What the home generator, the simulator or a node's settings refuse.
+    pub fn new(spec: EpisodeSpec, config: EpisodeConfig) -> Result<Self> {
+        let home = home::generate(&spec.home).map_err(Error::Simulation)?;
+        Self::in_home(home, spec, config)
+    }
+
+    /// As [`Episode::new`], in a home that was generated before.
+    ///
+    /// # Errors
+    /// As [`Episode::new`].
+    pub fn in_home(home: Home, spec: EpisodeSpec, config: EpisodeConfig) -> Result<Self> {
+        let start = home.robot_start;
+        let simulation =
+            Simulation::new(home.clone(), &config.simulation, spec.seed).map_err(Error::Simulation)?;
+        let simulation = Arc::new(Mutex::new(simulation));
+        let mut nodes: Vec<Box<dyn crate::node::Node>> =
+            vec![Box::new(Simulator::new(Arc::clone(&simulation)))];
+        nodes.extend(config.nodes.nodes(steward_sim::robot::URDF)?);
+        let mut scheduler = Scheduler::new(nodes, Time::ZERO)?;
+        let task = Task {
+            header: Header::new(ORDER_AT, frames::MAP),
+            id: TaskId(1),
+            goal: spec.goal.clone(),
+            deadline: ORDER_AT + Duration::from_secs_f64(config.time_limit_s),
+        };
+        scheduler.inject(ORDER_AT, message(Message::Task, task))?;
+        let episode = Episode { spec, config, home, simulation, scheduler, start };
+        episode.apply(episode.spec.changes.clone())?;
+        Ok(episode)
+    }
+
+    /// Ends the run early when set; for Ctrl-C.
+    pub fn set_stop_flag(&mut self, flag: Arc<AtomicBool>) {
+        self.scheduler.set_stop_flag(flag);
+    }
+
+    /// Runs to the end of the task.
+    ///
+    /// # Errors
+    /// What the scheduler or the observer returns.
+    pub fn run(mut self, observer: &mut dyn Observer) -> Result<EpisodeReport> {
+        let mut account = Account::new(self.start);
+        let end = ORDER_AT + Duration::from_secs_f64(self.config.time_limit_s + 5.0);
+        let mut stop = Stop::TimeReached;
+        if let Some(disturbance) = self.spec.disturbance.clone() {
+            stop = self.advance(end, observer, &mut account, |d| {
+                disturbance.trigger.matches(d.message) || is_result(d.message)
+            })?;
+            if stop == Stop::ConditionMet && account.result.is_none() {
+                stop = self.advance(self.scheduler.now() + disturbance.delay, observer, &mut account, |d| {
+                    is_result(d.message)
+                })?;
+                let state = self.simulation.lock().unwrap_or_else(PoisonError::into_inner).state();
+                if stop == Stop::TimeReached
+                    && let Some((changes, label)) =
+                        disturbance.resolve(&self.home, &state, self.scheduler.now())
+                {
+                    self.apply(changes)?;
+                    account.disturbance = Some(label);
+                }
+            }
+        }
+        if stop == Stop::TimeReached || account.result.is_none() && stop != Stop::Interrupted {
+            stop = self.advance(end, observer, &mut account, |d| is_result(d.message))?;
+        }
+        let ended = self.scheduler.now();
+        if stop != Stop::Interrupted {
+            self.advance(ended + AFTERMATH, observer, &mut account, |_| false)?;
+        }
+        Ok(self.report(account, ended))
+    }
+
+    fn advance(
+        &mut self,
+        end: Time,
+        observer: &mut dyn Observer,
+        account: &mut Account,
+        condition: impl FnMut(&Delivery<'_>) -> bool,
+    ) -> Result<Stop> {
+        let mut both: Vec<&mut dyn Observer> = vec![account, observer];
+        self.scheduler.run(end, &mut both, condition)
+    }
+
+    fn apply(&self, changes: Vec<ResolvedChange>) -> Result<()> {
+        let mut simulation = self.simulation.lock().unwrap_or_else(PoisonError::into_inner);
+        simulation.schedule(changes).map_err(Error::Simulation)
+    }
+
+    fn report(self, account: Account, ended: Time) -> EpisodeReport {
+        let simulation = self.simulation.lock().unwrap_or_else(PoisonError::into_inner);
+        let truth = simulation.truth();
+        let goal = &self.spec.goal;
+        let (outcome, detail) = match account.result {
+            Some(r) => (Some(r.outcome), r.detail),
+            None => (None, "interrupted".to_owned()),
+        };
+        EpisodeReport {
+            goal: goal.to_string(),
+            outcome,
+            detail,
+            goal_holds: goal.relations.iter().all(|r| truth.holds(r.kind, &r.subject, &r.object)),
+            simulated_s: (ended - ORDER_AT).secs_f64(),
+            travelled_m: account.travelled_m,
+            skills: account.skills,
+            setbacks: account.setbacks,
+            counters: self.scheduler.counters(),
+            disturbance: account.disturbance,
+            path: account.path,
+            final_state: Some(simulation.state()),
+        }
+    }
+}
+
+fn is_result(message: &Message) -> bool {
+    matches!(message, Message::TaskResult(_))
+}
+
+/// Takes down what the report says.
+struct Account {
+    start: Pose2,
+    result: Option<TaskResult>,
+    skills: BTreeMap<String, u32>,
+    setbacks: Vec<String>,
+    disturbance: Option<String>,
+    travelled_m: f64,
+    map_from_odom: steward_core::geometry::Pose3,
+    last: Option<Pose2>,
+    sampled: Time,
+    path: Vec<Pose2>,
+}
+
+impl Account {
+    fn new(start: Pose2) -> Self {
+        Account {
+            start,
+            result: None,
+            skills: BTreeMap::new(),
+            setbacks: Vec::new(),
+            disturbance: None,
+            travelled_m: 0.0,
+            map_from_odom: steward_core::geometry::Pose3::identity(),
+            last: None,
+            sampled: Time::ZERO,
+            path: Vec::new(),
+        }
+    }
+}
+
+impl Observer for Account {
+    fn on_message(&mut self, delivery: &Delivery<'_>) -> Result<()> {
+        match delivery.message {
+            Message::TaskResult(r) => self.result = Some(TaskResult::clone(r)),
+            Message::SkillCommand(c) => {
+                *self.skills.entry(skill_name(&c.skill).to_owned()).or_insert(0) += 1;
+            }
+            Message::SkillStatus(s) => {
+                if let steward_core::messages::SkillState::Failed(why) = s.state {
+                    self.setbacks.push(format!("{} {}: {why}: {}", s.step, s.skill, s.detail));
+                }
+            }
+            Message::Verdict(v) if v.kind != steward_core::messages::VerdictKind::Confirmed => {
+                self.setbacks.push(format!("{} {:?}: {}", v.step, v.kind, v.detail));
+            }
+            Message::Localization(transforms) => {
+                for t in transforms.transforms.iter().filter(|t| t.child == frames::ODOM) {
+                    self.map_from_odom = t.parent_from_child;
+                }
+            }
+            Message::Odometry(odometry) if delivery.at - self.sampled >= PATH_PERIOD => {
+                self.sampled = delivery.at;
+                if let Some(last) = self.last {
+                    self.travelled_m += last.distance_m(&odometry.pose);
+                }
+                self.last = Some(odometry.pose);
+                let home_from_base =
+                    self.start.to_pose3() * self.map_from_odom * odometry.pose.to_pose3();
+                self.path.push(Pose2::from_pose3(&home_from_base));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Name of a skill without its arguments.
+pub fn skill_name(skill: &Skill) -> &'static str {
+    match skill {
+        Skill::Navigate { .. } => "navigate",
+        Skill::Look { .. } => "look",
+        Skill::Open { .. } => "open",
+        Skill::Close { .. } => "close",
+        Skill::Pick { .. } => "pick",
+        Skill::Place { .. } => "place",
+    }
+}
