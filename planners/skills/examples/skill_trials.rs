@@ -117,7 +117,8 @@ impl Trial {
             ..HomeSpec::default()
         };
         let home = home::generate(&spec).expect("a home");
-        let simulation = Simulation::new(home.clone(), &SimulationConfig::default(), seed).expect("a simulation");
+        let simulation =
+            Simulation::new(home.clone(), &SimulationConfig::default(), seed).expect("a simulation");
         let config = SkillsConfig::default();
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let noise = (0..home.entities.len())
@@ -178,7 +179,13 @@ impl Trial {
             let mut cells = vec![0i8; (self.grid.width * self.grid.height) as usize];
             rasterize(
                 physics,
-                |e, b| Some(e.id) != held && b.max.z > 0.05 && b.min.z < 1.45 && e.class != "floor" && e.class != "ceiling",
+                |e, b| {
+                    Some(e.id) != held
+                        && b.max.z > 0.05
+                        && b.min.z < 1.45
+                        && e.class != "floor"
+                        && e.class != "ceiling"
+                },
                 0.02,
                 |p| {
                     if p.z < 1.45
@@ -191,13 +198,18 @@ impl Trial {
             self.grid.cells = Arc::new(cells);
             self.grid.header.stamp = self.now;
             let mut points = std::collections::BTreeSet::new();
-            let near = Aabb::from_center_half(Point3::new(base.x_m, base.y_m, 1.0), Vector3::new(2.2, 2.2, 2.0));
+            let near =
+                Aabb::from_center_half(Point3::new(base.x_m, base.y_m, 1.0), Vector3::new(2.2, 2.2, 2.0));
             rasterize(
                 physics,
                 |e, b| Some(e.id) != held && b.intersects(&near) && e.class != "floor",
                 0.02,
                 |p| {
-                    points.insert(((p.x / CELL_M).floor() as i64, (p.y / CELL_M).floor() as i64, (p.z / CELL_M).floor() as i64));
+                    points.insert((
+                        (p.x / CELL_M).floor() as i64,
+                        (p.y / CELL_M).floor() as i64,
+                        (p.z / CELL_M).floor() as i64,
+                    ));
                 },
             );
             let center = |i: i64| (i as f64 + 0.5) * CELL_M;
@@ -270,7 +282,11 @@ impl Trial {
                 id: object_id(e.id),
                 class: e.class.clone(),
                 shape,
-                presence: if held == Some(e.id) { Presence::Held } else { Presence::Present },
+                presence: if held == Some(e.id) {
+                    Presence::Held
+                } else {
+                    Presence::Present
+                },
                 provenance: Provenance::Observed,
                 confidence: 0.9,
                 first_seen: Time::ZERO,
@@ -373,7 +389,8 @@ fn main() {
     let number = |i: usize, default: u64| args.get(i).and_then(|a| a.parse().ok()).unwrap_or(default);
     let (first, homes, per_home) = (number(1, 1), number(2, 3), number(3, 4));
     let verbose = args.iter().any(|a| a == "-v");
-    let want = |what: &str| !args.iter().any(|a| a == "pick" || a == "part") || args.iter().any(|a| a == what);
+    let want =
+        |what: &str| !args.iter().any(|a| a == "pick" || a == "part") || args.iter().any(|a| a == what);
     let mut score = Score::default();
     for seed in first..first + homes {
         let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
@@ -409,7 +426,12 @@ fn main() {
 
 fn pick_and_place(t: &mut Trial, rng: &mut ChaCha8Rng, score: &mut Score) {
     let truth = t.simulation.truth();
-    let hidden = |id: EntityId| truth.relations.iter().any(|r| r.subject == id && r.kind == RelationKind::In);
+    let hidden = |id: EntityId| {
+        truth
+            .relations
+            .iter()
+            .any(|r| r.subject == id && r.kind == RelationKind::In)
+    };
     let objects: Vec<EntityId> = t
         .home
         .entities
@@ -423,7 +445,9 @@ fn pick_and_place(t: &mut Trial, rng: &mut ChaCha8Rng, score: &mut Score) {
         .iter()
         .filter(|e| {
             matches!(e.kind, EntityKind::Furniture)
-                && e.surfaces.iter().any(|s| s.clearance_m > 0.5 && s.half[0].min(s.half[1]) > 0.15)
+                && e.surfaces
+                    .iter()
+                    .any(|s| s.clearance_m > 0.5 && s.half[0].min(s.half[1]) > 0.15)
         })
         .map(|e| e.id)
         .collect();
@@ -492,12 +516,25 @@ fn open_and_close(t: &mut Trial, part: EntityId, score: &mut Score) {
     for opening in [true, false] {
         let start = t.now;
         let id = object_id(part);
-        let end = t.run(if opening { Skill::Open { part: id } } else { Skill::Close { part: id } });
+        let end = t.run(if opening {
+            Skill::Open { part: id }
+        } else {
+            Skill::Close { part: id }
+        });
         let seconds = (t.now - start).secs_f64();
-        let a = t.graph.objects.iter().find(|o| o.id == id).and_then(|o| o.articulation);
+        let a = t
+            .graph
+            .objects
+            .iter()
+            .find(|o| o.id == id)
+            .and_then(|o| o.articulation);
         let q = t.simulation.physics().part_position(part).unwrap_or(f64::NAN);
         let open_at = a.map_or(1.0, |a| a.open_at);
-        let ok = if opening { q >= 0.8 * open_at } else { q <= 0.15 * open_at };
+        let ok = if opening {
+            q >= 0.8 * open_at
+        } else {
+            q <= 0.15 * open_at
+        };
         score.add(if opening { "open" } else { "close" }, ok, seconds);
         println!(
             "  {} {name}: at {q:.2} of {open_at:.2} {} {end:?} {seconds:.1} s",

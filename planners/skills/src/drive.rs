@@ -107,7 +107,7 @@ impl Turn {
             };
         }
         self.settled = 0;
-        if (inputs.now - since).secs_f64() > 12.0 {
+        if (inputs.now - since).secs_f64() > 5.0 + 2.0 * error.abs() {
             return Part::Failed(
                 SkillFailure::Blocked,
                 format!(

@@ -46,7 +46,13 @@ fn width_across(shape: &OrientedBox, yaw_rad: f64) -> f64 {
 /// Distance from the box's middle to its side along a horizontal direction, metres.
 fn depth_along(shape: &OrientedBox, yaw_rad: f64) -> f64 {
     let a = yaw_rad - shape.yaw_rad;
-    let to = |half: f64, c: f64| if c.abs() < 1e-9 { f64::INFINITY } else { half / c.abs() };
+    let to = |half: f64, c: f64| {
+        if c.abs() < 1e-9 {
+            f64::INFINITY
+        } else {
+            half / c.abs()
+        }
+    };
     to(shape.half.x, a.cos()).min(to(shape.half.y, a.sin()))
 }
 
@@ -105,7 +111,11 @@ fn from_front(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox, base: (
             }
             // The palm stays in front, or above; the fingers reach the middle if they can.
             let above = z + robot.palm_m * pitch.sin() > shape.top_m() + PALM_CLEARANCE_M;
-            let room = if above { depth } else { robot.palm_m * pitch.cos() - PALM_CLEARANCE_M };
+            let room = if above {
+                depth
+            } else {
+                robot.palm_m * pitch.cos() - PALM_CLEARANCE_M
+            };
             let back = (depth - room).max(0.0);
             if back > 0.6 * depth {
                 continue;

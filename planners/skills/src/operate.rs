@@ -524,10 +524,7 @@ fn arm_meets_part(robot: &Robot, path: &HandlePath, hand: &HandPose, at: f64, ba
     // Sampling the arm is as good as an exact distance between segments at this scale.
     (0..=20).any(|i| {
         let t = f64::from(i) / 20.0;
-        let p = nalgebra::Point2::new(
-            base.0 + t * (wrist.x - base.0),
-            base.1 + t * (wrist.y - base.1),
-        );
+        let p = nalgebra::Point2::new(base.0 + t * (wrist.x - base.0), base.1 + t * (wrist.y - base.1));
         let along = ((p - pivot.xy()).dot(&panel) / (length * (length + 0.06))).clamp(0.0, 1.0);
         (p - (pivot.xy() + (end - pivot.xy()) * along)).norm() < ARM_TO_PART_M
     })

@@ -25,6 +25,8 @@ pub const EMPTY_OPENING_M: f64 = 0.004;
 const MAX_CORRECTIONS: u32 = 3;
 /// Sideways error with which the hand may go on, metres.
 const LATERAL_TOLERANCE_M: f64 = 0.006;
+/// Sideways error with which a grasp would miss, metres.
+const MISSES_M: f64 = 0.02;
 /// Distances between base and object that are tried, best first, metres.
 const REACH_M: [f64; 8] = [0.62, 0.70, 0.54, 0.78, 0.46, 0.86, 0.94, 1.02];
 
@@ -172,6 +174,10 @@ impl Pick {
         match &mut self.phase {
             Phase::Stow(stow) => {
                 if stow.step(ctx, inputs, out) != StowState::Busy {
+                    // After failed attempts another place is tried, with other things beside the arm.
+                    if self.attempts > 0 && !self.places.is_empty() {
+                        return self.next_place();
+                    }
                     self.phase = Phase::Places;
                 }
                 Progress::Running("stowing the arm".into())
@@ -281,6 +287,13 @@ impl Pick {
                             if lateral.abs() > LATERAL_TOLERANCE_M && *corrections < MAX_CORRECTIONS {
                                 *corrections += 1;
                                 *turn = Turn::to(solution.base_yaw_rad, 0.006);
+                            } else if lateral.abs() > MISSES_M {
+                                self.last_problem = Some((
+                                    SkillFailure::OutOfReach,
+                                    format!("something keeps the hand {:.2} m beside {name}", lateral.abs()),
+                                ));
+                                self.attempts = (self.attempts | 1).max(1);
+                                return self.withdraw(ctx, inputs);
                             } else {
                                 return self.approach(ctx, inputs, &name);
                             }
@@ -359,8 +372,13 @@ impl Pick {
                                 .unwrap_or((SkillFailure::GraspFailed, format!("{name} was not grasped")));
                             return Progress::Failed(why, format!("{text} ({} attempts)", self.attempts));
                         }
-                        self.phase = Phase::Gaze(Gazing::at(object.shape.center, ctx), None);
-                        Progress::Running(format!("looking at {name} again"))
+                        self.phase = if self.attempts % 2 == 0 {
+                            self.tried.clear();
+                            Phase::Stow(Stow::new())
+                        } else {
+                            Phase::Gaze(Gazing::at(object.shape.center, ctx), None)
+                        };
+                        Progress::Running(format!("trying again to grasp {name}"))
                     }
                 }
             }

@@ -12,7 +12,7 @@ use crate::approach::{self, Candidate};
 use crate::collision::{Payload, Support};
 use crate::drive::{Creep, Drive, Tolerance};
 use crate::handing::{HandState, Handing};
-use crate::ik::HandPose;
+use crate::ik::{self, HandPose, Miss};
 use crate::look::Gazing;
 use crate::machine::{Commands, Context, Held, Inputs, Part, Progress};
 use crate::path::CostField;
@@ -258,7 +258,24 @@ impl Place {
         let Some(field) = CostField::from_start(&map, (inputs.base.x_m, inputs.base.y_m)) else {
             return Err((SkillFailure::NoPath, "the robot stands outside its map".into()));
         };
-        let spots = self.spots(ctx, inputs, target)?;
+        let mut spots = self.spots(ctx, inputs, target)?;
+        // Boards that the arm does not get up or down to are left out, unless there are no others.
+        if let Some(held) = ctx.held {
+            let in_height = |s: &Spot| {
+                let base = (s.point.x - REACH_M[0], s.point.y);
+                hands(&held, s, base).iter().any(|(hand, before, _)| {
+                    [hand, before].iter().all(|h| {
+                        !matches!(
+                            ik::solve(&ctx.robot, base, h),
+                            Err(Miss::TooHigh(_) | Miss::TooLow(_))
+                        )
+                    })
+                })
+            };
+            if spots.iter().any(in_height) {
+                spots.retain(in_height);
+            }
+        }
         // Of spots close together the best one stands for all; the rest is for when the robot is there.
         let mut pairs: Vec<(f64, Candidate, Spot)> = Vec::new();
         for spot in thinned(&spots, 0.12, 24) {

@@ -51,7 +51,11 @@ fn cheapest(map: &NavMap, start: usize) -> Vec<u64> {
                         continue;
                     }
                     let from = cost[(fy * w + fx) as usize];
-                    let cells = if dx != 0 && dy != 0 { std::f64::consts::SQRT_2 } else { 1.0 };
+                    let cells = if dx != 0 && dy != 0 {
+                        std::f64::consts::SQRT_2
+                    } else {
+                        1.0
+                    };
                     let step = (cells * 0.1 * COST_PER_M).round() as u64 * u64::from(factor) / 100;
                     if from != u64::MAX && from + step < cost[to] {
                         cost[to] = from + step;
@@ -192,8 +196,10 @@ fn unknown_floor_is_not_driven_on() {
 
 #[test]
 fn a_robot_with_another_arm_is_refused() {
-    let urdf = include_str!("../../../sim/assets/steward.urdf")
-        .replace("<axis xyz=\"0 1 0\"/><limit lower=\"-1.65\"", "<axis xyz=\"0 0 1\"/><limit lower=\"-1.65\"");
+    let urdf = include_str!("../../../sim/assets/steward.urdf").replace(
+        "<axis xyz=\"0 1 0\"/><limit lower=\"-1.65\"",
+        "<axis xyz=\"0 0 1\"/><limit lower=\"-1.65\"",
+    );
     assert!(Robot::from_urdf(&urdf).is_err());
     assert!(Robot::from_urdf("<robot").is_err());
 }
@@ -204,5 +210,11 @@ fn bad_settings_are_refused() {
         max_speed_m_s: f64::NAN,
         ..SkillsConfig::default()
     };
-    assert!(config.validate().unwrap_err().to_string().contains("max_speed_m_s"));
+    assert!(
+        config
+            .validate()
+            .unwrap_err()
+            .to_string()
+            .contains("max_speed_m_s")
+    );
 }
