@@ -270,6 +270,8 @@ impl Episode {
     }
 
     fn report(self, account: Account, ended: Time) -> EpisodeReport {
+        // The simulator counts too, and needs the lock for it.
+        let counters = self.scheduler.counters();
         let simulation = self.simulation.lock().unwrap_or_else(PoisonError::into_inner);
         let truth = simulation.truth();
         let goal = &self.spec.goal;
@@ -286,7 +288,7 @@ impl Episode {
             travelled_m: account.travelled_m,
             skills: account.skills,
             setbacks: account.setbacks,
-            counters: self.scheduler.counters(),
+            counters,
             disturbance: account.disturbance,
             path: account.path,
             final_state: Some(simulation.state()),
