@@ -20,6 +20,7 @@
 mod cdr;
 mod codec;
 mod inspect;
+mod mcap_file;
 mod metadata;
 mod reader;
 mod replay;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use steward_core::{Duration, Time};
 
 use super::codec::{encode, ros_topics};
+use super::mcap_file::McapWriter;
 use super::metadata::{RECORD_NAME, RunMetadata};
 use super::schema::schema;
 use crate::error::{Error, Result};
@@ -29,13 +30,14 @@ pub(super) const SENDER_KEY: &str = "steward_sender";
 /// An observer that writes every message to an MCAP file.
 ///
 /// Chunks go to the file as they fill up, so memory stays bounded and a crash leaves a file that can be read up to
-/// the last chunk. [`Recorder::finish`] writes the index; dropping does the same but hides errors.
+/// the last chunk. [`Recorder::finish`] writes the index and the end.
 pub struct Recorder<W: Write + Send> {
     path: PathBuf,
-    writer: mcap::Writer<Hashing<W>>,
+    writer: McapWriter<Hashing<W>>,
+    /// Ids of schemas by ROS type.
+    schemas: BTreeMap<&'static str, u16>,
     channels: Vec<Channel>,
     messages: u64,
-    chunk_bytes: usize,
     chunk_start: Option<Time>,
 }
 
@@ -87,27 +89,17 @@ impl<W: Write + Send> Recorder<W> {
             hash: Sha256::new(),
             written: 0,
         };
-        let mut writer = mcap::WriteOptions::new()
-            .profile("ros2")
-            .library(concat!("steward ", env!("CARGO_PKG_VERSION")))
-            .compression(Some(mcap::Compression::Lz4))
-            // The file is written once, front to back, and chunks end where this recorder says.
-            .disable_seeking(true)
-            .chunk_size(None)
-            .create(hashing)
+        let library = concat!("steward ", env!("CARGO_PKG_VERSION"));
+        let mut writer = McapWriter::new(hashing, "ros2", library).map_err(&failed)?;
+        writer
+            .metadata(RECORD_NAME, &metadata.to_map()?)
             .map_err(&failed)?;
-        let metadata = mcap::records::Metadata {
-            name: RECORD_NAME.to_owned(),
-            metadata: metadata.to_map()?,
-        };
-        writer.write_metadata(&metadata).map_err(&failed)?;
-        writer.flush().map_err(&failed)?;
         Ok(Recorder {
             path: path.to_owned(),
             writer,
+            schemas: BTreeMap::new(),
             channels: Vec::new(),
             messages: 0,
-            chunk_bytes: 0,
             chunk_start: None,
         })
     }
@@ -116,11 +108,8 @@ impl<W: Write + Send> Recorder<W> {
     ///
     /// # Errors
     /// [`Error::File`] where it cannot be written.
-    pub fn finish(mut self) -> Result<RecordingSummary> {
-        let failed = write_error(&self.path);
-        self.writer.finish().map_err(&failed)?;
-        let mut hashing = self.writer.into_inner();
-        hashing.flush().map_err(mcap::McapError::Io).map_err(&failed)?;
+    pub fn finish(self) -> Result<RecordingSummary> {
+        let hashing = self.writer.finish().map_err(write_error(&self.path))?;
         Ok(RecordingSummary {
             path: self.path,
             messages: self.messages,
@@ -140,21 +129,20 @@ impl<W: Write + Send> Recorder<W> {
         if let Some(channel) = self.channels.iter().find(same) {
             return Ok(channel.id);
         }
-        let failed = write_error(&self.path);
-        let schema_text = schema(ros_type)?;
-        let schema_id = self
-            .writer
-            .add_schema(ros_type, "ros2msg", schema_text.as_bytes())
-            .map_err(&failed)?;
+        let schema_id = match self.schemas.get(ros_type) {
+            Some(id) => *id,
+            None => {
+                let id = self.writer.schema(ros_type, "ros2msg", &schema(ros_type)?);
+                self.schemas.insert(ros_type, id);
+                id
+            }
+        };
         let metadata = BTreeMap::from([
             ("offered_qos_profiles".to_owned(), String::new()),
             (SENDER_KEY.to_owned(), sender.to_owned()),
             (TOPIC_KEY.to_owned(), topic.name().to_owned()),
         ]);
-        let id = self
-            .writer
-            .add_channel(schema_id, ros_topic, "cdr", &metadata)
-            .map_err(&failed)?;
+        let id = self.writer.channel(schema_id, ros_topic, "cdr", &metadata);
         self.channels.push(Channel {
             topic,
             sender: sender.to_owned(),
@@ -177,39 +165,27 @@ impl<W: Write + Send> Observer for Recorder<W> {
         let log_time = u64::try_from(delivery.at.nanos())
             .map_err(|_| not_recorded("recordings hold no times before zero".to_owned()))?;
         for part in &parts {
-            let channel_id = self.channel(topic, delivery.sender, part.topic, part.ros_type)?;
-            let header = mcap::records::MessageHeader {
-                channel_id,
-                // Wraps after four billion messages; readers only tell neighbours apart.
-                sequence: delivery.sequence as u32,
-                log_time,
-                publish_time: log_time,
-            };
+            let channel = self.channel(topic, delivery.sender, part.topic, part.ros_type)?;
+            // The number wraps after four billion messages; readers only tell neighbours apart.
             self.writer
-                .write_to_known_channel(&header, &part.bytes)
-                .map_err(write_error(&self.path))?;
-            self.chunk_bytes += part.bytes.len();
+                .message(channel, delivery.sequence as u32, log_time, &part.bytes);
         }
         self.messages += 1;
         let since = *self.chunk_start.get_or_insert(delivery.at);
-        if self.chunk_bytes >= CHUNK_BYTES || delivery.at - since >= CHUNK_SPAN {
-            self.writer.flush().map_err(write_error(&self.path))?;
-            self.chunk_bytes = 0;
+        if self.writer.chunk_bytes() >= CHUNK_BYTES || delivery.at - since >= CHUNK_SPAN {
+            self.writer.end_chunk().map_err(write_error(&self.path))?;
             self.chunk_start = None;
         }
         Ok(())
     }
 }
 
-fn write_error(path: &Path) -> impl Fn(mcap::McapError) -> Error + use<> {
+fn write_error(path: &Path) -> impl Fn(io::Error) -> Error + use<> {
     let path = path.to_owned();
-    move |e| Error::File {
+    move |source| Error::File {
         action: "write",
         path: path.clone(),
-        source: match e {
-            mcap::McapError::Io(e) => e,
-            other => io::Error::other(other),
-        },
+        source,
     }
 }
 
@@ -233,19 +209,6 @@ impl<W: Write> Write for Hashing<W> {
     }
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
-    }
-}
-
-/// The MCAP writer asks for the position only; see `disable_seeking`.
-impl<W: Write> Seek for Hashing<W> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        match to {
-            SeekFrom::Current(0) => Ok(self.written),
-            _ => Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                "recordings are written front to back",
-            )),
-        }
     }
 }
 
