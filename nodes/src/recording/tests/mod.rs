@@ -82,7 +82,7 @@ fn settings_come_back_bit_for_bit() {
         0.1 + 0.2,
         1.0 / 3.0,
         2.0_f64.to_radians(),
-        1.734_723_475_976_807_1e-18,
+        1.734_723_475_976_807e-18,
         f64::MIN_POSITIVE,
     ] {
         let metadata = super::RunMetadata::simulated(1, serde_json::json!({ "x": x }), "");
