@@ -85,9 +85,16 @@ impl Disturbance {
             let mut stage = ChangeStage::at(home, &[], state);
             let mut changes = Vec::new();
             for operation in operations {
-                changes.push(ResolvedChange { at: now, kind: stage.apply(operation, self.seed).ok()? });
+                changes.push(ResolvedChange {
+                    at: now,
+                    kind: stage.apply(operation, self.seed).ok()?,
+                });
             }
-            let label = operations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let label = operations
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ");
             Some((changes, label))
         })
     }
@@ -105,11 +112,15 @@ pub enum Trigger {
 
 impl Trigger {
     fn matches(self, message: &Message) -> bool {
-        let Message::SkillCommand(command) = message else { return false };
+        let Message::SkillCommand(command) = message else {
+            return false;
+        };
         match self {
             Trigger::FirstApproach => matches!(
                 command.skill,
-                Skill::Navigate { to: steward_core::messages::NavigationTarget::Object(_) }
+                Skill::Navigate {
+                    to: steward_core::messages::NavigationTarget::Object(_)
+                }
             ),
             Trigger::FirstPick => matches!(command.skill, Skill::Pick { .. }),
         }
@@ -207,7 +218,14 @@ impl Episode {
             deadline: ORDER_AT + Duration::from_secs_f64(config.time_limit_s),
         };
         scheduler.inject(ORDER_AT, message(Message::Task, task))?;
-        let episode = Episode { spec, config, home, simulation, scheduler, start };
+        let episode = Episode {
+            spec,
+            config,
+            home,
+            simulation,
+            scheduler,
+            start,
+        };
         episode.apply(episode.spec.changes.clone())?;
         Ok(episode)
     }
@@ -230,10 +248,17 @@ impl Episode {
                 disturbance.trigger.matches(d.message) || is_result(d.message)
             })?;
             if stop == Stop::ConditionMet && account.result.is_none() {
-                stop = self.advance(self.scheduler.now() + disturbance.delay, observer, &mut account, |d| {
-                    is_result(d.message)
-                })?;
-                let state = self.simulation.lock().unwrap_or_else(PoisonError::into_inner).state();
+                stop = self.advance(
+                    self.scheduler.now() + disturbance.delay,
+                    observer,
+                    &mut account,
+                    |d| is_result(d.message),
+                )?;
+                let state = self
+                    .simulation
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .state();
                 if stop == Stop::TimeReached
                     && let Some((changes, label)) =
                         disturbance.resolve(&self.home, &state, self.scheduler.now())
@@ -283,7 +308,10 @@ impl Episode {
             goal: goal.to_string(),
             outcome,
             detail,
-            goal_holds: goal.relations.iter().all(|r| truth.holds(r.kind, &r.subject, &r.object)),
+            goal_holds: goal
+                .relations
+                .iter()
+                .all(|r| truth.holds(r.kind, &r.subject, &r.object)),
             simulated_s: (ended - ORDER_AT).secs_f64(),
             travelled_m: account.travelled_m,
             skills: account.skills,
@@ -340,11 +368,13 @@ impl Observer for Account {
             }
             Message::SkillStatus(s) => {
                 if let steward_core::messages::SkillState::Failed(why) = s.state {
-                    self.setbacks.push(format!("{} {}: {why}: {}", s.step, s.skill, s.detail));
+                    self.setbacks
+                        .push(format!("{} {}: {why}: {}", s.step, s.skill, s.detail));
                 }
             }
             Message::Verdict(v) if v.kind != steward_core::messages::VerdictKind::Confirmed => {
-                self.setbacks.push(format!("{} {:?}: {}", v.step, v.kind, v.detail));
+                self.setbacks
+                    .push(format!("{} {:?}: {}", v.step, v.kind, v.detail));
             }
             Message::Localization(transforms) => {
                 for t in transforms.transforms.iter().filter(|t| t.child == frames::ODOM) {
@@ -357,8 +387,7 @@ impl Observer for Account {
                     self.travelled_m += last.distance_m(&odometry.pose);
                 }
                 self.last = Some(odometry.pose);
-                let home_from_base =
-                    self.start.to_pose3() * self.map_from_odom * odometry.pose.to_pose3();
+                let home_from_base = self.start.to_pose3() * self.map_from_odom * odometry.pose.to_pose3();
                 self.path.push(Pose2::from_pose3(&home_from_base));
             }
             _ => {}

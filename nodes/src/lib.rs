@@ -1,5 +1,7 @@
 //! The closed loop: every node as a pure state machine, and what runs, records, replays and shows them.
 
+pub mod bench;
+pub mod episode;
 pub mod error;
 pub mod executor;
 pub mod grapher;
@@ -11,8 +13,6 @@ pub mod recording;
 pub mod runtime;
 pub mod simulator;
 pub mod validator;
-pub mod bench;
-pub mod episode;
-pub mod wiring;
 #[cfg(feature = "rerun")]
 pub mod viewer;
+pub mod wiring;

@@ -112,7 +112,10 @@ impl Planner {
     }
 
     fn base(&self) -> Option<Pose2> {
-        self.transforms.latest(frames::MAP, frames::BASE_LINK).ok().map(|p| Pose2::from_pose3(&p))
+        self.transforms
+            .latest(frames::MAP, frames::BASE_LINK)
+            .ok()
+            .map(|p| Pose2::from_pose3(&p))
     }
 
     fn take_transforms(&mut self, transforms: &Transforms) {
@@ -152,14 +155,19 @@ impl Planner {
         if let Some(running) = active.running.filter(|r| !r.validating) {
             out.send(message(
                 Message::CancelSkill,
-                CancelSkill { header: Header::new(now, ""), step: running.step },
+                CancelSkill {
+                    header: Header::new(now, ""),
+                    step: running.step,
+                },
             ));
         }
         out.send(result(now, active.task.id, outcome, detail));
     }
 
     fn take_status(&mut self, now: Time, status: &SkillStatus, out: &mut Outbox) {
-        let Some(running) = self.active.as_mut().and_then(|a| a.running.as_mut()) else { return };
+        let Some(running) = self.active.as_mut().and_then(|a| a.running.as_mut()) else {
+            return;
+        };
         if running.step != status.step || running.validating {
             return;
         }
@@ -176,7 +184,9 @@ impl Planner {
     }
 
     fn take_verdict(&mut self, now: Time, verdict: &Verdict, out: &mut Outbox) {
-        let Some(running) = self.active.as_ref().and_then(|a| a.running.as_ref()) else { return };
+        let Some(running) = self.active.as_ref().and_then(|a| a.running.as_ref()) else {
+            return;
+        };
         if running.step != verdict.step || !running.validating {
             return;
         }
@@ -190,7 +200,9 @@ impl Planner {
 
     /// The running step is over.
     fn finish(&mut self, now: Time, ended: &Ended, detail: &str, out: &mut Outbox) {
-        let (Some(graph), Some(base)) = (self.graph.clone(), self.base()) else { return };
+        let (Some(graph), Some(base)) = (self.graph.clone(), self.base()) else {
+            return;
+        };
         let grid = self.grid.clone();
         self.mark(match ended {
             Ended::Confirmed | Ended::Undecided => StepState::Confirmed,
@@ -202,9 +214,18 @@ impl Planner {
             Ended::Refuted => self.counters.count("steps_refuted"),
             Ended::Failed(_) => self.counters.count("steps_failed"),
         }
-        let Some(active) = self.active.as_mut() else { return };
-        let Some(running) = active.running.take() else { return };
-        let view = View { now, graph: &graph, grid: grid.as_deref(), base };
+        let Some(active) = self.active.as_mut() else {
+            return;
+        };
+        let Some(running) = active.running.take() else {
+            return;
+        };
+        let view = View {
+            now,
+            graph: &graph,
+            grid: grid.as_deref(),
+            base,
+        };
         active.mission.finished(&view, &running.intended, ended, detail);
         self.decide(now, out);
     }
@@ -222,13 +243,22 @@ impl Planner {
             return;
         };
         let grid = self.grid.clone();
-        let Some(active) = self.active.as_mut() else { return };
-        let view = View { now, graph: &graph, grid: grid.as_deref(), base };
+        let Some(active) = self.active.as_mut() else {
+            return;
+        };
+        let view = View {
+            now,
+            graph: &graph,
+            grid: grid.as_deref(),
+            base,
+        };
         match active.mission.decide(&view) {
             Decision::Succeed(detail) => self.end(now, Outcome::Succeeded, detail, out),
             Decision::Fail(reason, detail) => self.end(now, Outcome::Failed(reason), detail, out),
             Decision::Do(steps) => {
-                let Some((first, later)) = steps.split_first() else { return };
+                let Some((first, later)) = steps.split_first() else {
+                    return;
+                };
                 let step = StepId(self.next_step);
                 self.next_step += 1;
                 active.revision += 1;
@@ -238,11 +268,19 @@ impl Planner {
                     label: first.label.clone(),
                     state: StepState::Running,
                 });
-                active.running =
-                    Some(Running { step, intended: first.clone(), since: now, validating: false });
+                active.running = Some(Running {
+                    step,
+                    intended: first.clone(),
+                    since: now,
+                    validating: false,
+                });
                 out.send(message(
                     Message::SkillCommand,
-                    SkillCommand { header: Header::new(now, frames::MAP), step, skill: first.skill.clone() },
+                    SkillCommand {
+                        header: Header::new(now, frames::MAP),
+                        step,
+                        skill: first.skill.clone(),
+                    },
                 ));
                 self.publish_plan(now, later, &first.label, out);
             }
@@ -269,7 +307,15 @@ impl Planner {
 }
 
 fn result(now: Time, id: TaskId, outcome: Outcome, detail: String) -> Message {
-    message(Message::TaskResult, TaskResult { header: Header::new(now, ""), id, outcome, detail })
+    message(
+        Message::TaskResult,
+        TaskResult {
+            header: Header::new(now, ""),
+            id,
+            outcome,
+            detail,
+        },
+    )
 }
 
 impl Node for Planner {
@@ -302,7 +348,12 @@ impl Node for Planner {
                 self.graph = Some(Arc::clone(graph));
                 self.graph_at = now;
                 if let (Some(base), Some(active)) = (self.base(), self.active.as_mut()) {
-                    active.mission.observe(&View { now, graph, grid: self.grid.as_deref(), base });
+                    active.mission.observe(&View {
+                        now,
+                        graph,
+                        grid: self.grid.as_deref(),
+                        base,
+                    });
                 }
             }
             Message::SkillStatus(status) => self.take_status(now, status, out),
@@ -320,7 +371,10 @@ impl Node for Planner {
     fn on_tick(&mut self, now: Time, out: &mut Outbox) {
         let Some(active) = &self.active else { return };
         if now >= active.task.deadline {
-            let doing = active.running.as_ref().map_or("deciding", |r| r.intended.label.as_str());
+            let doing = active
+                .running
+                .as_ref()
+                .map_or("deciding", |r| r.intended.label.as_str());
             let detail = format!("the deadline passed while: {doing}");
             return self.end(now, Outcome::Failed(FailureReason::TimedOut), detail, out);
         }

@@ -15,11 +15,11 @@ use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use steward_core::Duration;
 use steward_core::camera::CameraIntrinsics;
 use steward_core::geometry::Vector3;
 use steward_core::image::{RgbdFrame, Segmentation};
 use steward_core::messages::Header;
-use steward_core::Duration;
 
 use crate::Result;
 use crate::render::{PixelId, Rendered};
@@ -98,7 +98,9 @@ impl CameraSensor {
         // One generator per frame: what happens to one image does not depend on what was in the last.
         let mut rng = ChaCha8Rng::seed_from_u64(self.rng.next_u64());
         let fate = self.fate(&mut rng);
-        let color = self.exposure.expose(&self.config, &self.table, &mut rng, rendered, motion, camera);
+        let color = self
+            .exposure
+            .expose(&self.config, &self.table, &mut rng, rendered, motion, camera);
         let depth = depth::measure(&self.config, &self.table, &mut rng, rendered, camera);
         let (labels, detections) = labels::detect(&self.config, &mut rng, &rendered.ids, class_of);
         Capture {

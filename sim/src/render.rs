@@ -221,9 +221,17 @@ impl Renderer {
         let mut walls = Vec::new();
         let mut rest = Vec::new();
         for (i, part) in self.parts.iter().enumerate() {
-            let extent = if shown(part) { view.extent(&part.bounds) } else { Extent::Nowhere };
+            let extent = if shown(part) {
+                view.extent(&part.bounds)
+            } else {
+                Extent::Nowhere
+            };
             if extent != Extent::Nowhere {
-                let list = if part.is_structure && !part.is_glass() { &mut walls } else { &mut rest };
+                let list = if part.is_structure && !part.is_glass() {
+                    &mut walls
+                } else {
+                    &mut rest
+                };
                 list.push((part.bounds.distance_squared(eye), i as u32, extent));
             }
         }
@@ -381,14 +389,25 @@ impl Renderer {
 
     /// Brings the shadow maps of the lights that matter for some parts up to date, and says which lights those
     /// are and, by part, which of them reach it.
-    fn choose_lights(&mut self, parts: &[u32], masks: &mut [u64], eye: [f32; 3], shadows: bool) -> Vec<usize> {
+    fn choose_lights(
+        &mut self,
+        parts: &[u32],
+        masks: &mut [u64],
+        eye: [f32; 3],
+        shadows: bool,
+    ) -> Vec<usize> {
         let all = &self.parts;
         let reaches = |l: &ShadowLight| parts.iter().any(|&p| l.reaches(&all[p as usize].bounds));
-        let mut chosen: Vec<usize> = (0..self.lights.len()).filter(|&i| reaches(&self.lights[i])).collect();
+        let mut chosen: Vec<usize> = (0..self.lights.len())
+            .filter(|&i| reaches(&self.lights[i]))
+            .collect();
         if chosen.len() > MAX_LIGHTS {
             let far = |i: usize| {
                 let p = self.lights[i].position;
-                [0, 1, 2].map(|k| (p[k] - eye[k]) * (p[k] - eye[k])).iter().sum::<f32>()
+                [0, 1, 2]
+                    .map(|k| (p[k] - eye[k]) * (p[k] - eye[k]))
+                    .iter()
+                    .sum::<f32>()
             };
             chosen.sort_by(|&a, &b| far(a).total_cmp(&far(b)));
             chosen.truncate(MAX_LIGHTS);
@@ -465,7 +484,11 @@ impl Band {
             let mut last = (0, 0);
             self.ids.extend(keys.as_array().iter().map(|&key| {
                 if key != last.0 {
-                    let id = if key == 0 { 0 } else { shading.parts[find(key).part as usize].id };
+                    let id = if key == 0 {
+                        0
+                    } else {
+                        shading.parts[find(key).part as usize].id
+                    };
                     last = (key, id);
                 }
                 last.1

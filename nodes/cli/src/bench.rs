@@ -120,13 +120,21 @@ fn closed_loop(arguments: &LoopArguments) -> Result<ExitCode> {
         };
         if let Some(text) = text {
             let line = format!("episode {} (home {}): {text}", result.index, result.home);
-            if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
+            if bar.is_hidden() {
+                eprintln!("{line}")
+            } else {
+                bar.println(line)
+            }
         }
         bar.inc(1);
     });
     bar.finish_and_clear();
     if let Some(path) = &arguments.log {
-        let lines = report.all.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
+        let lines = report
+            .all
+            .iter()
+            .map(serde_json::to_string)
+            .collect::<Result<Vec<_>, _>>()?;
         std::fs::write(path, lines.join("\n") + "\n")
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -145,7 +153,11 @@ fn closed_loop(arguments: &LoopArguments) -> Result<ExitCode> {
     if arguments.json {
         ui::json(&report)?;
     }
-    Ok(if stop.load(Ordering::SeqCst) { ExitCode::from(130) } else { ExitCode::SUCCESS })
+    Ok(if stop.load(Ordering::SeqCst) {
+        ExitCode::from(130)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn same_bytes(arguments: &DeterminismArguments) -> Result<ExitCode> {
@@ -172,11 +184,18 @@ fn same_bytes(arguments: &DeterminismArguments) -> Result<ExitCode> {
     if arguments.json {
         ui::json(&report)?;
     }
-    Ok(if report.identical { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if report.identical {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }
 
 fn render(arguments: &RenderArguments) -> Result<ExitCode> {
-    let spec = HomeSpec { room_count: Some(8), ..HomeSpec::from_seed(FIRST_UNSEEN_HOME) };
+    let spec = HomeSpec {
+        room_count: Some(8),
+        ..HomeSpec::from_seed(FIRST_UNSEEN_HOME)
+    };
     let report = bench_render(&home::generate(&spec)?, arguments.rounds);
     eprintln!(
         "{} rooms, {} triangles: {:.1} images/s at 640x480, {:.1} at 320x240",

@@ -56,7 +56,12 @@ fn main() -> ExitCode {
         Command::Sim(command) => sim::run(command),
         Command::Ltl(command) => command.run().map_err(anyhow::Error::from),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "steward", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Arguments::command(),
+                "steward",
+                &mut std::io::stdout(),
+            );
             Ok(ExitCode::SUCCESS)
         }
     };

@@ -23,7 +23,11 @@ pub(crate) enum Rerun {
 
 impl Rerun {
     /// What happens where the user says nothing.
-    pub(crate) const DEFAULT: Rerun = if cfg!(feature = "rerun") { Rerun::Save } else { Rerun::Off };
+    pub(crate) const DEFAULT: Rerun = if cfg!(feature = "rerun") {
+        Rerun::Save
+    } else {
+        Rerun::Off
+    };
 }
 
 /// An observer that shows a run in rerun, or does nothing.
@@ -41,13 +45,17 @@ impl Pictures {
             Rerun::Spawn => ViewerTarget::Spawn,
             Rerun::Connect => ViewerTarget::Connect,
         };
-        Ok(Pictures { viewer: Some(Viewer::new(&target, steward_sim::robot::URDF)?) })
+        Ok(Pictures {
+            viewer: Some(Viewer::new(&target, steward_sim::robot::URDF)?),
+        })
     }
 
     #[cfg(not(feature = "rerun"))]
     pub(crate) fn new(wanted: Rerun, _: &Path) -> Result<Self> {
         if wanted != Rerun::Off {
-            anyhow::bail!("this program was built without rerun; use --rerun off or build with default features");
+            anyhow::bail!(
+                "this program was built without rerun; use --rerun off or build with default features"
+            );
         }
         Ok(Pictures {})
     }

@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use clap::Args;
 use steward_nodes::episode::EpisodeConfig;
 use steward_nodes::error::Error;
-use steward_nodes::recording::{self, RunMetadata};
 use steward_nodes::node::Node;
+use steward_nodes::recording::{self, RunMetadata};
 
 use crate::pictures::{Pictures, Rerun};
 use crate::ui;
@@ -31,8 +31,11 @@ pub(crate) struct ReplayArguments {
 
 /// The nodes of a recorded run.
 pub(crate) fn rebuild(metadata: &RunMetadata) -> Result<Vec<Box<dyn Node>>, Error> {
-    let config: EpisodeConfig = serde_json::from_value(metadata.config.clone())
-        .map_err(|e| Error::Replay(format!("the settings in the recording are not of this version: {e}")))?;
+    let config: EpisodeConfig = serde_json::from_value(metadata.config.clone()).map_err(|e| {
+        Error::Replay(format!(
+            "the settings in the recording are not of this version: {e}"
+        ))
+    })?;
     config.nodes.nodes(steward_sim::robot::URDF)
 }
 
@@ -64,7 +67,11 @@ pub(crate) fn replay(arguments: &ReplayArguments) -> Result<ExitCode> {
         ui::json(&report)?;
     }
     let ok = report.is_identical() && report.damage.is_none();
-    Ok(if ok || !arguments.verify { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if ok || !arguments.verify {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }
 
 /// Arguments of `steward inspect`.

@@ -89,7 +89,9 @@ struct Summary {
 
 /// Reads `640x480`.
 pub(crate) fn parse_size(text: &str) -> Result<(u32, u32), String> {
-    let (width, height) = text.split_once('x').ok_or("write it as WIDTHxHEIGHT, for example 320x240")?;
+    let (width, height) = text
+        .split_once('x')
+        .ok_or("write it as WIDTHxHEIGHT, for example 320x240")?;
     let side = |s: &str| match s.parse::<u32>() {
         Ok(n) if (16..=4096).contains(&n) => Ok(n),
         _ => Err(format!("`{s}` is not a number of pixels between 16 and 4096")),
@@ -125,8 +127,10 @@ pub(crate) fn episode_config(sensors: Sensors, file: Option<&Path>) -> Result<Ep
 
 /// Refuses goals about classes that no home has, with the nearest class that one could have meant.
 pub(crate) fn check_classes(goal: &Goal) -> Result<()> {
-    let known: Vec<String> =
-        home::catalogue().into_iter().flat_map(|c| c.parts.into_iter().chain([c.class.to_owned()])).collect();
+    let known: Vec<String> = home::catalogue()
+        .into_iter()
+        .flat_map(|c| c.parts.into_iter().chain([c.class.to_owned()]))
+        .collect();
     for name in goal.relations.iter().flat_map(|r| [&r.subject, &r.object]) {
         if known.contains(name) {
             continue;
@@ -162,7 +166,13 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
     let mut terminal = Terminal::new(arguments.time_limit_s);
     let stop = ui::stop_on_ctrl_c()?;
 
-    eprintln!("{} {}  in {} ({} rooms)", ui::dim("goal"), arguments.goal, spec.name, home.rooms.len());
+    eprintln!(
+        "{} {}  in {} ({} rooms)",
+        ui::dim("goal"),
+        arguments.goal,
+        spec.name,
+        home.rooms.len()
+    );
     let started = Instant::now();
     let episode_spec = EpisodeSpec {
         home: spec.clone(),
@@ -185,13 +195,20 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
 
     let success = report.is_success();
     let interrupted = stop.load(Ordering::SeqCst);
-    let verdict = if success { ui::good("done") } else { ui::bad("not done") };
+    let verdict = if success {
+        ui::good("done")
+    } else {
+        ui::bad("not done")
+    };
     eprintln!(
         "{verdict}: {} ({:.0} s simulated in {wall_s:.1} s, {:.1} m travelled)",
         report.detail, report.simulated_s, report.travelled_m
     );
     if report.is_false_success() {
-        eprintln!("{}", ui::bad("the robot claims success, but the goal does not hold in the simulator's truth"));
+        eprintln!(
+            "{}",
+            ui::bad("the robot claims success, but the goal does not hold in the simulator's truth")
+        );
     }
     eprintln!("{} {}", ui::dim("wrote"), arguments.out.display());
     let summary = Summary {
@@ -217,7 +234,9 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
 
 /// A picture of the home from above, as it is in the end, with the way that the robot took.
 fn draw_path(home: &steward_sim::model::Home, report: &EpisodeReport, file: &Path) -> Result<()> {
-    let Some(state) = &report.final_state else { return Ok(()) };
+    let Some(state) = &report.final_state else {
+        return Ok(());
+    };
     let mut view = render_plan_view(home, state, 90.0);
     let at = |p: &steward_core::geometry::Pose2| Point3::new(p.x_m, p.y_m, 0.02);
     let points: Vec<Point3> = report.path.iter().map(at).collect();
@@ -232,8 +251,14 @@ fn draw_path(home: &steward_sim::model::Home, report: &EpisodeReport, file: &Pat
 /// Writes a colour image as PNG.
 pub(crate) fn save_png(image: &steward_core::image::ColorImage, file: &Path) -> Result<()> {
     let bytes = image.data().as_flattened();
-    image::save_buffer(file, bytes, image.width(), image.height(), image::ExtendedColorType::Rgb8)
-        .with_context(|| format!("cannot write {}", file.display()))
+    image::save_buffer(
+        file,
+        bytes,
+        image.width(),
+        image.height(),
+        image::ExtendedColorType::Rgb8,
+    )
+    .with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// Tells the terminal what the robot does.
@@ -243,7 +268,9 @@ struct Terminal {
 
 impl Terminal {
     fn new(time_limit_s: f64) -> Self {
-        Terminal { bar: ui::progress(time_limit_s as u64, "simulated s") }
+        Terminal {
+            bar: ui::progress(time_limit_s as u64, "simulated s"),
+        }
     }
 
     fn say(&self, text: String) {

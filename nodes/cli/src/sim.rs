@@ -84,7 +84,9 @@ pub(crate) struct RenderArguments {
 fn parse_pose(text: &str) -> Result<Pose2, String> {
     let numbers: Vec<f64> = text.split(',').filter_map(|p| p.trim().parse().ok()).collect();
     match numbers[..] {
-        [x, y, degrees] if numbers.iter().all(|n| n.is_finite()) => Ok(Pose2::new(x, y, degrees.to_radians())),
+        [x, y, degrees] if numbers.iter().all(|n| n.is_finite()) => {
+            Ok(Pose2::new(x, y, degrees.to_radians()))
+        }
         _ => Err("write it as x,y,degrees, for example 1.5,2,90".into()),
     }
 }
@@ -92,7 +94,10 @@ fn parse_pose(text: &str) -> Result<Pose2, String> {
 pub(crate) fn run(command: SimCommand) -> Result<ExitCode> {
     match command {
         SimCommand::New { seed, rooms, out } => {
-            let spec = HomeSpec { room_count: rooms, ..HomeSpec::from_seed(seed) };
+            let spec = HomeSpec {
+                room_count: rooms,
+                ..HomeSpec::from_seed(seed)
+            };
             home::generate(&spec)?;
             fs::write(&out, serde_saphyr::to_string(&spec)?)
                 .with_context(|| format!("cannot write {}", out.display()))?;
@@ -105,7 +110,13 @@ pub(crate) fn run(command: SimCommand) -> Result<ExitCode> {
             steward_sim::export::export_home(&home, &out)?;
             eprintln!("{} {}", ui::dim("wrote"), out.display());
         }
-        SimCommand::Changes { home, seed, count, operations, out } => {
+        SimCommand::Changes {
+            home,
+            seed,
+            count,
+            operations,
+            out,
+        } => {
             let home = home::generate(&read_home(&home)?)?;
             make_folder(&out)?;
             let bar = ui::progress(count, "scripts");
@@ -149,7 +160,11 @@ fn render(arguments: &RenderArguments) -> Result<()> {
     let (width, height) = arguments.camera;
     let camera = CameraIntrinsics::from_horizontal_fov(width, height, 75f64.to_radians());
     let base = arguments.at.unwrap_or(home.robot_start);
-    let options = RenderOptions { shadows: true, color: true, normals: false };
+    let options = RenderOptions {
+        shadows: true,
+        color: true,
+        normals: false,
+    };
     let view = renderer.render(&state, &[], &camera, &head_pose(base), &options);
     save_png(&view.color, &arguments.out.join("camera.png"))?;
     eprintln!("{} {}", ui::dim("wrote"), arguments.out.display());

@@ -41,7 +41,10 @@ pub(crate) fn progress(length: u64, what: &str) -> ProgressBar {
 
 /// Prints one JSON object as the last line of standard output.
 pub(crate) fn json(value: &impl Serialize) -> Result<()> {
-    println!("{}", serde_json::to_string(value).context("cannot write the result as JSON")?);
+    println!(
+        "{}",
+        serde_json::to_string(value).context("cannot write the result as JSON")?
+    );
     Ok(())
 }
 

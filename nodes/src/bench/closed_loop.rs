@@ -104,7 +104,8 @@ impl LoopBench {
         let home = home::generate(&spec).map_err(Error::Simulation)?;
         let seed = self.seed.wrapping_mul(1_000_003).wrapping_add(index as u64);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let simulation = Simulation::new(home.clone(), &self.config.simulation, seed).map_err(Error::Simulation)?;
+        let simulation =
+            Simulation::new(home.clone(), &self.config.simulation, seed).map_err(Error::Simulation)?;
         let truth = simulation.truth();
         let relations = 1 + index % 3;
         // A home with few objects may not have as many fitting relations as asked for.
@@ -114,8 +115,18 @@ impl LoopBench {
             .ok_or_else(|| Error::NoTask(home_seed))?;
         let disturbance = self.disturb.then(|| disturb::draw(&home, &goal, &mut rng));
         let relations = goal.relations.len();
-        let spec = EpisodeSpec { home: spec, goal, seed, changes: Vec::new(), disturbance };
-        Ok((Episode::in_home(home, spec, self.config.clone())?, home_seed, relations))
+        let spec = EpisodeSpec {
+            home: spec,
+            goal,
+            seed,
+            changes: Vec::new(),
+            disturbance,
+        };
+        Ok((
+            Episode::in_home(home, spec, self.config.clone())?,
+            home_seed,
+            relations,
+        ))
     }
 
     /// Runs all episodes; `progress` is called after each, in the order in which they end. `clock` gives
@@ -140,7 +151,10 @@ impl LoopBench {
                         let result = self.run_one(index, stop, clock);
                         if !stop.load(Ordering::Relaxed) {
                             progress(&result);
-                            results.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+                            results
+                                .lock()
+                                .unwrap_or_else(PoisonError::into_inner)
+                                .push(result);
                         }
                     }
                 });
@@ -160,7 +174,13 @@ impl LoopBench {
             }
             Err(e) => (self.first_home + index as u64 % HOMES, 0, Err(e.to_string())),
         };
-        EpisodeResult { index, home, relations, report, wall_s: clock() - start }
+        EpisodeResult {
+            index,
+            home,
+            relations,
+            report,
+            wall_s: clock() - start,
+        }
     }
 
     fn sum_up(&self, all: Vec<EpisodeResult>) -> LoopReport {
@@ -191,10 +211,16 @@ impl LoopBench {
             false_success: reports.iter().filter(|r| r.is_false_success()).count(),
             failures,
             errors,
-            success_by_relations: by_relations.into_iter().map(|(n, (ok, of))| (n, share(ok, of))).collect(),
-            disturbed: self
-                .disturb
-                .then(|| share(reports.iter().filter(|r| r.disturbance.is_some()).count(), all.len())),
+            success_by_relations: by_relations
+                .into_iter()
+                .map(|(n, (ok, of))| (n, share(ok, of)))
+                .collect(),
+            disturbed: self.disturb.then(|| {
+                share(
+                    reports.iter().filter(|r| r.disturbance.is_some()).count(),
+                    all.len(),
+                )
+            }),
             mean_wall_s: share(1, all.len()) * all.iter().map(|r| r.wall_s).sum::<f64>(),
             mean_simulated_s: mean(&|r| r.simulated_s),
             mean_travelled_m: mean(&|r| r.travelled_m),

@@ -53,8 +53,11 @@ pub fn determinism(
         let (two, home) = record(bench, index, 2, &path)?;
         let (one, _) = record(bench, index, 1, &path)?;
         let report = replay(&path, |m| rebuild(bench, m), &mut ())?;
-        std::fs::remove_file(&path)
-            .map_err(|source| Error::File { action: "remove", path: path.clone(), source })?;
+        std::fs::remove_file(&path).map_err(|source| Error::File {
+            action: "remove",
+            path: path.clone(),
+            source,
+        })?;
         let result = DeterminismResult {
             home,
             sha256_one_thread: one.sha256,
@@ -67,7 +70,11 @@ pub fn determinism(
         all.push(result);
     }
     let same = |r: &DeterminismResult| r.sha256_one_thread == r.sha256_two_threads && r.difference.is_none();
-    Ok(DeterminismReport { episodes: all.len(), identical: !all.is_empty() && all.iter().all(same), all })
+    Ok(DeterminismReport {
+        episodes: all.len(),
+        identical: !all.is_empty() && all.iter().all(same),
+        all,
+    })
 }
 
 fn rebuild(bench: &LoopBench, _: &RunMetadata) -> Result<Vec<Box<dyn Node>>> {

@@ -18,7 +18,11 @@ const OBSTACLE_CLASS: &str = "basket";
 pub fn draw(home: &Home, goal: &Goal, rng: &mut ChaCha8Rng) -> Disturbance {
     let relation = &goal.relations[rng.random_range(0..goal.relations.len())];
     let objects = |class: &str| -> Vec<String> {
-        home.entities.iter().filter(|e| e.class == class).map(|e| e.name.clone()).collect()
+        home.entities
+            .iter()
+            .filter(|e| e.class == class)
+            .map(|e| e.name.clone())
+            .collect()
     };
     let mut places: Vec<String> = home
         .entities
@@ -39,29 +43,50 @@ pub fn draw(home: &Home, goal: &Goal, rng: &mut ChaCha8Rng) -> Disturbance {
     hollows.shuffle(rng);
 
     let moved = |object: &String, place: &String| {
-        vec![Operation::Move { object: object.clone(), to: Spot::somewhere(place.clone()) }]
+        vec![Operation::Move {
+            object: object.clone(),
+            to: Spot::somewhere(place.clone()),
+        }]
     };
     let hidden = |object: &String, (hollow, part): &(String, String)| {
         vec![
             Operation::Open { part: part.clone() },
-            Operation::Move { object: object.clone(), to: Spot::somewhere(hollow.clone()) },
+            Operation::Move {
+                object: object.clone(),
+                to: Spot::somewhere(hollow.clone()),
+            },
             Operation::Close { part: part.clone() },
         ]
     };
     let subject = objects(&relation.subject).into_iter().next().unwrap_or_default();
     let relocate: Vec<Vec<Operation>> = places.iter().map(|p| moved(&subject, p)).collect();
     let alternatives = match rng.random_range(0..4u32) {
-        0 => hollows.iter().map(|h| hidden(&subject, h)).chain(relocate).collect(),
+        0 => hollows
+            .iter()
+            .map(|h| hidden(&subject, h))
+            .chain(relocate)
+            .collect(),
         1 if relation.kind == RelationKind::Near => {
             let landmark = objects(&relation.object).into_iter().next().unwrap_or_default();
-            places.iter().map(|p| moved(&landmark, p)).chain(relocate).collect()
+            places
+                .iter()
+                .map(|p| moved(&landmark, p))
+                .chain(relocate)
+                .collect()
         }
         2 => {
-            let mut floors: Vec<String> =
-                home.entities.iter().filter(|e| e.class == "floor").map(|e| e.name.clone()).collect();
+            let mut floors: Vec<String> = home
+                .entities
+                .iter()
+                .filter(|e| e.class == "floor")
+                .map(|e| e.name.clone())
+                .collect();
             floors.shuffle(rng);
             let block = |floor: String| {
-                vec![Operation::Add { class: OBSTACLE_CLASS.into(), to: Spot::somewhere(floor) }]
+                vec![Operation::Add {
+                    class: OBSTACLE_CLASS.into(),
+                    to: Spot::somewhere(floor),
+                }]
             };
             floors.into_iter().map(block).chain(relocate).collect()
         }

@@ -28,7 +28,9 @@ pub fn draw(home: &Home, truth: &Truth, count: usize, rng: &mut ChaCha8Rng) -> O
         if relations.len() == count {
             break;
         }
-        let Some(relation) = draw_relation(home, rng) else { continue };
+        let Some(relation) = draw_relation(home, rng) else {
+            continue;
+        };
         let clash = used.contains(&relation.subject)
             || used.contains(&relation.object)
             || relations.iter().any(|r| r.object == relation.subject)
@@ -60,7 +62,11 @@ fn draw_relation(home: &Home, rng: &mut ChaCha8Rng) -> Option<GoalRelation> {
     };
     let classes: Vec<&str> = classes.into_iter().filter(|c| *c != subject.class).collect();
     let object = classes.choose(rng)?;
-    Some(GoalRelation { kind, subject: subject.class.clone(), object: (*object).to_owned() })
+    Some(GoalRelation {
+        kind,
+        subject: subject.class.clone(),
+        object: (*object).to_owned(),
+    })
 }
 
 /// Classes of furniture with an open surface at a good height.
@@ -69,7 +75,10 @@ fn surfaces(home: &Home) -> BTreeSet<&str> {
         e.surfaces.iter().any(|s| {
             let height = e.pose.translation.z + s.pose.translation.z;
             let shut_in = e.cavities.iter().any(|c| {
-                c.door.is_some() && c.bounds.inflated(0.03).contains(&s.pose.translation.vector.into())
+                c.door.is_some()
+                    && c.bounds
+                        .inflated(0.03)
+                        .contains(&s.pose.translation.vector.into())
             });
             SURFACE_HEIGHT_M.contains(&height)
                 && s.half[0].min(s.half[1]) >= SURFACE_HALF_M

@@ -528,7 +528,13 @@ fn doors_are_understood_closed_or_open_first_and_from_an_angle() {
                 rig.look(&fridge(angle), from, [1.6, 0.0, 0.9], 6);
                 let door = rig.object("fridge_door");
                 let context = format!("first {first}, from {from:?}, angle {angle}");
-                let state = door.articulation.unwrap_or_else(|| panic!("no joint: {context}: {:?} {:?}", door.shape, rig.object("fridge").shape));
+                let state = door.articulation.unwrap_or_else(|| {
+                    panic!(
+                        "no joint: {context}: {:?} {:?}",
+                        door.shape,
+                        rig.object("fridge").shape
+                    )
+                });
                 let error = (state.position.unwrap_or(f64::NAN) - angle).abs();
                 assert!(error < 10f64.to_radians(), "{context}: {state:?}");
                 assert!(state.axis.z > 0.95, "{context}: {state:?}");

@@ -11,6 +11,12 @@ use crate::search::Wanted;
 
 /// Things wider than this are furniture: the gripper cannot carry them, and small things stand on them, metres.
 const FURNITURE_SIDE_M: f64 = 0.30;
+/// Things thinner than this hold nothing, metres.
+const MIN_HOLDER_SIDE_M: f64 = 0.15;
+/// Things lower than this hold nothing that the floor in front of them does not show, metres.
+const MIN_HOLDER_HEIGHT_M: f64 = 0.15;
+/// What hangs higher than this is out of reach, metres.
+const MAX_HOLDER_HEIGHT_M: f64 = 1.2;
 
 /// The scene graph with the questions that planning asks of it.
 #[derive(Debug, Clone, Copy)]
@@ -22,13 +28,20 @@ pub struct Belief<'a> {
 impl<'a> Belief<'a> {
     /// A remembered thing.
     pub fn object(&self, id: ObjectId) -> Option<&'a SceneObject> {
-        self.graph.objects.binary_search_by_key(&id, |o| o.id).ok().map(|i| &self.graph.objects[i])
+        self.graph
+            .objects
+            .binary_search_by_key(&id, |o| o.id)
+            .ok()
+            .map(|i| &self.graph.objects[i])
     }
 
     /// Things of a class that are not known to be gone.
     pub fn of_class(&self, class: &str) -> impl Iterator<Item = &'a SceneObject> {
         let class = class.to_owned();
-        self.graph.objects.iter().filter(move |o| o.class == class && o.presence != Presence::Missing)
+        self.graph
+            .objects
+            .iter()
+            .filter(move |o| o.class == class && o.presence != Presence::Missing)
     }
 
     /// What the gripper holds.
@@ -50,6 +63,16 @@ impl<'a> Belief<'a> {
         object.articulation.is_none() && object.shape.half.x.max(object.shape.half.y) * 2.0 > FURNITURE_SIDE_M
     }
 
+    /// Whether small things can stand on or in a thing: furniture that is neither flat against a wall, like a
+    /// picture, nor flat on the floor, like a rug, nor out of reach.
+    pub fn can_hold_things(object: &SceneObject) -> bool {
+        let half = object.shape.half;
+        let thin = half.x.min(half.y) < MIN_HOLDER_SIDE_M * 0.5;
+        let low = object.shape.top_m() < MIN_HOLDER_HEIGHT_M;
+        let high = object.shape.bottom_m() > MAX_HOLDER_HEIGHT_M;
+        Self::is_furniture(object) && !thin && !low && !high
+    }
+
     /// What a thing must be put into to be in `target`: its drawers where it has any, otherwise itself.
     pub fn receptacles(&self, target: &'a SceneObject) -> Vec<&'a SceneObject> {
         let is_drawer = |o: &&SceneObject| o.articulation.is_some_and(|a| a.prismatic);
@@ -62,22 +85,32 @@ impl<'a> Belief<'a> {
         self.graph.relations.iter().any(|r| {
             let same_target = r.object == target
                 || kind == RelationKind::In
-                    && self.object(r.object).and_then(|o| o.articulation).is_some_and(|a| a.owner == Some(target));
+                    && self
+                        .object(r.object)
+                        .and_then(|o| o.articulation)
+                        .is_some_and(|a| a.owner == Some(target));
             r.subject == subject && r.kind == kind && same_target
         })
     }
 
     /// A pair of things for which a wanted relation holds.
     pub fn witness(&self, relation: &GoalRelation) -> Option<(&'a SceneObject, &'a SceneObject)> {
-        self.of_class(&relation.subject).filter(|s| s.presence == Presence::Present).find_map(|s| {
-            self.of_class(&relation.object)
-                .find(|t| t.id != s.id && self.holds(s.id, relation.kind, t.id))
-                .map(|t| (s, t))
-        })
+        self.of_class(&relation.subject)
+            .filter(|s| s.presence == Presence::Present)
+            .find_map(|s| {
+                self.of_class(&relation.object)
+                    .find(|t| t.id != s.id && self.holds(s.id, relation.kind, t.id))
+                    .map(|t| (s, t))
+            })
     }
 
     /// The symbolic household around some things, and the state it is in.
-    pub fn household(&self, base: Option<Pose2>, at: Option<ObjectId>, goal: &[Wanted]) -> (Household, State) {
+    pub fn household(
+        &self,
+        base: Option<Pose2>,
+        at: Option<ObjectId>,
+        goal: &[Wanted],
+    ) -> (Household, State) {
         let mut items = BTreeMap::new();
         let mut open = BTreeSet::new();
         let subjects: BTreeSet<ObjectId> = goal.iter().map(|w| w.0).collect();
@@ -91,16 +124,43 @@ impl<'a> Belief<'a> {
                 open.insert(object.id);
             }
             let movable = subjects.contains(&object.id) || object.presence == Presence::Held;
-            items.insert(object.id, Item { position: object.shape.center, movable, parts });
+            items.insert(
+                object.id,
+                Item {
+                    position: object.shape.center,
+                    movable,
+                    parts,
+                },
+            );
         }
         // The way to the first place counts too, so the base itself is a place.
         if let (Some(base), None) = (base, at) {
             let position = Point3::new(base.x_m, base.y_m, 0.0);
-            items.insert(HERE, Item { position, movable: false, parts: Vec::new() });
+            items.insert(
+                HERE,
+                Item {
+                    position,
+                    movable: false,
+                    parts: Vec::new(),
+                },
+            );
         }
-        let relations = self.graph.relations.iter().map(|r| (r.subject, r.kind, r.object)).collect();
+        let relations = self
+            .graph
+            .relations
+            .iter()
+            .map(|r| (r.subject, r.kind, r.object))
+            .collect();
         let at = at.filter(|id| items.contains_key(id)).or(base.map(|_| HERE));
-        (Household { items }, State { at, held: self.held().map(|o| o.id), open, relations })
+        (
+            Household { items },
+            State {
+                at,
+                held: self.held().map(|o| o.id),
+                open,
+                relations,
+            },
+        )
     }
 }
 

@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use steward_core::geometry::{Point3, Pose2, wrap_angle_rad};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
-    FailureReason, Goal, GoalRelation, NavigationTarget, OccupancyGrid, RelationKind, SceneGraph, SceneObject,
-    Skill, SkillFailure,
+    FailureReason, Goal, GoalRelation, NavigationTarget, OccupancyGrid, RelationKind, SceneGraph,
+    SceneObject, Skill, SkillFailure,
 };
 use steward_core::{Duration, Time};
 
@@ -225,8 +225,11 @@ impl Mission {
                 Err(missing) => unknown.push((relation, missing)),
             }
         }
-        let open: Vec<Wanted> =
-            wanted.iter().copied().filter(|&(s, kind, t)| !belief.holds(s, kind, t)).collect();
+        let open: Vec<Wanted> = wanted
+            .iter()
+            .copied()
+            .filter(|&(s, kind, t)| !belief.holds(s, kind, t))
+            .collect();
         if open.is_empty() && unknown.is_empty() {
             return self.verify(&belief, view, &wanted);
         }
@@ -256,7 +259,10 @@ impl Mission {
                 if done && !travelled {
                     // Now there is an inside to look at.
                     let belief = Belief { graph: view.graph };
-                    let owner = belief.object(part).and_then(|o| o.articulation).and_then(|a| a.owner);
+                    let owner = belief
+                        .object(part)
+                        .and_then(|o| o.articulation)
+                        .and_then(|a| a.owner);
                     self.search.inspected.remove(&owner.unwrap_or(part));
                 }
             }
@@ -298,7 +304,10 @@ impl Mission {
             }
             Ended::Refuted | Ended::Failed(_) => self.at = None,
         }
-        let entry = self.failures.entry(Manipulation::of(step)).or_insert((0, String::new()));
+        let entry = self
+            .failures
+            .entry(Manipulation::of(step))
+            .or_insert((0, String::new()));
         entry.0 += 1;
         detail.clone_into(&mut entry.1);
         if entry.0 == self.config.max_attempts {
@@ -314,7 +323,9 @@ impl Mission {
     }
 
     fn given_up(&self, manipulation: Manipulation, id: ObjectId) -> bool {
-        self.failures.get(&(manipulation, id)).is_some_and(|f| f.0 >= self.config.max_attempts)
+        self.failures
+            .get(&(manipulation, id))
+            .is_some_and(|f| f.0 >= self.config.max_attempts)
     }
 
     /// Chooses the things that a relation is to hold between; the reason where one is not known.
@@ -330,9 +341,8 @@ impl Mission {
                 && !self.given_up(Manipulation::Grasp, o.id)
                 && !self.given_up(Manipulation::Reach, o.id)
         };
-        let from_base = |o: &SceneObject| {
-            (o.shape.center.x - view.base.x_m).hypot(o.shape.center.y - view.base.y_m)
-        };
+        let from_base =
+            |o: &SceneObject| (o.shape.center.x - view.base.x_m).hypot(o.shape.center.y - view.base.y_m);
         let held = belief.held().filter(|o| o.class == relation.subject);
         let subject = held
             .or_else(|| {
@@ -378,10 +388,14 @@ impl Mission {
                     || !self.given_up(Manipulation::Articulate, *p) && !self.given_up(Manipulation::Reach, *p)
             });
         }
+        let wanted = &with_stray(belief, view, wanted)[..];
         match search::plan(&household, &state, wanted, self.config.max_plan_states) {
             Ok(steps) if steps.is_empty() => {
                 // Only something in the hand that the goal does not speak of can get here.
-                Decision::Fail(FailureReason::NoPlan, "the hand is full and nothing says where to put it".into())
+                Decision::Fail(
+                    FailureReason::NoPlan,
+                    "the hand is full and nothing says where to put it".into(),
+                )
             }
             Ok(steps) => Decision::Do(steps.iter().map(|&s| intend(belief, s)).collect()),
             Err(e) => Decision::Fail(FailureReason::NoPlan, e.to_string()),
@@ -392,23 +406,33 @@ impl Mission {
     fn verify(&self, belief: &Belief<'_>, view: &View<'_>, wanted: &[Wanted]) -> Decision {
         let fresh = view.now - Duration::from_secs_f64(self.config.fresh_s);
         for &(subject, kind, target) in wanted {
-            let Some(object) = belief.object(subject) else { continue };
+            let Some(object) = belief.object(subject) else {
+                continue;
+            };
             if object.last_seen >= fresh {
                 continue;
             }
             let purpose = Purpose::Verify(subject);
             let name = |id| label(belief, id);
             let what = format!("whether {} is still {kind} {}", name(subject), name(target));
-            if self.looks.get(&subject).is_some_and(|&n| n >= self.config.max_attempts) {
+            if self
+                .looks
+                .get(&subject)
+                .is_some_and(|&n| n >= self.config.max_attempts)
+            {
                 return Decision::Fail(FailureReason::Unconfirmed, format!("could not see {what}"));
             }
             let go = Intended {
-                skill: Skill::Navigate { to: NavigationTarget::Object(subject) },
+                skill: Skill::Navigate {
+                    to: NavigationTarget::Object(subject),
+                },
                 label: format!("go and see {what}"),
                 purpose,
             };
             let look = Intended {
-                skill: Skill::Look { at: vec![object.shape.center] },
+                skill: Skill::Look {
+                    at: vec![object.shape.center],
+                },
                 label: format!("look {what}"),
                 purpose,
             };
@@ -434,9 +458,12 @@ impl Mission {
             })
             .collect();
         let sought = sought.join(", ");
-        let field = view
-            .grid
-            .map(|g| (g, TravelField::new(g, (view.base.x_m, view.base.y_m), self.config.clearance_m)));
+        let field = view.grid.map(|g| {
+            (
+                g,
+                TravelField::new(g, (view.base.x_m, view.base.y_m), self.config.clearance_m),
+            )
+        });
         let mut best: Option<(f64, Vec<Intended>)> = None;
         let mut offer = |cost: f64, what: Vec<Intended>| {
             if best.as_ref().is_none_or(|(b, _)| cost < *b) {
@@ -445,13 +472,16 @@ impl Mission {
         };
         if let Some((grid, field)) = &field {
             for f in frontiers(grid, field, self.config.min_frontier_m) {
-                let old = self.search.frontiers.iter().any(|v| {
-                    (v.0 - f.center.0).hypot(v.1 - f.center.1) < self.config.frontier_separation_m
-                });
+                let old =
+                    self.search.frontiers.iter().any(|v| {
+                        (v.0 - f.center.0).hypot(v.1 - f.center.1) < self.config.frontier_separation_m
+                    });
                 if !old {
                     let purpose = Purpose::Frontier(f.center.0, f.center.1);
                     let go = Intended {
-                        skill: Skill::Navigate { to: NavigationTarget::Pose(f.viewpoint) },
+                        skill: Skill::Navigate {
+                            to: NavigationTarget::Pose(f.viewpoint),
+                        },
                         label: format!("explore towards ({:.1}, {:.1})", f.center.0, f.center.1),
                         purpose,
                     };
@@ -465,25 +495,37 @@ impl Mission {
         };
         let hand_is_free = belief.held().is_none();
         for o in &view.graph.objects {
-            let Some(distance) = travel(&o.shape.center) else { continue };
-            let tall_enough = o.shape.top_m() > 0.15;
-            if Belief::is_furniture(o) && tall_enough && !self.search.inspected.contains(&o.id) {
+            let Some(distance) = travel(&o.shape.center) else {
+                continue;
+            };
+            // A part whose handle was never seen cannot be opened before it was looked at.
+            let handle_hidden = o.articulation.is_some_and(|a| a.handle.is_none());
+            let worth_a_look = Belief::can_hold_things(o) || handle_hidden;
+            if worth_a_look && !self.search.inspected.contains(&o.id) {
                 let purpose = Purpose::Inspect(o.id);
                 let name = label(belief, o.id);
                 let look = Intended {
-                    skill: Skill::Look { at: inspection_points(o) },
+                    skill: Skill::Look {
+                        at: inspection_points(o),
+                    },
                     label: format!("look for {sought} on {name}"),
                     purpose,
                 };
                 let go = Intended {
-                    skill: Skill::Navigate { to: NavigationTarget::Object(o.id) },
+                    skill: Skill::Navigate {
+                        to: NavigationTarget::Object(o.id),
+                    },
                     label: format!("go to {name}"),
                     purpose,
                 };
-                let steps = if self.at == Some(o.id) { vec![look] } else { vec![go, look] };
+                let steps = if self.at == Some(o.id) {
+                    vec![look]
+                } else {
+                    vec![go, look]
+                };
                 offer(distance + self.config.inspect_cost_m, steps);
             }
-            let shut = o.articulation.is_some_and(|a| a.is_open() != Some(true));
+            let shut = o.articulation.is_some_and(|a| a.handle.is_some() && a.is_open() != Some(true));
             if shut && hand_is_free && !self.search.opened.contains(&o.id) {
                 let purpose = Purpose::Unshut(o.id);
                 let name = label(belief, o.id);
@@ -493,18 +535,27 @@ impl Mission {
                     purpose,
                 };
                 let go = Intended {
-                    skill: Skill::Navigate { to: NavigationTarget::Object(o.id) },
+                    skill: Skill::Navigate {
+                        to: NavigationTarget::Object(o.id),
+                    },
                     label: format!("go to {name}"),
                     purpose,
                 };
-                let steps = if self.at == Some(o.id) { vec![open] } else { vec![go, open] };
+                let steps = if self.at == Some(o.id) {
+                    vec![open]
+                } else {
+                    vec![go, open]
+                };
                 offer(distance + self.config.open_cost_m, steps);
             }
         }
         match best {
             Some((_, steps)) => Decision::Do(steps),
             None if self.search.rounds < self.config.max_search_rounds => {
-                self.search = SearchState { rounds: self.search.rounds + 1, ..SearchState::default() };
+                self.search = SearchState {
+                    rounds: self.search.rounds + 1,
+                    ..SearchState::default()
+                };
                 self.surveyed = false;
                 Decision::Do(vec![survey(view)])
             }
@@ -515,37 +566,80 @@ impl Mission {
     /// Why the search ended with nothing: a thing that was found but could not be handled says more than
     /// that no other was found.
     fn not_found(&self, unknown: &[(&GoalRelation, FailureReason)]) -> Decision {
-        let worst = self.failures.iter().find(|(_, f)| f.0 >= self.config.max_attempts);
+        let worst = self
+            .failures
+            .iter()
+            .find(|(_, f)| f.0 >= self.config.max_attempts);
         if let Some(((manipulation, id), (times, detail))) = worst {
             let text = format!("gave up on {id} after {times} attempts, the last: {detail}; found no other");
             return Decision::Fail(manipulation.reason(), text);
         }
         let (relation, missing) = unknown[0];
-        let class = if missing == FailureReason::TargetNotFound { &relation.object } else { &relation.subject };
+        let class = if missing == FailureReason::TargetNotFound {
+            &relation.object
+        } else {
+            &relation.subject
+        };
         let text = format!("searched everything in reach for `{class}` and did not see one");
         Decision::Fail(missing, text)
     }
 }
 
+/// The goal, and a place for what the hand holds where the goal does not speak of it: it must be put down before
+/// anything else can be picked up.
+fn with_stray(belief: &Belief<'_>, view: &View<'_>, wanted: &[Wanted]) -> Vec<Wanted> {
+    let mut wanted = wanted.to_vec();
+    let stray = belief.held().filter(|h| wanted.iter().all(|w| w.0 != h.id));
+    if let Some(held) = stray {
+        let from_base = |o: &SceneObject| {
+            (o.shape.center.x - view.base.x_m).hypot(o.shape.center.y - view.base.y_m)
+        };
+        let nearest = view
+            .graph
+            .objects
+            .iter()
+            .filter(|o| Belief::can_hold_things(o) && !o.surfaces.is_empty())
+            .min_by(|a, b| from_base(a).total_cmp(&from_base(b)));
+        wanted.extend(nearest.map(|t| (held.id, RelationKind::On, t.id)));
+    }
+    wanted
+}
+
 fn label(belief: &Belief<'_>, id: ObjectId) -> String {
-    belief.object(id).map_or_else(|| id.to_string(), |o| format!("{} {id}", o.class))
+    belief
+        .object(id)
+        .map_or_else(|| id.to_string(), |o| format!("{} {id}", o.class))
 }
 
 fn intend(belief: &Belief<'_>, step: Step) -> Intended {
     let name = |id| label(belief, id);
     let (skill, label) = match step {
-        Step::Navigate(to) => {
-            (Skill::Navigate { to: NavigationTarget::Object(to) }, format!("go to {}", name(to)))
-        }
+        Step::Navigate(to) => (
+            Skill::Navigate {
+                to: NavigationTarget::Object(to),
+            },
+            format!("go to {}", name(to)),
+        ),
         Step::Open(part) => (Skill::Open { part }, format!("open {}", name(part))),
         Step::Close(part) => (Skill::Close { part }, format!("close {}", name(part))),
         Step::Pick(object) => (Skill::Pick { object }, format!("pick {}", name(object))),
         Step::Place(object, relation, target) => {
             let text = format!("place {} {relation} {}", name(object), name(target));
-            (Skill::Place { object, relation, target }, text)
+            (
+                Skill::Place {
+                    object,
+                    relation,
+                    target,
+                },
+                text,
+            )
         }
     };
-    Intended { skill, label, purpose: Purpose::Plan(step) }
+    Intended {
+        skill,
+        label,
+        purpose: Purpose::Plan(step),
+    }
 }
 
 /// A full turn of looks around the base.
@@ -554,22 +648,42 @@ fn survey(view: &View<'_>) -> Intended {
     let at = (0..turn)
         .map(|i| {
             let bearing = view.base.yaw_rad + std::f64::consts::TAU * f64::from(i) / f64::from(turn);
-            Point3::new(view.base.x_m + 2.5 * bearing.cos(), view.base.y_m + 2.5 * bearing.sin(), 0.5)
+            Point3::new(
+                view.base.x_m + 2.5 * bearing.cos(),
+                view.base.y_m + 2.5 * bearing.sin(),
+                0.5,
+            )
         })
         .collect();
-    Intended { skill: Skill::Look { at }, label: "look around".into(), purpose: Purpose::Survey }
+    Intended {
+        skill: Skill::Look { at },
+        label: "look around".into(),
+        purpose: Purpose::Survey,
+    }
 }
 
 /// Points that together show what stands on a piece of furniture: its middle, and its ends where it is long.
 fn inspection_points(o: &SceneObject) -> Vec<Point3> {
-    let height = o.surfaces.last().map_or(o.shape.top_m(), |s| s.height_m()).min(1.4);
+    let height = o
+        .surfaces
+        .last()
+        .map_or(o.shape.top_m(), |s| s.height_m())
+        .min(1.4);
     let long_x = o.shape.half.x >= o.shape.half.y;
     let half = o.shape.half.x.max(o.shape.half.y);
     let pose = o.shape.pose();
     let along = |d: f64| {
-        let local = if long_x { Point3::new(d, 0.0, 0.0) } else { Point3::new(0.0, d, 0.0) };
+        let local = if long_x {
+            Point3::new(d, 0.0, 0.0)
+        } else {
+            Point3::new(0.0, d, 0.0)
+        };
         let p = pose * local;
         Point3::new(p.x, p.y, height)
     };
-    if half < 0.6 { vec![along(0.0)] } else { vec![along(-half * 0.6), along(half * 0.6)] }
+    if half < 0.6 {
+        vec![along(0.0)]
+    } else {
+        vec![along(-half * 0.6), along(half * 0.6)]
+    }
 }

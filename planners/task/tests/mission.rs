@@ -66,18 +66,30 @@ fn fridge(position: Option<f64>) -> [SceneObject; 2] {
 fn graph(objects: impl IntoIterator<Item = SceneObject>, relations: &[Relation]) -> SceneGraph {
     let mut objects: Vec<SceneObject> = objects.into_iter().collect();
     objects.sort_by_key(|o| o.id);
-    SceneGraph { header: Header::default(), objects, relations: relations.to_vec() }
+    SceneGraph {
+        header: Header::default(),
+        objects,
+        relations: relations.to_vec(),
+    }
 }
 
 fn view(graph: &SceneGraph, now_s: f64) -> View<'_> {
-    View { now: Time::from_secs_f64(now_s), graph, grid: None, base: Pose2::default() }
+    View {
+        now: Time::from_secs_f64(now_s),
+        graph,
+        grid: None,
+        base: Pose2::default(),
+    }
 }
 
 /// A mission that has looked around once.
 fn mission(goal: &str, graph: &SceneGraph) -> Mission {
     let mut mission = Mission::new(goal.parse::<Goal>().unwrap(), MissionConfig::default()).unwrap();
     let first = step(&mut mission, &view(graph, 0.0));
-    assert!(matches!(&first.skill, Skill::Look { at } if at.len() == 6), "{first:?}");
+    assert!(
+        matches!(&first.skill, Skill::Look { at } if at.len() == 6),
+        "{first:?}"
+    );
     mission.finished(&view(graph, 1.0), &first, &Ended::Confirmed, "");
     mission
 }
@@ -90,7 +102,9 @@ fn step(mission: &mut Mission, view: &View<'_>) -> Intended {
 }
 
 fn navigate(to: ObjectId) -> Skill {
-    Skill::Navigate { to: NavigationTarget::Object(to) }
+    Skill::Navigate {
+        to: NavigationTarget::Object(to),
+    }
 }
 
 #[test]
@@ -102,16 +116,38 @@ fn fetches_and_carries_and_claims_success_only_when_it_was_seen() {
         assert_eq!(next.skill, expected);
         m.finished(&view(&before, 3.0), &next, &Ended::Confirmed, "");
     }
-    let holding = graph([SceneObject { presence: Presence::Held, ..mug() }, desk(), table()], &[]);
-    for expected in
-        [navigate(DESK), Skill::Place { object: MUG, relation: RelationKind::On, target: DESK }]
-    {
+    let holding = graph(
+        [
+            SceneObject {
+                presence: Presence::Held,
+                ..mug()
+            },
+            desk(),
+            table(),
+        ],
+        &[],
+    );
+    for expected in [
+        navigate(DESK),
+        Skill::Place {
+            object: MUG,
+            relation: RelationKind::On,
+            target: DESK,
+        },
+    ] {
         let next = step(&mut m, &view(&holding, 4.0));
         assert_eq!(next.skill, expected);
         m.finished(&view(&holding, 5.0), &next, &Ended::Confirmed, "");
     }
-    let on_desk = Relation { subject: MUG, kind: RelationKind::On, object: DESK };
-    let seen_at = |s: f64| SceneObject { last_seen: Time::from_secs_f64(s), ..mug() };
+    let on_desk = Relation {
+        subject: MUG,
+        kind: RelationKind::On,
+        object: DESK,
+    };
+    let seen_at = |s: f64| SceneObject {
+        last_seen: Time::from_secs_f64(s),
+        ..mug()
+    };
     let stale = graph([seen_at(5.0), desk(), table()], &[on_desk]);
     assert_eq!(step(&mut m, &view(&stale, 60.0)).skill, navigate(MUG));
     let fresh = graph([seen_at(59.0), desk(), table()], &[on_desk]);
@@ -120,7 +156,11 @@ fn fetches_and_carries_and_claims_success_only_when_it_was_seen() {
 
 #[test]
 fn what_was_done_but_cannot_be_seen_is_not_claimed() {
-    let on_desk = Relation { subject: MUG, kind: RelationKind::On, object: DESK };
+    let on_desk = Relation {
+        subject: MUG,
+        kind: RelationKind::On,
+        object: DESK,
+    };
     let g = graph([mug(), desk()], &[on_desk]);
     let mut m = mission("on(mug, desk)", &g);
     for _ in 0..10 {
@@ -199,12 +239,40 @@ fn a_thing_that_cannot_be_grasped_ends_in_grasp_failed() {
 
 #[test]
 fn a_vanished_object_is_searched_for_and_a_second_one_taken_instead() {
-    let g = graph([SceneObject { presence: Presence::Missing, ..mug() }, desk(), table()], &[]);
+    let g = graph(
+        [
+            SceneObject {
+                presence: Presence::Missing,
+                ..mug()
+            },
+            desk(),
+            table(),
+        ],
+        &[],
+    );
     let mut m = mission("on(mug, desk)", &g);
     let next = step(&mut m, &view(&g, 10.0));
-    assert_eq!(next.skill, navigate(DESK), "nearest furniture first: both are 3 m away, the desk has the lower id");
-    let other = SceneObject { id: ObjectId(9), ..mug() };
-    let g = graph([SceneObject { presence: Presence::Missing, ..mug() }, desk(), table(), other], &[]);
+    assert_eq!(
+        next.skill,
+        navigate(DESK),
+        "nearest furniture first: both are 3 m away, the desk has the lower id"
+    );
+    let other = SceneObject {
+        id: ObjectId(9),
+        ..mug()
+    };
+    let g = graph(
+        [
+            SceneObject {
+                presence: Presence::Missing,
+                ..mug()
+            },
+            desk(),
+            table(),
+            other,
+        ],
+        &[],
+    );
     assert_eq!(step(&mut m, &view(&g, 11.0)).skill, navigate(ObjectId(9)));
 }
 
@@ -216,7 +284,10 @@ fn what_passes_by_close_to_the_camera_is_not_visited_again() {
     };
     let g = graph([near, desk()], &[]);
     let mut m = mission("on(mug, desk)", &g);
-    m.observe(&View { now: Time::from_secs_f64(5.0) + Duration::from_millis(100), ..view(&g, 0.0) });
+    m.observe(&View {
+        now: Time::from_secs_f64(5.0) + Duration::from_millis(100),
+        ..view(&g, 0.0)
+    });
     assert_eq!(step(&mut m, &view(&g, 6.0)).skill, navigate(DESK));
 }
 
@@ -226,5 +297,13 @@ fn goals_that_make_no_sense_are_refused() {
         let refused = Mission::new(goal.parse().unwrap(), MissionConfig::default());
         assert!(refused.is_err(), "{goal}");
     }
-    assert!(Mission::new(Goal { relations: Vec::new() }, MissionConfig::default()).is_err());
+    assert!(
+        Mission::new(
+            Goal {
+                relations: Vec::new()
+            },
+            MissionConfig::default()
+        )
+        .is_err()
+    );
 }
