@@ -28,7 +28,9 @@ pub(crate) fn check() -> Result<()> {
         .manifest_path(super::steps::root().join("Cargo.toml"))
         .features(CargoOpt::AllFeatures)
         .exec()?;
-    let Some(resolve) = &metadata.resolve else { bail!("cargo metadata resolved nothing") };
+    let Some(resolve) = &metadata.resolve else {
+        bail!("cargo metadata resolved nothing")
+    };
     // Only what is linked: development and build dependencies do not reach users.
     let mut open = metadata.workspace_members.clone();
     let mut linked = std::collections::BTreeSet::new();
@@ -38,21 +40,26 @@ pub(crate) fn check() -> Result<()> {
         }
         let node = resolve.nodes.iter().find(|n| n.id == id);
         open.extend(node.iter().flat_map(|n| &n.deps).filter_map(|d| {
-            d.dep_kinds.iter().any(|k| k.kind == DependencyKind::Normal).then(|| d.pkg.clone())
+            d.dep_kinds
+                .iter()
+                .any(|k| k.kind == DependencyKind::Normal)
+                .then(|| d.pkg.clone())
         }));
     }
     let mut refused = Vec::new();
     for package in metadata.packages.iter().filter(|p| linked.contains(&p.id)) {
         let licence = package.license.as_deref().unwrap_or("");
-        let allowed = spdx::Expression::parse_mode(licence, spdx::ParseMode::LAX).is_ok_and(|e| {
-            e.evaluate(|r| r.license.id().is_some_and(|id| ALLOWED.contains(&id.name)))
-        });
+        let allowed = spdx::Expression::parse_mode(licence, spdx::ParseMode::LAX)
+            .is_ok_and(|e| e.evaluate(|r| r.license.id().is_some_and(|id| ALLOWED.contains(&id.name))));
         if !allowed {
             refused.push(format!("{} {}: `{licence}`", package.name, package.version));
         }
     }
     if !refused.is_empty() {
-        bail!("these crates are linked under a licence that is not on the list:\n  {}", refused.join("\n  "));
+        bail!(
+            "these crates are linked under a licence that is not on the list:\n  {}",
+            refused.join("\n  ")
+        );
     }
     println!("{} linked crates, all under permissive licences", linked.len());
     Ok(())

@@ -40,13 +40,47 @@ fn main() -> ExitCode {
 
 fn test(steps: &mut Steps) {
     steps.cargo("format", &["fmt", "--all", "--check"]);
-    steps.cargo("lints", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]);
+    steps.cargo(
+        "lints",
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    );
     if steps::is_installed("cargo-nextest") {
-        steps.cargo("tests", &["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "fail"]);
+        steps.cargo(
+            "tests",
+            &[
+                "nextest",
+                "run",
+                "--workspace",
+                "--no-fail-fast",
+                "--status-level",
+                "fail",
+            ],
+        );
     } else {
-        steps.cargo("tests", &["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
+        steps.cargo(
+            "tests",
+            &[
+                "test",
+                "--workspace",
+                "--lib",
+                "--bins",
+                "--tests",
+                "--no-fail-fast",
+            ],
+        );
     }
-    steps.cargo("examples in the documentation", &["test", "--workspace", "--doc", "--quiet"]);
+    steps.cargo(
+        "examples in the documentation",
+        &["test", "--workspace", "--doc", "--quiet"],
+    );
     steps.cargo_with(
         "documentation",
         &["doc", "--workspace", "--no-deps", "--quiet"],

@@ -36,7 +36,9 @@ impl Steps {
     pub(crate) fn cargo_with(&mut self, name: &str, arguments: &[&str], variables: &[(&str, &str)]) {
         self.run(name, || {
             let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            run(Command::new(cargo).args(arguments).envs(variables.iter().copied()))
+            run(Command::new(cargo)
+                .args(arguments)
+                .envs(variables.iter().copied()))
         });
     }
 
@@ -49,7 +51,11 @@ impl Steps {
             println!("{verdict:>6}  {:>6.1} s  {name}", took.as_secs_f64());
         }
         println!("{} passed, {failed} failed", self.done.len() - failed);
-        if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        if failed == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -74,7 +80,8 @@ pub(crate) fn root() -> PathBuf {
 
 /// Whether a program is on PATH.
 pub(crate) fn is_installed(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|p| p.join(program).is_file()))
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|p| p.join(program).is_file()))
 }
 
 /// Whether this runs under continuous integration, where nothing may be skipped.

@@ -11,33 +11,51 @@ use super::steps::{is_ci, is_installed, root, run};
 /// # Errors
 /// The first tool that refuses something, and under CI a tool that is missing.
 pub(crate) fn check() -> Result<()> {
-    let work = tempdir()?;
+    let work = std::env::temp_dir().join(format!("steward-checks-{}", std::process::id()));
+    std::fs::create_dir_all(&work).with_context(|| format!("cannot create {}", work.display()))?;
     let steward = steward_binary()?;
-    check_recording(&steward, &work)?;
-    check_exports(&steward, &work)
+    let checked = check_recording(&steward, &work).and_then(|()| check_exports(&steward, &work));
+    std::fs::remove_dir_all(&work).with_context(|| format!("cannot remove {}", work.display()))?;
+    checked
 }
 
 /// Records a short run and lets Python decode every message of it.
 fn check_recording(steward: &Path, work: &Path) -> Result<()> {
-    let Some(python) = python_with(&["mcap", "mcap-ros2-support"])? else { return Ok(()) };
+    let Some(python) = python_with(&["mcap", "mcap-ros2-support"])? else {
+        return Ok(());
+    };
     let out = work.join("run");
     run(Command::new(steward)
-        .args(["run", "--home", "maps/apartment.yaml", "--goal", "on(mug, desk)", "--time-limit-s", "20"])
+        .args([
+            "run",
+            "--home",
+            "maps/apartment.yaml",
+            "--goal",
+            "on(mug, desk)",
+            "--time-limit-s",
+            "20",
+        ])
         .args(["--rerun", "off", "--allow-failure", "--out"])
         .arg(&out))?;
-    run(Command::new(python).arg("nodes/checks/check_recording.py").arg(out.join("run.mcap")))
+    run(Command::new(python)
+        .arg("nodes/checks/check_recording.py")
+        .arg(out.join("run.mcap")))
 }
 
 fn check_exports(steward: &Path, work: &Path) -> Result<()> {
-    let tools = [("check_urdf", "liburdfdom-tools"), ("ign", "ignition-tools"), ("xmllint", "libxml2-utils")];
-    for (tool, package) in tools {
-        if !provide(tool, package)? {
-            return Ok(());
+    let packages = ["ignition-tools", "libsdformat-dev", "liburdfdom-tools"];
+    if !(is_installed("ign") || is_installed("gz")) || !is_installed("check_urdf") {
+        if !(is_ci() && is_installed("apt-get")) {
+            let packages = packages.join(" ");
+            return skip::<()>(&format!("tools are not installed (Debian and Ubuntu: apt-get install {packages})"))
+                .map(drop);
         }
+        run(Command::new("apt-get").args(["update", "-qq"]))?;
+        run(Command::new("apt-get").args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages))?;
     }
     let out = work.join("export");
     run(Command::new(steward).args(["sim", "export", "--home", "maps/apartment.yaml", "--out"]).arg(&out))?;
-    run(Command::new("bash").arg("sim/checks/check_exports.sh").arg(&out))
+    run(Command::new("sh").arg("sim/checks/check_exports.sh").arg(&out))
 }
 
 /// The binary that the tests were built with.
@@ -62,24 +80,10 @@ fn python_with(packages: &[&str]) -> Result<Option<PathBuf>> {
     if !python.is_file() {
         run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
     }
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages))?;
+    run(Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .args(packages))?;
     Ok(Some(python))
-}
-
-/// Makes sure that a tool is there; `false` where it is not and may be skipped.
-fn provide(tool: &str, package: &str) -> Result<bool> {
-    if is_installed(tool) {
-        return Ok(true);
-    }
-    if is_ci() && is_installed("apt-get") {
-        run(Command::new("apt-get").args(["update", "-qq"]))?;
-        run(Command::new("apt-get").args(["install", "-y", "-qq", "--no-install-recommends", package]))?;
-    }
-    if is_installed(tool) {
-        return Ok(true);
-    }
-    skip::<()>(&format!("`{tool}` is not installed (Debian and Ubuntu: apt-get install {package})"))?;
-    Ok(false)
 }
 
 /// Says that something is skipped; under CI that is an error.
@@ -89,10 +93,4 @@ fn skip<T>(reason: &str) -> Result<Option<T>> {
     }
     println!("skipped: {reason}");
     Ok(None)
-}
-
-fn tempdir() -> Result<PathBuf> {
-    let path = std::env::temp_dir().join(format!("steward-checks-{}", std::process::id()));
-    std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
-    Ok(path)
 }

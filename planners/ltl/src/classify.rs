@@ -148,7 +148,7 @@ impl Arena {
     /// It can if the formula is safety (kept until the end) or co-safety (reached before the end), if
     /// stopping the plan and nothing happening afterwards come to the same ("insensitive to infiniteness",
     /// De Giacomo, De Masellis, Montali, AAAI 2014: a response such as `G (a -> F b)`), or if it is a
-    /// conjunction or disjunction of such formulas. `G F a` is none of these: on a finite trace it would only
+    /// conjunction or disjunction of such formulas, or a response `G (p -> F q)` whatever `q` is. `G F a` is none of these: on a finite trace it would only
     /// say that `a` holds at the last step.
     pub fn settled_by_finite_plan(&mut self, formula: Formula) -> Result<Result<(), Unsettled>, Error> {
         let normal = self.simplify(formula, Semantics::Finite);
@@ -166,10 +166,25 @@ impl Arena {
                         queue.push_back(always);
                     }
                 }
+                _ if self.is_response(part) => {}
                 _ => return Ok(Err(self.unsettled(part))),
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Whether the formula is `G (p -> F q)` with propositional `p` and `q`: what opens the obligation is an event
+    /// of its own, so that ending with nothing owed is what is meant, even where `q` is the opposite of `p` and
+    /// the formula says the same as `G F q` on infinite traces (`G (open -> F !open)`).
+    fn is_response(&self, part: Formula) -> bool {
+        let Node::Globally(body) = self.node(part) else {
+            return false;
+        };
+        let Node::Or(a, b) = self.node(body) else {
+            return false;
+        };
+        let answers = |f: Formula| matches!(self.node(f), Node::Finally(q) if self.is_propositional(q));
+        answers(a) && self.is_propositional(b) || answers(b) && self.is_propositional(a)
     }
 
     /// Whether a trace that ends satisfies the formula exactly if it does when nothing ever happens again.

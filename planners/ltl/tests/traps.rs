@@ -154,3 +154,12 @@ fn a_start_that_violates_a_rule_is_reported() {
     assert_eq!(rule, "safe");
     assert_eq!(detail, "there `stairs` holds, and allowed is !stairs");
 }
+
+#[test]
+fn a_response_that_undoes_its_trigger_is_settled_by_ending_with_nothing_owed() {
+    let rules = RuleSet::one_shot([("close", "G (open -> F !open)")]);
+    assert!(
+        rules.is_ok(),
+        "the rule to close what was opened is for plans that end"
+    );
+}
