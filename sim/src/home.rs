@@ -236,7 +236,7 @@ pub enum CatalogueKind {
 /// Every class of furniture and of small objects, furniture first, each by name.
 pub fn catalogue() -> Vec<CatalogueEntry> {
     let size = |b: Aabb| [b.size().x, b.size().y, b.size().z];
-    let mut builders: Vec<(&'static str, fn(&mut Dice) -> furniture::Group)> = furniture::CLASSES
+    let mut builders: Vec<(&'static str, furniture::Builder)> = furniture::CLASSES
         .iter()
         .map(|c| (c.name, c.build))
         .chain(furniture::STACKED.iter().map(|(name, _, build)| (*name, *build)))

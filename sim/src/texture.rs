@@ -349,7 +349,7 @@ impl Painter {
     fn label(&self, u: f32, v: f32) -> Rgb {
         let (ground, ink, accent) = (self.color(0), self.color(1), self.color(2));
         let front = (u * 2.0).fract();
-        let band = v < 0.14 || v > 0.88;
+        let band = !(0.14..=0.88).contains(&v);
         let badge = ((front - 0.5) * (front - 0.5) * 1.3 + (v - 0.36) * (v - 0.36)).sqrt();
         let line = v > 0.6 && v < 0.84 && front > 0.15 && front < 0.85 && (v * 22.0).fract() < 0.5;
         let letters = line && unit(hash(self.seed + (front * 20.0) as u32 + (v * 22.0) as u32 * 57)) > 0.3;

@@ -39,12 +39,9 @@ pub(crate) fn check() -> Result<()> {
             continue;
         }
         let node = resolve.nodes.iter().find(|n| n.id == id);
-        open.extend(node.iter().flat_map(|n| &n.deps).filter_map(|d| {
-            d.dep_kinds
-                .iter()
-                .any(|k| k.kind == DependencyKind::Normal)
-                .then(|| d.pkg.clone())
-        }));
+        let is_linked =
+            |d: &&cargo_metadata::NodeDep| d.dep_kinds.iter().any(|k| k.kind == DependencyKind::Normal);
+        open.extend(node.iter().flat_map(|n| &n.deps).filter(is_linked).map(|d| d.pkg.clone()));
     }
     let mut refused = Vec::new();
     for package in metadata.packages.iter().filter(|p| linked.contains(&p.id)) {

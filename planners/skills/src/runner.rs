@@ -16,7 +16,7 @@ use crate::robot::Robot;
 /// The skill under way.
 #[derive(Debug)]
 enum Running {
-    Navigate(Navigate),
+    Navigate(Box<Navigate>),
     Look(Look),
     Pick(Box<Pick>),
     Place(Box<Place>),
@@ -80,7 +80,7 @@ impl SkillRunner {
     pub fn start(&mut self, skill: &Skill, now: Time) {
         let c = &self.context.config;
         let (running, limit_s) = match skill {
-            Skill::Navigate { to } => (Running::Navigate(Navigate::to(*to)), c.navigate_limit_s),
+            Skill::Navigate { to } => (Running::Navigate(Box::new(Navigate::to(*to))), c.navigate_limit_s),
             Skill::Look { at } => (
                 Running::Look(Look::at(at.clone())),
                 10.0 + 12.0 * at.len().min(64) as f64,

@@ -181,11 +181,11 @@ impl Query<'_> {
                 return self.in_drawer(part, &a);
             }
             if a.axis.z.abs() < 0.5 {
-                return self.from_above(target);
+                return self.spots_from_above(target);
             }
         }
         if target.class.contains("bin") || target.class.contains("basket") || target.class.contains("box") {
-            return self.from_above(target);
+            return self.spots_from_above(target);
         }
         let facing = part
             .and_then(|p| p.articulation)
@@ -232,7 +232,7 @@ impl Query<'_> {
     }
 
     /// Into something open at the top, held over its middle.
-    fn from_above(&self, target: &SceneObject) -> Vec<Spot> {
+    fn spots_from_above(&self, target: &SceneObject) -> Vec<Spot> {
         let mut spots = Vec::new();
         let depth = (2.0 * target.shape.half.z).min(0.10);
         for (dx, dy) in [(0.0, 0.0), (0.04, 0.0), (-0.04, 0.0), (0.0, 0.04), (0.0, -0.04)] {

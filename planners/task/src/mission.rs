@@ -363,7 +363,7 @@ impl Mission {
             .filter(|o| {
                 !self.given_up(Manipulation::Put, o.id)
                     && !self.given_up(Manipulation::Reach, o.id)
-                    && !(relation.kind == RelationKind::In && self.is_stuck(belief, o.id))
+                    && (relation.kind != RelationKind::In || !self.is_stuck(belief, o.id))
             })
             .min_by(|a, b| from_subject(a).total_cmp(&from_subject(b)))
             .ok_or(FailureReason::TargetNotFound)?;

@@ -73,7 +73,7 @@ fn draw(stage: &ChangeStage<'_>, classes: &[&'static str], rng: &mut ChaCha8Rng)
             .filter(|s| s.door.is_none_or(|d| stage.is_open(d)));
         // Containers are few; when one is open, use it often.
         let (behind_doors, open): (Vec<_>, Vec<_>) = reachable.partition(|s| s.door.is_some());
-        let list = if !behind_doors.is_empty() && rng.next_u64() % 2 == 0 {
+        let list = if !behind_doors.is_empty() && rng.next_u64().is_multiple_of(2) {
             behind_doors
         } else {
             open

@@ -17,14 +17,14 @@ pub(super) fn world(home: &Home, meshes: &mut MeshFolder, output: &mut Output) -
     let mut text = String::from("<?xml version=\"1.0\"?>\n<sdf version=\"1.9\">\n");
     let name = identifier(&home.name);
     // Writing to a string cannot fail.
-    let _ = write!(
+    let _ = writeln!(
         text,
         "<world name=\"{name}\">\n\
          <physics name=\"default\" type=\"ode\"><max_step_size>0.004</max_step_size>\
          <real_time_factor>1</real_time_factor></physics>\n\
          <gravity>0 0 -9.81</gravity>\n\
          <scene><ambient>0.35 0.35 0.35 1</ambient><background>0.7 0.8 1 1</background>\
-         <shadows>true</shadows></scene>\n"
+         <shadows>true</shadows></scene>"
     );
     for (i, l) in home.lights.iter().enumerate() {
         text.push_str(&light(i, l));
@@ -32,18 +32,18 @@ pub(super) fn world(home: &Home, meshes: &mut MeshFolder, output: &mut Output) -
     for entity in &home.entities {
         match entity.kind {
             EntityKind::Structure => {
-                let _ = write!(
+                let _ = writeln!(
                     text,
-                    "<model name=\"{}\"><static>true</static><pose>{}</pose>\n{}</model>\n",
+                    "<model name=\"{}\"><static>true</static><pose>{}</pose>\n{}</model>",
                     entity.name,
                     pose(&entity.pose),
                     link(entity, "link", &Pose3::identity(), meshes, output)?
                 );
             }
             EntityKind::Object { .. } => {
-                let _ = write!(
+                let _ = writeln!(
                     text,
-                    "<model name=\"{}\"><pose>{}</pose>\n{}</model>\n",
+                    "<model name=\"{}\"><pose>{}</pose>\n{}</model>",
                     entity.name,
                     pose(&entity.pose),
                     link(entity, "link", &Pose3::identity(), meshes, output)?
@@ -91,12 +91,12 @@ fn furniture(home: &Home, entity: &Entity, meshes: &mut MeshFolder, output: &mut
         )?);
         let kind = if joint.prismatic { "prismatic" } else { "revolute" };
         let (a, p) = (joint.axis, joint.anchor);
-        let _ = write!(
+        let _ = writeln!(
             text,
             "<joint name=\"{0}_joint\" type=\"{kind}\"><pose>{1} {2} {3} 0 0 0</pose>\
              <parent>base</parent><child>{0}</child>\
              <axis><xyz>{4} {5} {6}</xyz><limit><lower>{7}</lower><upper>{8}</upper></limit>\
-             <dynamics><friction>{9}</friction></dynamics></axis></joint>\n",
+             <dynamics><friction>{9}</friction></dynamics></axis></joint>",
             part.name,
             number(p.x),
             number(p.y),
@@ -125,10 +125,10 @@ fn link(
     let (center, size) = (entity.local_bounds.center(), entity.local_bounds.size());
     // Of a solid box as large as the entity.
     let inertia = |a: f64, b: f64| (mass / 12.0 * (a * a + b * b)).max(LEAST_INERTIA);
-    let _ = write!(
+    let _ = writeln!(
         text,
         "<inertial><pose>{} {} {} 0 0 0</pose><mass>{}</mass><inertia><ixx>{:.9}</ixx><iyy>{:.9}</iyy>\
-         <izz>{:.9}</izz></inertia></inertial>\n",
+         <izz>{:.9}</izz></inertia></inertial>",
         number(center.x),
         number(center.y),
         number(center.z),
@@ -141,12 +141,12 @@ fn link(
         let file = meshes.file(visual, &format!("{}_{i}", entity.name), output)?;
         // Lamp shades glow with tints above 1, which SDF does not know.
         let [r, g, b] = visual.material.tint.map(|c| c.min(1.0));
-        let _ = write!(
+        let _ = writeln!(
             text,
             "<visual name=\"visual_{i}\"><pose>{}</pose><transparency>{:.3}</transparency>\
              <geometry><mesh><uri>{file}</uri></mesh></geometry>\
              <material><ambient>{r:.4} {g:.4} {b:.4} 1</ambient><diffuse>{r:.4} {g:.4} {b:.4} 1</diffuse></material>\
-             </visual>\n",
+             </visual>",
             pose(&visual.pose),
             1.0 - visual.material.opacity,
         );
@@ -171,10 +171,10 @@ fn link(
                 format!("<sphere><radius>{}</radius></sphere>", number(*radius_m))
             }
         };
-        let _ = write!(
+        let _ = writeln!(
             text,
             "<collision name=\"collision_{i}\"><pose>{}</pose><geometry>{shape}</geometry>\
-             <surface><friction><ode><mu>{1}</mu><mu2>{1}</mu2></ode></friction></surface></collision>\n",
+             <surface><friction><ode><mu>{1}</mu><mu2>{1}</mu2></ode></friction></surface></collision>",
             pose(&collider.pose),
             number(entity.friction),
         );

@@ -144,8 +144,11 @@ pub(crate) const CLASSES: &[FurnitureClass] = &[
     class("washing_machine", Spot::Wall, washing_machine),
 ];
 
+/// Makes one piece.
+pub(crate) type Builder = fn(&mut Dice) -> Group;
+
 /// Classes that stand on other furniture: name, host, builder.
-pub(crate) const STACKED: &[(&str, &str, fn(&mut Dice) -> Group)] = &[
+pub(crate) const STACKED: &[(&str, &str, Builder)] = &[
     ("microwave", "counter", microwave),
     ("monitor", "desk", monitor),
     ("tv", "tv_stand", tv),

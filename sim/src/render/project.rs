@@ -37,10 +37,8 @@ impl Box3 {
     };
 
     pub(super) fn grow(&mut self, p: [f32; 3]) {
-        for i in 0..3 {
-            self.min[i] = self.min[i].min(p[i]);
-            self.max[i] = self.max[i].max(p[i]);
-        }
+        self.min = [0, 1, 2].map(|i| self.min[i].min(p[i]));
+        self.max = [0, 1, 2].map(|i| self.max[i].max(p[i]));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -94,7 +92,7 @@ impl View {
     }
 
     #[inline(always)]
-    pub(super) fn to_camera(&self, p: [f32; 3]) -> [f32; 3] {
+    pub(super) fn in_camera(&self, p: [f32; 3]) -> [f32; 3] {
         let dot = |r: &[f32; 4]| r[0] * p[0] + r[1] * p[1] + r[2] * p[2] + r[3];
         [dot(&self.rows[0]), dot(&self.rows[1]), dot(&self.rows[2])]
     }
@@ -109,7 +107,7 @@ impl View {
         let mut out = [0; 4];
         for corner in 0..8 {
             let pick = |i: usize| if corner >> i & 1 == 0 { b.min[i] } else { b.max[i] };
-            let p = self.to_camera([pick(0), pick(1), pick(2)]);
+            let p = self.in_camera([pick(0), pick(1), pick(2)]);
             let (x, y) = (p[0] * self.f[0], p[1] * self.f[1]);
             out[0] += (x < -self.c[0] * p[2]) as u32;
             out[1] += (x > (self.size[0] as f32 - self.c[0]) * p[2]) as u32;
@@ -205,7 +203,7 @@ pub(super) fn project(
     scratch.corners.clear();
     scratch
         .corners
-        .extend(positions.iter().map(|&p| Corner::new(view, view.to_camera(p))));
+        .extend(positions.iter().map(|&p| Corner::new(view, view.in_camera(p))));
     for (index, triangle) in triangles.iter().enumerate() {
         let corners = triangle.map(|i| scratch.corners[i as usize]);
         if corners.iter().all(Corner::is_safe) {

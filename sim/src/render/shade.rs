@@ -370,8 +370,8 @@ impl Shading<'_> {
             let from_lamp = to_lamp.map(|v| f32x8::splat(0.0) - v);
             arriving *= lamp.lit(&from_lamp, flat, lanes);
         }
-        for i in 0..3 {
-            light[i] += arriving * f32x8::splat(lamp.intensity[i]);
+        for (sum, intensity) in light.iter_mut().zip(lamp.intensity) {
+            *sum += arriving * f32x8::splat(intensity);
         }
     }
 
