@@ -22,7 +22,7 @@ mod things;
 
 use std::collections::BTreeMap;
 
-use steward_core::geometry::{Aabb, Point3, Pose2, Pose3};
+use steward_core::geometry::{Aabb, Point3, Pose2, Pose3, Vector3};
 
 use crate::error::{Error, Result};
 use crate::model::{Doorway, Entity, EntityId, EntityKind, Home, Light, Room};
@@ -59,6 +59,19 @@ pub fn generate(spec: &HomeSpec) -> Result<Home> {
         home: spec.name.clone(),
         problem,
     })
+}
+
+/// Whether the robot can stand before the handle of every part, with everything in its place.
+fn check_parts(entities: &[Entity], grid: &floor::FloorGrid) -> Result<(), String> {
+    for e in entities {
+        let EntityKind::Part(joint) = &e.kind else { continue };
+        let front = entities[joint.parent.0 as usize].pose.rotation * Vector3::x();
+        let stand = e.pose * Point3::from(joint.handle) + front * 0.5;
+        if !grid.reaches_near(stand.x, stand.y, 0.4) {
+            return Err(format!("nobody can stand before {}", e.name));
+        }
+    }
+    Ok(())
 }
 
 fn try_once(spec: &HomeSpec, attempt: u64) -> Result<Home, String> {
@@ -106,8 +119,8 @@ fn try_once(spec: &HomeSpec, attempt: u64) -> Result<Home, String> {
     }
     let mut things = things::Things::new(&plan, &entities[first_furniture as usize..], grid, start);
     things.put_all(spec, &mut stream(5))?;
-    let objects = things.placed;
-    entities.extend(objects);
+    let things::Things { placed, grid, .. } = things;
+    entities.extend(placed);
     for (i, e) in entities.iter_mut().enumerate() {
         e.id = EntityId(i as u32);
         if let EntityKind::Part(joint) = &mut e.kind {
@@ -117,6 +130,7 @@ fn try_once(spec: &HomeSpec, attempt: u64) -> Result<Home, String> {
             door.0 += first_furniture;
         }
     }
+    check_parts(&entities, &grid)?;
     let yaw = Dice::new(spec.seed, 14).range(-3.1, 3.1);
     Ok(Home {
         name: spec.name.clone(),
