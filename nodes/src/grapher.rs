@@ -75,7 +75,7 @@ impl Default for GrapherConfig {
             relations: RelationsConfig::default(),
             publish_rate_hz: 5.0,
             heartbeat_rate_hz: 1.0,
-            max_turn_rad_s: 0.8,
+            max_turn_rad_s: 1.0,
             wait_s: 0.4,
             localization_age_s: 2.0,
             min_opening_m: 0.003,

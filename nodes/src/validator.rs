@@ -47,7 +47,8 @@ pub struct ValidatorConfig {
     pub timeout_s: f64,
     /// What contradicts a step must last this long, seconds: graph and contacts lag behind the robot.
     pub settle_s: f64,
-    /// Largest distance between the base and the pose it was sent to, metres.
+    /// Largest distance between the base and the pose it was sent to, metres. Poses are for looking around, and
+    /// the base stops short where something it did not know of stands there.
     pub position_tolerance_m: f64,
     /// Largest difference of heading, radians.
     pub heading_tolerance_rad: f64,
@@ -70,7 +71,7 @@ impl Default for ValidatorConfig {
         ValidatorConfig {
             timeout_s: 5.0,
             settle_s: 1.2,
-            position_tolerance_m: 0.25,
+            position_tolerance_m: 0.55,
             heading_tolerance_rad: 0.35,
             object_distance_m: 2.0,
             object_bearing_rad: 1.3,

@@ -165,6 +165,8 @@ pub struct Joint {
 
 /// Views in a row that must contradict the closed rectangle before it is estimated anew.
 const CONTRADICTION_LIMIT: u32 = 6;
+/// Views after which the closed rectangle is better known than the box of the furniture.
+const ESTABLISHED_VIEWS: u32 = 5;
 
 impl Joint {
     /// A part nothing is known of.
@@ -214,6 +216,7 @@ impl Joint {
         };
         // Closed doors and drawers are parallel to a face of their furniture.
         let askew = self.kind != PartKind::Lid
+            && rest.views < ESTABLISHED_VIEWS
             && owner.is_some_and(|o| face_normals(o).iter().all(|n| n.dot(&rest.outward) < 0.93));
         let (limit, closed_below) = match self.kind {
             PartKind::Drawer => ((-0.12, 1.0), 0.04),
@@ -232,7 +235,8 @@ impl Joint {
             }
             Some(_) => {
                 self.contradictions += 1;
-                if self.contradictions >= CONTRADICTION_LIMIT {
+                let established = rest.views >= ESTABLISHED_VIEWS;
+                if self.contradictions >= CONTRADICTION_LIMIT * if established { 5 } else { 1 } {
                     *self = Joint {
                         owner: self.owner,
                         handle_seen: self.handle_seen,
@@ -268,7 +272,9 @@ impl Joint {
             PartKind::Drawer => {
                 // Heights are left out: the one above may hide half of it.
                 let out = from_center.dot(&rest.outward);
-                let beside = from_center.dot(&rest.along).abs();
+                // A view of a piece of the front lies inside it.
+                let slack = (rest.half_m - half_along(shape, &rest.along)).abs();
+                let beside = (from_center.dot(&rest.along).abs() - slack).max(0.0);
                 beside + (-out - 0.15).max(out - 0.7).max(0.0)
             }
             _ if rest.free_side == 0.0 => from_center.norm(),
@@ -281,6 +287,38 @@ impl Joint {
                 radius.hypot(from_pivot.dot(&axis))
             }
         })
+    }
+
+    /// Share of the points that lie where a leaf can be, `None` for drawers and where its motion is not known.
+    pub(crate) fn share_in_reach(&self, points: &[Point3]) -> Option<f64> {
+        const MARGIN_M: f64 = 0.06;
+        let rest = self.rest.as_ref().filter(|_| self.kind != PartKind::Drawer)?;
+        let (d, n) = (rest.opening_direction(), rest.outward);
+        let axis = d.cross(&n);
+        let pivot = rest.pivot();
+        let inside = |p: &&Point3| {
+            let v = *p - pivot;
+            let (a, b) = (v.dot(&d), v.dot(&n));
+            let length = 2.0 * rest.half_m + MARGIN_M;
+            v.dot(&axis).abs() <= rest.other_half_m + MARGIN_M
+                && if rest.free_side == 0.0 {
+                    b.abs() <= MARGIN_M && (-MARGIN_M..=length).contains(&a)
+                } else {
+                    a.hypot(b) <= length && (b.hypot(a) < MARGIN_M || (-0.25..2.7).contains(&b.atan2(a)))
+                }
+        };
+        Some(points.iter().filter(inside).count() as f64 / points.len().max(1) as f64)
+    }
+
+    /// Heading of the closed rectangle once it was seen often, radians.
+    pub(crate) fn closed_yaw_rad(&self) -> Option<f64> {
+        let rest = self.rest.as_ref().filter(|r| r.views >= ESTABLISHED_VIEWS)?;
+        Some(rest.along.y.atan2(rest.along.x))
+    }
+
+    /// Half the diagonal of the closed rectangle, metres; `None` where that is not known.
+    pub(crate) fn half_diagonal_m(&self) -> Option<f64> {
+        self.rest.as_ref().map(|r| r.half_m.hypot(r.other_half_m))
     }
 
     /// The furniture it belongs to, once that is known.
@@ -651,7 +689,9 @@ fn refine(kind: PartKind, rest: &mut Rest, view: &PartView<'_>, handle: Option<P
     if view.partial && measured.half_m < 0.9 * rest.half_m {
         return;
     }
-    rest.views = (rest.views + 1).min(15);
+    // What was first seen through a gap is larger than it looked.
+    let grown = measured.half_m > 1.2 * rest.half_m || measured.other_half_m > 1.2 * rest.other_half_m;
+    rest.views = if grown { 1 } else { (rest.views + 1).min(15) };
     let weight = 1.0 / f64::from(rest.views);
     rest.center += (measured.center - rest.center) * weight;
     rest.half_m += (measured.half_m - rest.half_m) * weight;

@@ -32,7 +32,7 @@ mod visibility;
 pub use config::MemoryConfig;
 pub use view::Observation;
 
-use association::assign;
+use association::{assign, box_samples, leaf_share};
 use entry::{Entry, Key};
 use shape::box_distance_m;
 use view::{View, views_of};
@@ -243,12 +243,31 @@ impl ObjectMemory {
         }
         let seen_keys: BTreeSet<Key> = seen.iter().map(|s| s.1).collect();
         self.note_distinct(&seen_keys);
-        self.look_for_absent(observation, &seen_keys, &mut changes);
+        // Glass is in the image and has no depth: it is there, only not measured.
+        let unplaced: BTreeSet<&str> = observation
+            .detections
+            .iter()
+            .map(|d| d.class.as_str())
+            .filter(|class| {
+                let detected = observation
+                    .detections
+                    .iter()
+                    .filter(|d| d.class == *class)
+                    .count();
+                detected > views.iter().filter(|v| v.class == *class).count()
+            })
+            .collect();
+        self.look_for_absent(observation, &seen_keys, &unplaced, &mut changes);
         self.carve(observation);
         self.update_joints(&views, &handles, &seen, stamp);
         self.confirm(stamp, &seen_keys, &mut changes);
         self.merge_duplicates(&seen_keys);
-        self.report_motion(stamp, &seen_keys, &mut changes);
+        let complete: BTreeSet<Key> = seen
+            .iter()
+            .filter(|(view, _)| !views[*view].is_partial())
+            .map(|s| s.1)
+            .collect();
+        self.report_motion(stamp, &seen_keys, &complete, &mut changes);
         self.bound();
         Ok(changes)
     }
@@ -274,6 +293,7 @@ impl ObjectMemory {
         &mut self,
         observation: &Observation<'_>,
         seen: &BTreeSet<Key>,
+        unplaced: &BTreeSet<&str>,
         changes: &mut Vec<SceneChange>,
     ) {
         let held = self.held.map(|h| h.key);
@@ -283,6 +303,7 @@ impl ObjectMemory {
                 || held == Some(*key)
                 || entry.is_part()
                 || entry.presence != Presence::Present
+                || unplaced.contains(entry.class.as_str())
             {
                 continue;
             }
@@ -357,6 +378,9 @@ impl ObjectMemory {
         }
         for (view, key) in parts {
             let view = &views[view];
+            if self.entries.get(&key).is_some_and(|e| e.is_sliver(view)) {
+                continue;
+            }
             let owner = self.owner_of(key);
             let owner_shape = owner.and_then(|o| self.entries.get(&o)).and_then(|o| {
                 // A sliver of the furniture says nothing about where its faces are.
@@ -393,7 +417,8 @@ impl ObjectMemory {
             if let Some(owner) = owner
                 && !corners.is_empty()
             {
-                self.extend_owner(owner, key, &corners);
+                let yaw_rad = joint.closed_yaw_rad();
+                self.extend_owner(owner, key, &corners, yaw_rad);
             } else if alone {
                 self.expect_owner(key, stamp);
             }
@@ -401,7 +426,7 @@ impl ObjectMemory {
     }
 
     /// The outside of furniture holds its closed doors and drawers.
-    fn extend_owner(&mut self, owner: Key, part: Key, corners: &[Point3]) {
+    fn extend_owner(&mut self, owner: Key, part: Key, corners: &[Point3], yaw_rad: Option<f64>) {
         let config = self.config.clone();
         // All parts of the owner contribute; each part's corners are gathered anew.
         let owner_id = self.entries.get(&owner).and_then(|o| o.id);
@@ -416,7 +441,18 @@ impl ObjectMemory {
             }
         }
         if let Some(entry) = self.entries.get_mut(&owner) {
+            let unchanged = entry.large
+                && entry.further.len() == further.len()
+                && entry
+                    .further
+                    .iter()
+                    .zip(&further)
+                    .all(|(a, b)| (a - b).norm() < 0.005);
+            if unchanged {
+                return;
+            }
             entry.further = further;
+            entry.parts_yaw_rad = yaw_rad.or(entry.parts_yaw_rad);
             if entry.cloud.is_empty() {
                 return;
             }
@@ -430,7 +466,9 @@ impl ObjectMemory {
     fn owner_of(&self, part: Key) -> Option<Key> {
         let part = self.entries.get(&part)?;
         let joint = part.joint.as_ref()?;
-        if let Some(owner) = joint.owner() {
+        if let Some(owner) = joint.owner()
+            && (owner_class(&part.class).is_some() || joint.closed_yaw_rad().is_some())
+        {
             let kept = self
                 .entries
                 .iter()
@@ -441,15 +479,23 @@ impl ObjectMemory {
             }
         }
         let named = owner_class(&part.class);
+        let reach_m = self.config.articulation.owner_reach_m;
         self.entries
             .iter()
             .filter(|(_, e)| !e.is_part() && e.presence == Presence::Present)
             .filter(|(_, e)| match named {
                 Some(class) => e.class == class || e.class.ends_with(class),
-                None => e.large,
+                None => {
+                    let half = &e.shape.half;
+                    half.x.max(half.z) >= 0.15 && part.shape.top_m() <= e.shape.top_m() + 0.05
+                }
             })
-            .map(|(key, e)| (box_distance_m(&e.shape, &part.shape), *key))
-            .filter(|(gap, _)| *gap <= self.config.articulation.owner_reach_m)
+            .filter_map(|(key, e)| {
+                let gap = box_distance_m(&e.shape, &part.shape);
+                // A bed beside a nightstand reaches the drawer too, so among the near ones the smaller is it.
+                let volume_m3 = 8.0 * e.shape.half.product();
+                (gap <= reach_m).then_some((gap + 0.1 * volume_m3, *key))
+            })
             .min_by(|a, b| a.0.total_cmp(&b.0))
             .map(|(_, key)| key)
     }
@@ -489,6 +535,11 @@ impl ObjectMemory {
             .entries
             .iter()
             .filter(|(_, e)| e.id.is_none() && e.hits >= self.config.confirm_frames)
+            // A sliver of a door says neither how it moves nor where it ends.
+            .filter(|(_, e)| {
+                let unknown = e.joint.as_ref().is_some_and(|j| j.half_diagonal_m().is_none());
+                !unknown || e.hits >= 4 * self.config.confirm_frames
+            })
             .map(|(key, _)| *key)
             .collect();
         for key in ready {
@@ -505,6 +556,7 @@ impl ObjectMemory {
                 if let Some(entry) = self.entries.get_mut(&before) {
                     entry.become_at(fresh);
                     entry.anchor = entry.shape.center;
+                    entry.displaced = 0;
                     if let Some(id) = entry.id {
                         changes.push(change(stamp, id, entry, ChangeKind::Moved));
                     }
@@ -601,7 +653,12 @@ impl ObjectMemory {
     fn are_one(&self, a: &Entry, b: &Entry) -> bool {
         let apart = (a.shape.center - b.shape.center).norm();
         if a.is_part() || b.is_part() {
-            return apart < 0.5 * a.shape.half.z.min(b.shape.half.z).max(0.05);
+            let piece_of = |a: &Entry, b: &Entry| {
+                leaf_share(&a.shape, &box_samples(&a.shape), false, b).is_some_and(|share| share >= 0.8)
+            };
+            return apart < 0.5 * a.shape.half.z.min(b.shape.half.z).max(0.05)
+                || piece_of(a, b)
+                || piece_of(b, a);
         }
         if a.large || b.large {
             let (small, big) = if a.shape.half.norm() <= b.shape.half.norm() {
@@ -618,7 +675,13 @@ impl ObjectMemory {
         apart < (0.75 * self.config.same_place_m).min(a.shape.half.norm() + b.shape.half.norm())
     }
 
-    fn report_motion(&mut self, stamp: Time, seen: &BTreeSet<Key>, changes: &mut Vec<SceneChange>) {
+    fn report_motion(
+        &mut self,
+        stamp: Time,
+        seen: &BTreeSet<Key>,
+        complete: &BTreeSet<Key>,
+        changes: &mut Vec<SceneChange>,
+    ) {
         for key in seen {
             let Some(entry) = self.entries.get_mut(key) else {
                 continue;
@@ -627,9 +690,19 @@ impl ObjectMemory {
                 continue;
             };
             if !entry.large && !entry.is_part() {
-                if (entry.shape.center - entry.anchor).norm() > self.config.moved_m {
-                    entry.anchor = entry.shape.center;
-                    changes.push(change(stamp, id, entry, ChangeKind::Moved));
+                // The middle of what is in view wanders while the rest comes into view; that is not motion.
+                if complete.contains(key) {
+                    let away = (entry.shape.center - entry.anchor).norm() > self.config.moved_m;
+                    entry.displaced = if away { entry.displaced + 1 } else { 0 };
+                    if !entry.anchor_is_firm {
+                        entry.anchor_is_firm = true;
+                        entry.anchor = entry.shape.center;
+                        entry.displaced = 0;
+                    } else if entry.displaced >= 2 {
+                        entry.anchor = entry.shape.center;
+                        entry.displaced = 0;
+                        changes.push(change(stamp, id, entry, ChangeKind::Moved));
+                    }
                 }
             } else {
                 entry.anchor = entry.shape.center;

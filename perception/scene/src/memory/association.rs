@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use steward_core::geometry::{OrientedBox, Point3};
 use steward_core::messages::Presence;
 
 use super::MemoryConfig;
@@ -57,10 +58,14 @@ fn cost_of(view: &View, entry: &Entry, held: bool, config: &MemoryConfig) -> Opt
             }
         }
         let vertical = 0.3 * (view.shape.center.z - entry.shape.center.z).abs();
-        return match off {
+        let near = match off {
             Some(off) => (off <= 0.3).then_some(off + vertical),
             None => (apart <= 0.5).then_some(apart + vertical),
         };
+        return near.or_else(|| {
+            let share = leaf_share(&view.shape, &view.points, view.is_partial(), entry)?;
+            (share >= 0.7).then_some(1.35 - share)
+        });
     }
     if held {
         // In the hand, the view wobbles with the arm.
@@ -82,4 +87,42 @@ fn cost_of(view: &View, entry: &Entry, held: bool, config: &MemoryConfig) -> Opt
         apart
     };
     (apart <= gate).then_some(apart)
+}
+
+/// Share of a piece of a door or lid that lies where the whole of it can be: the piece is the view and the whole
+/// is remembered, or the other way round. `None` where neither is a piece of the other.
+pub(crate) fn leaf_share(
+    shape: &OrientedBox,
+    points: &[Point3],
+    partial: bool,
+    entry: &Entry,
+) -> Option<f64> {
+    let joint = entry.joint.as_ref()?;
+    let view_m = shape.half.x.hypot(shape.half.z);
+    match joint.half_diagonal_m() {
+        Some(whole_m) if partial || view_m < 0.7 * whole_m => joint.share_in_reach(points),
+        Some(_) => None,
+        None if entry.shape.half.x.hypot(entry.shape.half.z) < 0.7 * view_m => {
+            let samples = box_samples(&entry.shape);
+            let inside = samples.iter().filter(|p| shape.contains(p, 0.08)).count();
+            Some(inside as f64 / samples.len() as f64)
+        }
+        None => None,
+    }
+}
+
+/// The middle of a box and the middles of its eight octants.
+pub(crate) fn box_samples(shape: &OrientedBox) -> Vec<Point3> {
+    let pose = shape.pose();
+    let mut samples = vec![shape.center];
+    for octant in 0..8u8 {
+        let sign = |bit: u8| if octant & bit == 0 { -0.5 } else { 0.5 };
+        let corner = Point3::new(
+            sign(1) * shape.half.x,
+            sign(2) * shape.half.y,
+            sign(4) * shape.half.z,
+        );
+        samples.push(pose * corner);
+    }
+    samples
 }

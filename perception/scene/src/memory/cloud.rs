@@ -136,11 +136,11 @@ impl Cloud {
     }
 
     /// Box around the points and further ones that are known to belong to the thing.
-    pub(crate) fn shape(&self, further: &[Point3]) -> Option<OrientedBox> {
+    pub(crate) fn shape(&self, further: &[Point3], expected_rad: Option<f64>) -> Option<OrientedBox> {
         let mut points = self.points();
         let trim = if points.len() >= 200 { 0.004 } else { 0.0 };
         points.extend_from_slice(further);
-        fit_furniture_box(&points, trim)
+        fit_furniture_box(&points, trim, expected_rad)
     }
 
     /// Horizontal patches that face up, by ascending height: peaks of the histogram of the heights of
@@ -247,7 +247,7 @@ mod tests {
             let points = plate(z, 0.0, 0.8, 0.0, 0.3);
             cloud.add(&points, &vec![true; points.len()]);
         }
-        let shape = cloud.shape(&[]).unwrap();
+        let shape = cloud.shape(&[], None).unwrap();
         let surfaces = cloud.surfaces(&shape, 0.02);
         let heights: Vec<f64> = surfaces.iter().map(SupportSurface::height_m).collect();
         assert_eq!(heights.len(), 3, "{surfaces:?}");

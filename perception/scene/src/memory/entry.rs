@@ -40,6 +40,10 @@ pub(crate) struct Entry {
     pub(crate) released: bool,
     /// Where it was when its place was last reported.
     pub(crate) anchor: Point3,
+    /// That place was measured with all of it in view.
+    pub(crate) anchor_is_firm: bool,
+    /// Complete views in a row that show it away from there.
+    pub(crate) displaced: u32,
     /// Entries seen at the same time as this one: other things for certain.
     pub(crate) distinct: BTreeSet<Key>,
     pub(crate) joint: Option<Joint>,
@@ -47,6 +51,8 @@ pub(crate) struct Entry {
     pub(crate) reported_open: Option<bool>,
     /// Corners of closed parts: points of its outside.
     pub(crate) further: Vec<Point3>,
+    /// Heading of its closed parts, modulo a quarter turn.
+    pub(crate) parts_yaw_rad: Option<f64>,
     pub(crate) surfaces: Vec<SupportSurface>,
     pub(crate) cloud: Cloud,
     complete: VecDeque<(OrientedBox, f64)>,
@@ -79,10 +85,13 @@ impl Entry {
             absences: 0,
             released: false,
             anchor: view.shape.center,
+            anchor_is_firm: false,
+            displaced: 0,
             distinct: BTreeSet::new(),
             joint,
             reported_open: None,
             further: Vec::new(),
+            parts_yaw_rad: None,
             surfaces: Vec::new(),
             cloud: Cloud::new(config.voxel_m, config.max_voxels),
             complete: VecDeque::new(),
@@ -114,10 +123,13 @@ impl Entry {
             absences: 0,
             released: false,
             anchor: shape.center,
+            anchor_is_firm: false,
+            displaced: 0,
             distinct: BTreeSet::new(),
             joint: None,
             reported_open: None,
             further: Vec::new(),
+            parts_yaw_rad: None,
             surfaces: Vec::new(),
             cloud: Cloud::new(config.voxel_m, config.max_voxels),
             complete: VecDeque::new(),
@@ -128,6 +140,15 @@ impl Entry {
 
     pub(crate) fn is_part(&self) -> bool {
         self.joint.is_some()
+    }
+
+    /// Whether a view shows so little of a part that it says nothing about where the part is.
+    pub(crate) fn is_sliver(&self, view: &View) -> bool {
+        let seen_m = view.shape.half.x.hypot(view.shape.half.z);
+        self.joint
+            .as_ref()
+            .and_then(Joint::half_diagonal_m)
+            .is_some_and(|whole_m| seen_m < 0.4 * whole_m)
     }
 
     /// Takes in a view of it. Where it is far from where it was, what was known of its shape is forgotten.
@@ -141,7 +162,9 @@ impl Entry {
         self.confidence += (1.0 - self.confidence) * 0.4 * view.score;
         if self.is_part() {
             // Parts move, so only the newest view counts.
-            self.shape = view.shape;
+            if !self.is_sliver(view) {
+                self.shape = view.shape;
+            }
             return;
         }
         let size = view.shape.half.x.max(view.shape.half.z) * 2.0;
@@ -154,13 +177,18 @@ impl Entry {
                 self.cloud.add(&view.points, &view.upward);
             }
             self.see_small(view);
-            let gathered = self.complete.is_empty().then(|| self.cloud.shape(&[])).flatten();
+            let gathered = self
+                .complete
+                .is_empty()
+                .then(|| self.cloud.shape(&[], None))
+                .flatten();
             self.large = size > config.large_m
                 || gathered.is_some_and(|s| 2.0 * s.half.x.max(s.half.z) > config.large_m && self.hits > 2);
         } else {
             self.cloud.add(&view.points, &view.upward);
         }
-        if self.large {
+        // One more view changes the box of a thing that was seen often by little.
+        if self.large && (self.hits <= 6 || self.hits.is_multiple_of(3)) {
             self.refit(config);
         }
         let step = view.points.len().div_ceil(PROBES).max(1);
@@ -220,7 +248,8 @@ impl Entry {
 
     /// Fits the box and the surfaces of a large thing to the points gathered so far.
     pub(crate) fn refit(&mut self, config: &MemoryConfig) {
-        let Some(mut shape) = self.cloud.shape(&self.further) else {
+        let before = (self.hits > 6 && self.large).then_some(self.shape.yaw_rad);
+        let Some(mut shape) = self.cloud.shape(&self.further, self.parts_yaw_rad.or(before)) else {
             return;
         };
         if shape.bottom_m() < 0.0 && shape.top_m() > 0.02 {
@@ -229,7 +258,7 @@ impl Entry {
             shape.center.z = top * 0.5;
         }
         self.shape = shape;
-        if self.hits <= 4 || self.hits.is_multiple_of(3) {
+        if self.hits <= 6 || self.hits.is_multiple_of(3) {
             self.surfaces = self.cloud.surfaces(&self.shape, config.surface_min_area_m2);
         }
     }
@@ -241,6 +270,7 @@ impl Entry {
         self.partial = None;
         self.surfaces.clear();
         self.further.clear();
+        self.parts_yaw_rad = None;
     }
 
     /// Takes over what another entry knows of the same thing.

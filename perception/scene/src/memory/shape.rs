@@ -71,7 +71,10 @@ pub(crate) fn min_area_yaw(mut points: Vec<[f64; 2]>) -> Option<f64> {
 /// The direction, in `[0, pi/2)`, of furniture of which perhaps only two sides are seen. The rectangle of least area
 /// around two sides that meet stands askew, so points far from every edge of the rectangle cost too (the
 /// closeness criterion of Zhang, Xu, Dong and Dolan, "Efficient L-shape fitting for vehicle detection", IV 2017).
-fn furniture_yaw(points: &[Point3]) -> Option<f64> {
+/// A direction near the expected one, modulo a quarter turn, wins where others fit little better.
+fn furniture_yaw(points: &[Point3], expected_rad: Option<f64>) -> Option<f64> {
+    const BONUS: f64 = 0.2;
+    const CLOSE_RAD: f64 = 0.1;
     const NEAR_M: f64 = 0.06;
     const STEP: f64 = 3.0 * PI / 180.0;
     let step = points.len().div_ceil(300).max(1);
@@ -114,7 +117,19 @@ fn furniture_yaw(points: &[Point3]) -> Option<f64> {
         .fold(f64::INFINITY, f64::min)
         .max(1e-6);
     let cost = |(far, area): (f64, f64)| far + 0.5 * area / least_area;
-    let best = coarse.iter().min_by(|a, b| cost(a.1).total_cmp(&cost(b.1)))?.0;
+    let bonus = |yaw: f64| {
+        let off = expected_rad.map(|e| (yaw - e).rem_euclid(FRAC_PI_2));
+        if off.is_some_and(|off| off.min(FRAC_PI_2 - off) < CLOSE_RAD) {
+            BONUS
+        } else {
+            0.0
+        }
+    };
+    let best = coarse
+        .iter()
+        .map(|(yaw, m)| (*yaw, cost(*m) - bonus(*yaw)))
+        .min_by(|a, b| a.1.total_cmp(&b.1))?
+        .0;
     (-4..=4)
         .map(|i| best + f64::from(i) * STEP / 4.0)
         .map(|yaw| (yaw, cost(measure(yaw))))
@@ -123,8 +138,13 @@ fn furniture_yaw(points: &[Point3]) -> Option<f64> {
 }
 
 /// An upright box around points of furniture gathered over many views; like [`fit_box`] otherwise.
-pub(crate) fn fit_furniture_box(points: &[Point3], trim: f64) -> Option<OrientedBox> {
-    let rectangle = rectangle_at(points, furniture_yaw(points).unwrap_or(0.0), trim)?;
+/// `expected_rad`: the direction it should have, where that is known from before or from its parts.
+pub(crate) fn fit_furniture_box(
+    points: &[Point3],
+    trim: f64,
+    expected_rad: Option<f64>,
+) -> Option<OrientedBox> {
+    let rectangle = rectangle_at(points, furniture_yaw(points, expected_rad).unwrap_or(0.0), trim)?;
     let mut heights: Vec<f64> = points.iter().map(|p| p.z).collect();
     let (z0, z1) = trimmed_range(&mut heights, trim)?;
     Some(upright_box(&rectangle, z0, z1))
@@ -267,7 +287,7 @@ mod tests {
                 points.push(Point3::new(c * x - s * y, s * x + c * y, 0.5));
             }
         }
-        let fitted = fit_furniture_box(&points, 0.0).unwrap();
+        let fitted = fit_furniture_box(&points, 0.0, None).unwrap();
         let turn = fitted.yaw_rad.rem_euclid(FRAC_PI_2);
         assert!((turn - 0.3).abs() < 0.03, "{fitted:?}");
     }
