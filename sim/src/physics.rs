@@ -210,6 +210,7 @@ impl Physics {
         if self.grip.is_some() && self.robot.wants_to_open() {
             self.let_go();
         }
+        self.wake_lagging();
         let surroundings = Surroundings {
             world: &self.world,
             held: self.held_object(),

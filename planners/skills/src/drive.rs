@@ -27,7 +27,7 @@ impl Tolerance {
     /// Enough for looking around.
     pub const COARSE: Tolerance = Tolerance {
         position_m: 0.10,
-        yaw_rad: Some(0.08),
+        yaw_rad: Some(0.15),
         relocate_m: 0.5,
     };
     /// Enough for the arm, which corrects what is left.
@@ -201,6 +201,10 @@ pub struct Drive {
     closest_at: Time,
 }
 
+/// Speed between things that the base just fits between, metres per second.
+const TIGHT_SPEED_M_S: f64 = 0.35;
+/// Clearance from which the base drives at full speed, metres.
+const AT_EASE_M: f64 = 0.42;
 /// Bumps and standstills after which a drive gives up.
 const MAX_SETBACKS: u32 = 6;
 /// How often a path is made anew though the old one is still free, seconds.
@@ -328,8 +332,8 @@ impl Drive {
             (0.0, speed * error.signum())
         } else {
             let hard = c.hard_clearance_m();
-            let room = ((clearance - hard) / (c.comfort_distance_m - hard)).clamp(0.0, 1.0);
-            let by_room = 0.22 + (c.max_speed_m_s - 0.22) * room;
+            let room = ((clearance - hard) / (AT_EASE_M - hard).max(0.01)).clamp(0.0, 1.0);
+            let by_room = TIGHT_SPEED_M_S + (c.max_speed_m_s - TIGHT_SPEED_M_S).max(0.0) * room;
             let v = by_room
                 .min(braking_speed(remaining, c.max_acceleration_m_s2))
                 .min(c.max_speed_m_s * (1.0 - error.abs() / 0.9).max(0.15))

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use steward_core::Time;
-use steward_core::geometry::{OrientedBox, Pose2};
+use steward_core::geometry::{OrientedBox, Point3, Pose2};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{Presence, SceneObject, SkillFailure};
 
@@ -27,6 +27,14 @@ const MAX_CORRECTIONS: u32 = 3;
 const LATERAL_TOLERANCE_M: f64 = 0.006;
 /// Sideways error with which a grasp would miss, metres.
 const MISSES_M: f64 = 0.02;
+/// How much wider than the thing the fingers open, best first, metres: what was seen of it from afar is rarely all.
+const ROOM_M: [f64; 2] = [0.09, 0.05];
+/// How often a grasp is planned again because the thing turned out to be elsewhere while the arm went out.
+const MAX_REPLANS: u32 = 2;
+/// How far it must be for that, metres.
+const SHIFTED_M: f64 = 0.012;
+/// How far an object may turn out to be from where it was remembered before places to stand are chosen anew, metres.
+const MOVED_M: f64 = 0.1;
 /// Distances between base and object that are tried, best first, metres.
 const REACH_M: [f64; 8] = [0.62, 0.70, 0.54, 0.78, 0.46, 0.86, 0.94, 1.02];
 
@@ -41,6 +49,9 @@ pub struct Pick {
     tried: Vec<HandPose>,
     last_problem: Option<(SkillFailure, String)>,
     moved_places: u32,
+    replans: u32,
+    /// Where the object was when the places were chosen.
+    chosen_for: Point3,
 }
 
 #[derive(Debug)]
@@ -150,6 +161,8 @@ impl Pick {
             tried: Vec::new(),
             last_problem: None,
             moved_places: 0,
+            replans: 0,
+            chosen_for: Point3::origin(),
         }
     }
 
@@ -175,7 +188,8 @@ impl Pick {
             Phase::Stow(stow) => {
                 if stow.step(ctx, inputs, out) != StowState::Busy {
                     // After failed attempts another place is tried, with other things beside the arm.
-                    if self.attempts > 0 && !self.places.is_empty() {
+                    let moved_m = (object.shape.center - self.chosen_for).norm();
+                    if self.attempts > 0 && !self.places.is_empty() && moved_m < MOVED_M {
                         return self.next_place();
                     }
                     self.phase = Phase::Places;
@@ -184,6 +198,7 @@ impl Pick {
             }
             Phase::Places => match find_places(ctx, inputs, object) {
                 Ok(places) => {
+                    self.chosen_for = object.shape.center;
                     self.places = places;
                     self.next_place()
                 }
@@ -237,6 +252,12 @@ impl Pick {
                             SkillFailure::OutOfReach,
                             format!("{name} cannot be grasped from here: {why}"),
                         ));
+                        // Seen from near, it is not where the places were chosen for.
+                        let moved_m = (object.shape.center - self.chosen_for).norm();
+                        if moved_m > MOVED_M && self.moved_places < 6 {
+                            self.phase = Phase::Places;
+                            return Progress::Running(format!("{name} is elsewhere: choosing a place again"));
+                        }
                         self.next_place()
                     }
                 }
@@ -280,6 +301,14 @@ impl Pick {
                     Part::Finished | Part::Failed(..) => true,
                 };
                 if settled {
+                    // Looked at all the while, it is known better now, or it moved.
+                    let shift_m = (object.shape.center - plan.shape.center).norm();
+                    let present = object.presence == Presence::Present;
+                    if present && self.replans < MAX_REPLANS && shift_m > SHIFTED_M && shift_m < MOVED_M {
+                        self.replans += 1;
+                        self.phase = Phase::Plan;
+                        return Progress::Running(format!("{name} is {shift_m:.2} m from where it was"));
+                    }
                     let base = (inputs.base.x_m, inputs.base.y_m);
                     match ik::solve(&ctx.robot, base, &plan.grasp.hand) {
                         Ok(solution) => {
@@ -372,7 +401,7 @@ impl Pick {
                                 .unwrap_or((SkillFailure::GraspFailed, format!("{name} was not grasped")));
                             return Progress::Failed(why, format!("{text} ({} attempts)", self.attempts));
                         }
-                        self.phase = if self.attempts % 2 == 0 {
+                        self.phase = if self.attempts.is_multiple_of(2) {
                             self.tried.clear();
                             Phase::Stow(Stow::new())
                         } else {
@@ -422,7 +451,7 @@ impl Pick {
 
     fn next_place(&mut self) -> Progress {
         match self.places.pop_front() {
-            Some(place) if self.moved_places < 5 => {
+            Some(place) if self.moved_places < 6 => {
                 self.moved_places += 1;
                 self.phase = Phase::Drive(Box::new(Drive::to(place, Tolerance::FINE)));
                 Progress::Running("driving to a place to reach from".into())
@@ -541,8 +570,9 @@ fn best_grasp(
     };
     let mut order: Vec<(usize, &Grasp)> = grasps.iter().map(|g| (again(g), g)).collect();
     order.sort_by_key(|(n, _)| *n);
-    for (_, grasp) in order {
-        let opening_m = (grasp.width_m + 0.05).min(2.0 * ctx.robot.gripper.upper);
+    let openings =
+        |grasp: &Grasp| ROOM_M.map(|room| (grasp.width_m + room).min(2.0 * ctx.robot.gripper.upper));
+    for (grasp, opening_m) in order.iter().flat_map(|(_, g)| openings(g).map(|o| (*g, o))) {
         let scene = Scene {
             robot: &ctx.robot,
             arm: &ctx.arm,

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4};
 
 use steward_core::Time;
-use steward_core::geometry::{OrientedBox, Point3, Pose2, Vector3, wrap_angle_rad};
+use steward_core::geometry::{OrientedBox, Point3, Pose2, Pose3, Vector3, wrap_angle_rad};
 use steward_core::ids::ObjectId;
-use steward_core::messages::{RelationKind, SceneObject, SkillFailure};
+use steward_core::messages::{Presence, RelationKind, SceneObject, SkillFailure};
 
 use crate::approach::{self, Candidate};
 use crate::collision::{Payload, Support};
@@ -39,6 +39,8 @@ pub struct Place {
     places: VecDeque<(Pose2, Spot)>,
     tries: u32,
     last_problem: Option<(SkillFailure, String)>,
+    /// What was let go, in case it stays between the fingers.
+    held: Option<Held>,
 }
 
 #[derive(Debug)]
@@ -49,7 +51,7 @@ enum Phase {
     Gaze(Gazing, Spot),
     Plan(Spot),
     Hand(Box<Handing>, Plan),
-    Release(Plan, Time),
+    Release(Plan, Time, f64),
     Retreat(Plan, ArmMotion),
     BackOff(Plan, Creep),
     FinalStow(Plan, Stow),
@@ -77,6 +79,7 @@ impl Place {
             places: VecDeque::new(),
             tries: 0,
             last_problem: None,
+            held: None,
         }
     }
 
@@ -98,6 +101,9 @@ impl Place {
             );
         }
         let released = self.is_letting_go();
+        if ctx.held.is_none() && !released && grip(inputs) == Grip::Holding {
+            ctx.held = inputs.object(self.object).and_then(|o| regained(ctx, inputs, o));
+        }
         if ctx.held.is_none() && !released {
             return Progress::Failed(SkillFailure::Precondition, "the hand holds nothing".into());
         }
@@ -158,7 +164,8 @@ impl Place {
                     }
                 }
                 HandState::Arrived => {
-                    self.phase = Phase::Release(plan.clone(), inputs.now);
+                    self.held = ctx.held;
+                    self.phase = Phase::Release(plan.clone(), inputs.now, release_opening(ctx, inputs));
                     Progress::Running("letting go".into())
                 }
                 HandState::Failed(miss) => {
@@ -167,8 +174,8 @@ impl Place {
                     self.next_place()
                 }
             },
-            Phase::Release(plan, since) => {
-                fingers(&ctx.robot, out, release_opening(ctx), 0.5);
+            Phase::Release(plan, since, opening) => {
+                fingers(&ctx.robot, out, *opening, 0.5);
                 if (inputs.now - *since).secs_f64() > 1.2 {
                     ctx.held = None;
                     let now = inputs.posture();
@@ -210,6 +217,7 @@ impl Place {
                     return Progress::Running("looking at the result".into());
                 }
                 if grip(inputs) == Grip::Holding {
+                    ctx.held = self.held;
                     return Progress::Failed(SkillFailure::Stuck, "it is still between the fingers".into());
                 }
                 Progress::Done(format!("put down {} {to}", self.relation))
@@ -395,10 +403,27 @@ impl Place {
     }
 }
 
-/// Opening for letting go: a little wider than what is held.
-fn release_opening(ctx: &Context) -> f64 {
-    ctx.held
-        .map_or(0.12, |h| (2.0 * h.half.x.min(h.half.y) + 0.06).min(0.13))
+/// Opening for letting go: a little wider than what is held is thought to be, and than the fingers stand.
+fn release_opening(ctx: &Context, inputs: &Inputs) -> f64 {
+    let thought_m = ctx.held.map_or(0.12, |h| 2.0 * h.half.x.min(h.half.y) + 0.06);
+    let felt_m = inputs.contacts.map_or(0.0, |c| c.opening_m + 0.05);
+    thought_m.max(felt_m).min(2.0 * ctx.robot.gripper.upper)
+}
+
+/// What is between the fingers after an earlier step lost track of it, if memory has the object there.
+fn regained(ctx: &Context, inputs: &Inputs, object: &SceneObject) -> Option<Held> {
+    if object.presence != Presence::Held {
+        return None;
+    }
+    let hand = inputs.base.to_pose3() * ctx.robot.grasp_center(&inputs.posture());
+    let hand_from_object = hand.inverse() * object.shape.pose();
+    let near = hand_from_object.translation.vector.norm() < 0.25;
+    Some(Held {
+        object: object.id,
+        half: object.shape.half,
+        pitch_rad: inputs.posture().pitch_rad,
+        hand_from_object: if near { hand_from_object } else { Pose3::identity() },
+    })
 }
 
 /// Whether a base stands behind the opening that a spot is reached through.

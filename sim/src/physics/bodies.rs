@@ -71,7 +71,7 @@ pub(super) fn insert(
         Owner::Object => rp::RigidBodyBuilder::dynamic()
             .ccd_enabled(true)
             .linear_damping(0.05)
-            .angular_damping(1.5),
+            .angular_damping(5.0),
     };
     let handle = world.insert_body(body.pose(to_pose(&pose)));
     let shapes: Vec<(rp::SharedShape, Pose3)> = entity

@@ -25,6 +25,8 @@ const PAD_FORCE_N: f64 = 40.0;
 const PAD_TORSION_RADIUS_M: f64 = 0.012;
 /// Half of the pad's length, the lever that resists tipping, metres.
 const PAD_LEVER_M: f64 = 0.025;
+/// A held thing that is this far from where the gripper has it does not rest, metres.
+const OBJECT_LAG_M: f64 = 0.004;
 /// A thing that is this far from where the gripper has it slips out, metres.
 const OBJECT_SLIP_M: f64 = 0.03;
 /// The same for a handle.
@@ -113,6 +115,22 @@ impl Physics {
             point: self.pose(grip.entity)? * grip.thing_point,
             palm_point: grip.palm_point,
         })
+    }
+
+    /// A held object that lags behind the gripper is kept from falling asleep: the hold pulls it along.
+    pub(super) fn wake_lagging(&mut self) {
+        let Some(grip) = self.grip.as_ref().filter(|g| !g.is_handle) else {
+            return;
+        };
+        let lag_m = self
+            .held_object()
+            .map_or(0.0, |h| h.lag_m(self.robot.world_from_palm()));
+        if lag_m > OBJECT_LAG_M
+            && let Some(Some(body)) = self.bodies.get(grip.entity.0 as usize)
+        {
+            self.world.wake_up(body.handle, true);
+            self.dirty = true;
+        }
     }
 
     /// Reads the pads and takes, keeps or loses hold.

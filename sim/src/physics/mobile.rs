@@ -24,6 +24,8 @@ const BUMPER_GAP_M: f32 = 0.005;
 const MAX_SHIFT_M: f64 = 0.015;
 /// A held object may lag behind the gripper this much before the robot stops pressing, metres.
 const MAX_PRESS_M: f64 = 0.008;
+/// After this many steps of driving against a held object that does not follow, the base pulls with all its force.
+const PATIENT_STEPS: u32 = 60;
 /// Depth of both pads at which closing ends, metres.
 const SQUEEZE_M: f64 = 0.0015;
 /// Parts of a motion that are tried in turn when the whole is blocked.
@@ -122,6 +124,8 @@ pub struct Mobile {
     command_age_s: f64,
     bumper: Option<BumperContact>,
     world_from_link: Vec<Pose3>,
+    /// Steps in a row for which a held object kept the base from moving.
+    pressed_steps: u32,
     /// Both fingers have moved this far to the left of the palm's middle, metres.
     shift_m: f64,
     fingers: Fingers,
@@ -211,6 +215,7 @@ impl Mobile {
             command: (0.0, 0.0),
             command_age_s: f64::INFINITY,
             bumper: None,
+            pressed_steps: 0,
             shift_m: 0.0,
             fingers,
         };
@@ -412,6 +417,9 @@ impl Mobile {
                     self.world_from_link = candidate;
                     self.linear_m_s = ds / STEP_S;
                     self.angular_rad_s = dyaw / STEP_S;
+                    if first_hit.is_none() {
+                        self.pressed_steps = 0;
+                    }
                     self.press_bumper(first_hit.as_ref());
                     return true;
                 }
@@ -422,6 +430,10 @@ impl Mobile {
         }
         self.linear_m_s = 0.0;
         self.angular_rad_s = 0.0;
+        let by_held = |h: &Hit| h.collider == rp::ColliderHandle::invalid();
+        if first_hit.as_ref().is_some_and(by_held) {
+            self.pressed_steps += 1;
+        }
         self.press_bumper(first_hit.as_ref());
         false
     }
@@ -562,7 +574,8 @@ impl Mobile {
             let palm = self.fingers.palm;
             let press = |poses: &[Pose3]| held.lag_m(&poses[palm]);
             let (before, after) = (press(&self.world_from_link), press(candidate));
-            if after > MAX_PRESS_M && after > before + 1e-6 {
+            let patient = self.pressed_steps < PATIENT_STEPS;
+            if patient && after > MAX_PRESS_M && after > before + 1e-6 {
                 let direction =
                     candidate[palm].translation.vector - self.world_from_link[palm].translation.vector;
                 return Some(Hit {
