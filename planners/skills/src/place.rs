@@ -201,7 +201,7 @@ impl Place {
             }
             Phase::BackOff(plan, creep) => {
                 if creep.step(ctx, inputs, out) != Part::Busy {
-                    self.phase = Phase::FinalStow(plan.clone(), Stow::new());
+                    self.phase = Phase::FinalStow(plan.clone(), Stow::with_open_fingers());
                 }
                 Progress::Running("backing off".into())
             }

@@ -139,6 +139,7 @@ pub struct Stow {
     motion: Option<ArmMotion>,
     retried: u32,
     done: bool,
+    fingers_stay: bool,
 }
 
 /// How far stowing has got.
@@ -156,6 +157,14 @@ impl Stow {
     /// Stowing that has not begun.
     pub fn new() -> Self {
         Stow::default()
+    }
+
+    /// Stowing after something was put down: the fingers stay open, so that they do not take it up again.
+    pub fn with_open_fingers() -> Self {
+        Stow {
+            fingers_stay: true,
+            ..Stow::default()
+        }
     }
 
     /// One control period.
@@ -176,7 +185,7 @@ impl Stow {
             let target = driving(held, if held { 0.0 } else { roll });
             ArmMotion::through(stow_waypoints(now, target))
         });
-        if !held {
+        if !held && !self.fingers_stay {
             fingers(&ctx.robot, out, 0.03, 1.0);
         }
         match motion.step(&ctx.robot, inputs, out) {

@@ -49,6 +49,8 @@ pub struct Query<'a> {
 const EDGE_M: f64 = 0.06;
 /// Spacing of spots, metres.
 const SPACING_M: f64 = 0.05;
+/// Spacing of heights that are tried in furniture without a known board, metres.
+const UNSEEN_BOARD_M: f64 = 0.08;
 /// Room between things put down and what stands there, metres.
 const GAP_M: f64 = 0.03;
 
@@ -263,7 +265,12 @@ impl Query<'_> {
             .copied()
             .collect();
         let boards: Vec<(f64, f64)> = if inner.is_empty() {
-            vec![(shape.bottom_m() + 0.04, 2.0 * shape.half.z - 0.08)]
+            // No board was told apart: anywhere between bottom and top, best right above something seen.
+            let layers = (2.0 * shape.half.z / UNSEEN_BOARD_M) as usize;
+            (0..layers)
+                .map(|i| shape.bottom_m() + 0.04 + UNSEEN_BOARD_M * i as f64)
+                .map(|z| (z, shape.top_m() - 0.04 - z))
+                .collect()
         } else {
             inner.iter().map(|s| (s.center.z, s.clearance_m)).collect()
         };
@@ -289,6 +296,11 @@ impl Query<'_> {
                             continue;
                         };
                         let tight = 0.5 * (0.35 - clearance).max(0.0);
+                        let floating = if inner.is_empty() && !self.is_carried(&point) {
+                            0.6
+                        } else {
+                            0.0
+                        };
                         spots.push(Spot {
                             point,
                             entry: Entry::Front(heading),
@@ -296,6 +308,7 @@ impl Query<'_> {
                                 + (0.15 - inward).abs()
                                 + (0.06 - room).max(0.0)
                                 + tight
+                                + floating
                                 + 0.3 * (height - 0.8).abs(),
                         });
                     }
@@ -303,6 +316,18 @@ impl Query<'_> {
             }
         }
         spots
+    }
+
+    /// Whether something was seen right below a point.
+    fn is_carried(&self, point: &Point3) -> bool {
+        let r = self.radius_m();
+        self.cloud.is_some_and(|cloud| {
+            cloud.points.iter().any(|p| {
+                let below = point.z - p.z;
+                (-0.5 * cloud.voxel_m..UNSEEN_BOARD_M + cloud.voxel_m).contains(&below)
+                    && (p.x - point.x).hypot(p.y - point.y) < r
+            })
+        })
     }
 
     fn near(&self, landmark: &SceneObject) -> Vec<Spot> {
