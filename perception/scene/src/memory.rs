@@ -538,7 +538,8 @@ impl ObjectMemory {
             // A sliver of a door says neither how it moves nor where it ends.
             .filter(|(_, e)| {
                 let unknown = e.joint.as_ref().is_some_and(|j| j.half_diagonal_m().is_none());
-                !unknown || e.hits >= 4 * self.config.confirm_frames
+                let small = e.shape.half.x.hypot(e.shape.half.z) < 0.2;
+                !(unknown && small) || e.hits >= 4 * self.config.confirm_frames
             })
             .map(|(key, _)| *key)
             .collect();
