@@ -64,7 +64,9 @@ pub fn generate(spec: &HomeSpec) -> Result<Home> {
 /// Whether the robot can stand before the handle of every part, with everything in its place.
 fn check_parts(entities: &[Entity], grid: &floor::FloorGrid) -> Result<(), String> {
     for e in entities {
-        let EntityKind::Part(joint) = &e.kind else { continue };
+        let EntityKind::Part(joint) = &e.kind else {
+            continue;
+        };
         let front = entities[joint.parent.0 as usize].pose.rotation * Vector3::x();
         let stand = e.pose * Point3::from(joint.handle) + front * 0.5;
         if !grid.reaches_near(stand.x, stand.y, 0.4) {

@@ -41,7 +41,12 @@ pub(crate) fn check() -> Result<()> {
         let node = resolve.nodes.iter().find(|n| n.id == id);
         let is_linked =
             |d: &&cargo_metadata::NodeDep| d.dep_kinds.iter().any(|k| k.kind == DependencyKind::Normal);
-        open.extend(node.iter().flat_map(|n| &n.deps).filter(is_linked).map(|d| d.pkg.clone()));
+        open.extend(
+            node.iter()
+                .flat_map(|n| &n.deps)
+                .filter(is_linked)
+                .map(|d| d.pkg.clone()),
+        );
     }
     let mut refused = Vec::new();
     for package in metadata.packages.iter().filter(|p| linked.contains(&p.id)) {

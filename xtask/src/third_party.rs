@@ -47,14 +47,20 @@ fn check_exports(steward: &Path, work: &Path) -> Result<()> {
     if !(is_installed("ign") || is_installed("gz")) || !is_installed("check_urdf") {
         if !(is_ci() && is_installed("apt-get")) {
             let packages = packages.join(" ");
-            return skip::<()>(&format!("tools are not installed (Debian and Ubuntu: apt-get install {packages})"))
-                .map(drop);
+            return skip::<()>(&format!(
+                "tools are not installed (Debian and Ubuntu: apt-get install {packages})"
+            ))
+            .map(drop);
         }
         run(Command::new("apt-get").args(["update", "-qq"]))?;
-        run(Command::new("apt-get").args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages))?;
+        run(Command::new("apt-get")
+            .args(["install", "-y", "-qq", "--no-install-recommends"])
+            .args(packages))?;
     }
     let out = work.join("export");
-    run(Command::new(steward).args(["sim", "export", "--home", "maps/apartment.yaml", "--out"]).arg(&out))?;
+    run(Command::new(steward)
+        .args(["sim", "export", "--home", "maps/apartment.yaml", "--out"])
+        .arg(&out))?;
     run(Command::new("sh").arg("sim/checks/check_exports.sh").arg(&out))
 }
 

@@ -525,7 +525,9 @@ impl Mission {
                 };
                 offer(distance + self.config.inspect_cost_m, steps);
             }
-            let shut = o.articulation.is_some_and(|a| a.handle.is_some() && a.is_open() != Some(true));
+            let shut = o
+                .articulation
+                .is_some_and(|a| a.handle.is_some() && a.is_open() != Some(true));
             if shut && hand_is_free && !self.search.opened.contains(&o.id) {
                 let purpose = Purpose::Unshut(o.id);
                 let name = label(belief, o.id);
@@ -591,9 +593,8 @@ fn with_stray(belief: &Belief<'_>, view: &View<'_>, wanted: &[Wanted]) -> Vec<Wa
     let mut wanted = wanted.to_vec();
     let stray = belief.held().filter(|h| wanted.iter().all(|w| w.0 != h.id));
     if let Some(held) = stray {
-        let from_base = |o: &SceneObject| {
-            (o.shape.center.x - view.base.x_m).hypot(o.shape.center.y - view.base.y_m)
-        };
+        let from_base =
+            |o: &SceneObject| (o.shape.center.x - view.base.x_m).hypot(o.shape.center.y - view.base.y_m);
         let nearest = view
             .graph
             .objects
