@@ -571,8 +571,8 @@ mod tests {
 
     use super::*;
 
-    const WIDTH: u32 = 64;
-    const HEIGHT: u32 = 48;
+    const WIDTH: u32 = 160;
+    const HEIGHT: u32 = 120;
 
     fn at(ms: i64) -> Time {
         Time::from_nanos(ms * 1_000_000)

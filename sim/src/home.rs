@@ -25,12 +25,19 @@ use std::collections::BTreeMap;
 use steward_core::geometry::{Aabb, Point3, Pose2, Pose3, Vector3};
 
 use crate::error::{Error, Result};
-use crate::model::{Doorway, Entity, EntityId, EntityKind, Home, Light, Room};
+use crate::model::{Collider, ColliderShape, Doorway, Entity, EntityId, EntityKind, Home, Light, Room};
 use arrange::Plan;
 use dice::Dice;
+use layout::Area;
 
 pub use spec::{FurnitureSpec, HomeSpec, MAX_FILE_BYTES, MAX_OBJECTS, ObjectSpec, ROOMS};
 
+/// What is higher than this above the floor is not in the robot's way, metres.
+const ROBOT_HEIGHT_M: f64 = 1.5;
+/// How far before a handle the robot stands, metres.
+const STAND_OFF_M: f64 = 0.5;
+/// Boxes that share less than twice this only touch, metres.
+const TOUCH_M: f64 = 0.0002;
 /// Arrangements that are tried before giving up.
 const ATTEMPTS: u64 = 80;
 
@@ -61,19 +68,70 @@ pub fn generate(spec: &HomeSpec) -> Result<Home> {
     })
 }
 
-/// Whether the robot can stand before the handle of every part, with everything in its place.
-fn check_parts(entities: &[Entity], grid: &floor::FloorGrid) -> Result<(), String> {
+/// Whether no two pieces of furniture are in each other, by what they collide with.
+fn check_overlaps(entities: &[Entity]) -> Result<(), String> {
+    let pieces: Vec<(&Entity, Vec<Aabb>)> = entities
+        .iter()
+        .filter(|e| e.kind == EntityKind::Furniture)
+        .map(|e| {
+            (
+                e,
+                e.colliders
+                    .iter()
+                    .map(|c| collider_bounds(c, &e.pose).inflated(-TOUCH_M))
+                    .collect(),
+            )
+        })
+        .collect();
+    for (i, (a, boxes)) in pieces.iter().enumerate() {
+        for (b, others) in &pieces[i + 1..] {
+            if boxes.iter().any(|x| others.iter().any(|y| x.intersects(y))) {
+                return Err(format!("{} is in {}", a.name, b.name));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the robot can stand before the handle of every part, with everything in its place. Looks at what things
+/// collide with rather than at the outlines that they were arranged by.
+fn check_parts(entities: &[Entity], bounds: &Area, start: [f64; 2]) -> Result<(), String> {
+    let stands_in_the_way = |b: &Aabb| b.max.z > 0.0 && b.min.z <= ROBOT_HEIGHT_M;
+    let outlines = entities
+        .iter()
+        .flat_map(|e| e.colliders.iter().map(|c| collider_bounds(c, &e.pose)))
+        .filter(stands_in_the_way)
+        .map(|b| Area::new(b.min.x, b.min.y, b.max.x, b.max.y));
+    // A little more room than needed, so that the answer does not depend on where the cells of the grid lie.
+    let radius_m = arrange::ROBOT_CLEARANCE_M + 0.03;
+    let mut grid = floor::FloorGrid::new(bounds, outlines, radius_m);
+    grid.flood(start[0], start[1]);
     for e in entities {
         let EntityKind::Part(joint) = &e.kind else {
             continue;
         };
         let front = entities[joint.parent.0 as usize].pose.rotation * Vector3::x();
-        let stand = e.pose * Point3::from(joint.handle) + front * 0.5;
+        let stand = e.pose * Point3::from(joint.handle) + front * STAND_OFF_M;
         if !grid.reaches_near(stand.x, stand.y, 0.4) {
             return Err(format!("nobody can stand before {}", e.name));
         }
     }
     Ok(())
+}
+
+/// Box around a collider in the world.
+fn collider_bounds(collider: &Collider, world_from_entity: &Pose3) -> Aabb {
+    let half = match collider.shape {
+        ColliderShape::Cuboid { half } => half,
+        ColliderShape::Cylinder {
+            half_height_m,
+            radius_m,
+        } => Vector3::new(radius_m, radius_m, half_height_m),
+        ColliderShape::Ball { radius_m } => Vector3::repeat(radius_m),
+    };
+    let at = world_from_entity * collider.pose;
+    let turned = at.rotation.to_rotation_matrix().matrix().abs() * half;
+    Aabb::from_center_half(Point3::from(at.translation.vector), turned)
 }
 
 fn try_once(spec: &HomeSpec, attempt: u64) -> Result<Home, String> {
@@ -121,8 +179,7 @@ fn try_once(spec: &HomeSpec, attempt: u64) -> Result<Home, String> {
     }
     let mut things = things::Things::new(&plan, &entities[first_furniture as usize..], grid, start);
     things.put_all(spec, &mut stream(5))?;
-    let things::Things { placed, grid, .. } = things;
-    entities.extend(placed);
+    entities.extend(things.placed);
     for (i, e) in entities.iter_mut().enumerate() {
         e.id = EntityId(i as u32);
         if let EntityKind::Part(joint) = &mut e.kind {
@@ -132,7 +189,8 @@ fn try_once(spec: &HomeSpec, attempt: u64) -> Result<Home, String> {
             door.0 += first_furniture;
         }
     }
-    check_parts(&entities, &grid)?;
+    check_overlaps(&entities)?;
+    check_parts(&entities, &plan.bounds(), start)?;
     let yaw = Dice::new(spec.seed, 14).range(-3.1, 3.1);
     Ok(Home {
         name: spec.name.clone(),

@@ -1,5 +1,7 @@
 //! Homes of many seeds against the rules that the rest of the system relies on, measured from the outside.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use steward_core::geometry::{Aabb, Point3, Pose3, Vector3};

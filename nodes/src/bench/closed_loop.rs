@@ -112,7 +112,7 @@ impl LoopBench {
         let goal = (1..=relations)
             .rev()
             .find_map(|count| tasks::draw(&home, &truth, count, &mut rng))
-            .ok_or_else(|| Error::NoTask(home_seed))?;
+            .ok_or(Error::NoTask(home_seed))?;
         let disturbance = self.disturb.then(|| disturb::draw(&home, &goal, &mut rng));
         let relations = goal.relations.len();
         let spec = EpisodeSpec {

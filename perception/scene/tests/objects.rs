@@ -1,6 +1,8 @@
 //! Object memory, joints and relations on frames of boxes that are ray-cast here, so that the truth is known
 //! without the simulator.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use steward_core::camera::CameraIntrinsics;
 use steward_core::geometry::{OrientedBox, Point3, Pose3, Rotation3, Vector3};
 use steward_core::image::{DepthImage, Detection, Image, LabelImage};

@@ -17,7 +17,7 @@ fn floor() -> OccupancyGrid {
     for y in 0..n {
         for x in 0..n {
             let door = |along: usize, wall: usize| {
-                let start = if (wall / 80) % 2 == 0 { 8 } else { 54 };
+                let start = if (wall / 80).is_multiple_of(2) { 8 } else { 54 };
                 (start..start + 18).contains(&(along % 80))
             };
             let vertical = x % 80 == 0 && !door(y, x);

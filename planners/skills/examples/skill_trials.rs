@@ -5,6 +5,8 @@
 //! cargo run -p steward-skills --example skill_trials -- FIRST_SEED HOMES [TRIALS_PER_HOME] [pick|part] [-v]
 //! ```
 
+#![allow(clippy::unwrap_used, reason = "an experiment may panic")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -303,7 +305,7 @@ impl Trial {
     }
 
     fn advance(&mut self) {
-        self.now = self.now + TICK;
+        self.now += TICK;
         for output in self.simulation.step_to(self.now).expect("time goes on") {
             match output {
                 SensorOutput::JointStates(m) => self.joints = m.by_name(),
@@ -320,8 +322,8 @@ impl Trial {
         let mut said = String::new();
         let mut ticks = 0u32;
         loop {
-            if ticks % 5 == 0 {
-                self.perceive(ticks % 25 == 0);
+            if ticks.is_multiple_of(5) {
+                self.perceive(ticks.is_multiple_of(25));
             }
             ticks += 1;
             let inputs = Inputs {

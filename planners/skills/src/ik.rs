@@ -11,6 +11,10 @@ use steward_core::geometry::{Point3, Pose2, Pose3, Rotation3, Vector3, wrap_angl
 
 use crate::robot::{Posture, Robot};
 
+/// Fingers this close to the vertical count as vertical, where the wrist's yaw loses its meaning, radians. The
+/// finger tips are then off by less than 2 mm.
+const STEEP_RAD: f64 = 0.01;
+
 /// Where the fingers are to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HandPose {
@@ -125,7 +129,7 @@ pub fn solve(robot: &Robot, base: (f64, f64), hand: &HandPose) -> Result<Solutio
     let f = hand.fingers.into_inner();
     let pitch = (-f.z).atan2(f.x.hypot(f.y));
     let wrist = hand.position - f * robot.pitch_grasp_m;
-    let steep = f.x.hypot(f.y) < 0.02;
+    let steep = f.x.hypot(f.y) < STEEP_RAD;
     let to = |x: f64, y: f64| (x - base.0, y - base.1);
     let (heading, base_yaw, reach) = if steep {
         // Fingers straight down: the hand's heading is free, and goes with the base's.
@@ -192,7 +196,7 @@ pub fn solve(robot: &Robot, base: (f64, f64), hand: &HandPose) -> Result<Solutio
 pub fn solve_facing(robot: &Robot, base: &Pose2, hand: &HandPose) -> Result<Posture, Miss> {
     let solution = solve(robot, (base.x_m, base.y_m), hand)?;
     let mut posture = solution.posture;
-    let steep = posture.pitch_rad.abs() > FRAC_PI_2 - 0.02;
+    let steep = posture.pitch_rad.abs() > FRAC_PI_2 - STEEP_RAD;
     let off = wrap_angle_rad(solution.base_yaw_rad - base.yaw_rad);
     if steep {
         // The hand's heading went with the base's; the roll keeps the closing direction.

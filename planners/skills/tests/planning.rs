@@ -1,5 +1,7 @@
 //! Paths, inverse kinematics, grasps and handle paths against references that are computed differently.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! Skills in a world without dynamics.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod kinematic;
 
 use kinematic::{World, upright};

@@ -1,5 +1,7 @@
 //! The course of a task, decided on scene graphs written by hand.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use steward_core::geometry::{OrientedBox, Point3, Pose2, Vector3};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{

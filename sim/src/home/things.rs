@@ -48,7 +48,7 @@ pub(crate) struct Things<'a> {
     plan: &'a Plan,
     /// Furniture in world poses; ids are indices into the home.
     furniture: &'a [Entity],
-    pub(crate) grid: FloorGrid,
+    grid: FloorGrid,
     start: [f64; 2],
     pub(crate) placed: Vec<Entity>,
     /// Middle and radius of what stands already, with the id of its surface.

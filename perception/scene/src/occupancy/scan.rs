@@ -296,11 +296,9 @@ impl Scanner {
         let (columns, rows_back) = (width.div_ceil(c.column_step as usize), c.structure_rows as usize);
         self.above.clear();
         self.above.resize(columns * rows_back, [f32::NAN; 2]);
-        let mut row_number = 0;
-        for row in (0..camera.height).step_by(c.row_step as usize) {
+        for (row_number, row) in (0..camera.height).step_by(c.row_step as usize).enumerate() {
             let y = (row as f64 + 0.5 - camera.cy) / camera.fy;
             let above_row = row_number % rows_back * columns;
-            row_number += 1;
             for (k, column) in (0..camera.width).step_by(c.column_step as usize).enumerate() {
                 let above = std::mem::replace(&mut self.above[above_row + k], [f32::NAN; 2]);
                 let at = row as usize * width + column as usize;

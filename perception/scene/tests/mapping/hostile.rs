@@ -133,7 +133,7 @@ proptest! {
     ) {
         let camera = camera(16, 12);
         let depth = DepthImage::new(16, 12, depths).unwrap();
-        let mask = vec![false; 16 * 12];
+        let mask = [false; 16 * 12];
         let robot_pixels = masked.then_some(&mask[..]);
         let tilted = Pose3::new(
             Vector3::new(0.0, 0.0, mount.1),

@@ -114,7 +114,7 @@ impl World {
             }
         }
         self.grid.cells = Arc::new(cells);
-        self.grid.header.stamp = self.grid.header.stamp + Duration::from_millis(1);
+        self.grid.header.stamp += Duration::from_millis(1);
         if let Some(cloud) = &mut self.cloud {
             let mut points = (*cloud.points).clone();
             let v = cloud.voxel_m;
@@ -195,7 +195,7 @@ impl World {
 
     /// One control period; `fresh`: whether the robot gets data.
     pub(crate) fn tick(&mut self, fresh: bool) -> Progress {
-        self.now = self.now + Duration::from_secs_f64(DT_S);
+        self.now += Duration::from_secs_f64(DT_S);
         for o in &mut self.graph.objects {
             o.last_seen = self.now;
         }
