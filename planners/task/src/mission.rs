@@ -511,18 +511,7 @@ impl Mission {
                     label: format!("look for {sought} on {name}"),
                     purpose,
                 };
-                let go = Intended {
-                    skill: Skill::Navigate {
-                        to: NavigationTarget::Object(o.id),
-                    },
-                    label: format!("go to {name}"),
-                    purpose,
-                };
-                let steps = if self.at == Some(o.id) {
-                    vec![look]
-                } else {
-                    vec![go, look]
-                };
+                let steps = self.there_first(o.id, format!("go to {name}"), look);
                 offer(distance + self.config.inspect_cost_m, steps);
             }
             let shut = o
@@ -536,18 +525,7 @@ impl Mission {
                     label: format!("open {name} to look for {sought}"),
                     purpose,
                 };
-                let go = Intended {
-                    skill: Skill::Navigate {
-                        to: NavigationTarget::Object(o.id),
-                    },
-                    label: format!("go to {name}"),
-                    purpose,
-                };
-                let steps = if self.at == Some(o.id) {
-                    vec![open]
-                } else {
-                    vec![go, open]
-                };
+                let steps = self.there_first(o.id, format!("go to {name}"), open);
                 offer(distance + self.config.open_cost_m, steps);
             }
         }
@@ -563,6 +541,21 @@ impl Mission {
             }
             None => self.not_found(unknown),
         }
+    }
+
+    /// Something to do at a thing, after driving there where the base does not stand there already.
+    fn there_first(&self, id: ObjectId, label: String, act: Intended) -> Vec<Intended> {
+        if self.at == Some(id) {
+            return vec![act];
+        }
+        let go = Intended {
+            skill: Skill::Navigate {
+                to: NavigationTarget::Object(id),
+            },
+            label,
+            purpose: act.purpose,
+        };
+        vec![go, act]
     }
 
     /// Why the search ended with nothing: a thing that was found but could not be handled says more than
