@@ -1,0 +1,23 @@
+//! Maps made of 3D Gaussians, on the CPU: rendered, differentiated, fitted to RGB-D frames and edited.
+//!
+//! ```text
+//!   RGB-D keyframes ──► mapping (seed) ──► GaussianMap ◄── edit, query, merge
+//!          │                                 │    ▲
+//!          └────────► fit (loss, Adam) ◄── engine └── densify, prune
+//!                                       forward, backward
+//! ```
+//!
+//! Conventions: the world frame is that of the poses given; cameras are optical frames (x right, y down, z forward)
+//! with pixel centres at +0.5; colours are the image's own values (sRGB, not linearised) between 0 and 1; depth is
+//! along the optical axis in metres. Nothing here reads a clock; seeds are passed in; results do not depend on the
+//! number of threads.
+
+pub mod camera;
+pub mod error;
+pub mod map;
+pub mod subset;
+
+pub use camera::View;
+pub use error::{Error, Result};
+pub use map::{Gaussian, GaussianMap, SplatId};
+pub use subset::Subset;
