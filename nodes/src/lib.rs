@@ -12,6 +12,7 @@ pub mod planner;
 pub mod recording;
 pub mod runtime;
 pub mod simulator;
+pub mod trace;
 pub mod validator;
 #[cfg(feature = "rerun")]
 pub mod viewer;

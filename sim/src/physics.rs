@@ -51,6 +51,11 @@ pub struct GripperState {
     pub held: Option<EntityId>,
 }
 
+/// Coefficient of rolling resistance, as of wheels on a carpet.
+const ROLLING_RESISTANCE: f32 = 0.03;
+/// What moves up or down faster than this falls rather than rolls, metres per second.
+const ROLLING_FALL_M_S: f32 = 0.1;
+
 /// A home and a robot under gravity.
 pub struct Physics {
     world: rp::PhysicsWorld,
@@ -223,6 +228,7 @@ impl Physics {
         } else {
             self.still_steps = self.still_steps.saturating_add(1);
         }
+        self.log_blocked();
         // Nothing can happen while all things sleep and the robot has come to a stop.
         let at_rest = self.still_steps > 2 && !self.dirty && self.releasing.is_empty();
         if at_rest && !self.anything_awake() {
@@ -230,7 +236,47 @@ impl Physics {
         }
         self.dirty = false;
         self.world.step();
+        self.resist_rolling();
         self.update_grip();
+    }
+
+    /// Rolling resistance: carpets and dents stop what rolls, which no solver of hard contacts knows of.
+    fn resist_rolling(&mut self) {
+        for (body, entity) in self.bodies.iter().zip(&self.entities) {
+            let Some(body) = body.filter(|b| b.owner == Owner::Object) else {
+                continue;
+            };
+            let Some(body) = self.world.bodies.get_mut(body.handle) else {
+                continue;
+            };
+            let spin = body.angvel();
+            let speed = spin.length();
+            // What falls turns too, but nothing resists it.
+            if body.is_sleeping() || speed < 1e-4 || body.linvel().z.abs() > ROLLING_FALL_M_S {
+                continue;
+            }
+            let bounds = &entity.local_bounds;
+            let radius = (bounds.max - bounds.min).min() as f32 * 0.5;
+            let mass = body.mass();
+            let most = ROLLING_RESISTANCE * mass * 9.81 * radius * STEP_S as f32;
+            let inertia = 1.5 * mass * radius * radius;
+            body.apply_torque_impulse(spin * (-(most / speed).min(inertia)), false);
+        }
+    }
+
+    /// Tells developers what keeps the robot from moving: nodes have to find out by themselves.
+    fn log_blocked(&self) {
+        let Some((link, collider)) = self.robot.blocked() else {
+            return;
+        };
+        if self.still_steps % 125 != 1 {
+            return;
+        }
+        let owner = self.world.colliders.get(collider).map(|c| c.user_data as usize);
+        let name = owner
+            .and_then(|i| self.entities.get(i))
+            .map_or("what is held", |e| &e.name);
+        log::debug!("{name} keeps the robot's {link} from moving");
     }
 
     /// `world_from_entity` now; `None` for one that is not present.

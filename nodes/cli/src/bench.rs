@@ -48,6 +48,9 @@ pub(crate) struct LoopArguments {
     /// Size of the head camera's images
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "320x240", value_parser = parse_size)]
     camera: (u32, u32),
+    /// Leave colour out of the images, which nothing in the loop looks at: same results, sooner
+    #[arg(long)]
+    no_color: bool,
     /// Episodes at the same time; default: one per core
     #[arg(long)]
     threads: Option<usize>,
@@ -57,6 +60,9 @@ pub(crate) struct LoopArguments {
     /// Also write every episode, one JSON object per line
     #[arg(long, value_name = "FILE")]
     log: Option<std::path::PathBuf>,
+    /// Also write the story of every episode as text into this folder
+    #[arg(long, value_name = "FOLDER")]
+    traces: Option<std::path::PathBuf>,
     /// Print the result as one JSON object on the last line
     #[arg(long)]
     json: bool,
@@ -99,6 +105,7 @@ pub(crate) fn run(command: BenchCommand) -> Result<ExitCode> {
 fn closed_loop(arguments: &LoopArguments) -> Result<ExitCode> {
     let mut config = episode_config(arguments.sensors, None)?;
     (config.simulation.camera.width, config.simulation.camera.height) = arguments.camera;
+    config.simulation.camera.color = !arguments.no_color;
     let bench = LoopBench {
         episodes: arguments.episodes,
         seed: arguments.seed,
@@ -107,6 +114,7 @@ fn closed_loop(arguments: &LoopArguments) -> Result<ExitCode> {
         config,
         threads: arguments.threads.unwrap_or_else(ui::cores),
         only: arguments.only,
+        traces: arguments.traces.clone(),
     };
     let stop = ui::stop_on_ctrl_c()?;
     let bar = ui::progress(bench.len() as u64, "episodes");
@@ -169,6 +177,7 @@ fn same_bytes(arguments: &DeterminismArguments) -> Result<ExitCode> {
         config: episode_config(Sensors::Default, None)?,
         threads: 1,
         only: None,
+        traces: None,
     };
     let folder = std::env::temp_dir().join(format!("steward-determinism-{}", std::process::id()));
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;

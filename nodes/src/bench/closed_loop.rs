@@ -1,6 +1,9 @@
 //! Many episodes in homes that development never saw: how often does the robot do what it was asked?
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +16,7 @@ use steward_sim::simulation::Simulation;
 use super::{disturb, tasks};
 use crate::episode::{Episode, EpisodeConfig, EpisodeReport, EpisodeSpec};
 use crate::error::{Error, Result};
+use crate::trace::Trace;
 
 /// Seeds of homes from here on are for measuring and never for development.
 pub const FIRST_UNSEEN_HOME: u64 = 10_001;
@@ -36,6 +40,8 @@ pub struct LoopBench {
     pub threads: usize,
     /// Only the episode with this number.
     pub only: Option<usize>,
+    /// Folder that gets the story of each episode as text, `episode-007.txt`.
+    pub traces: Option<PathBuf>,
 }
 
 /// What was measured.
@@ -142,20 +148,28 @@ impl LoopBench {
         std::thread::scope(|scope| {
             for _ in 0..self.threads.max(1) {
                 scope.spawn(|| {
-                    loop {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        let index = self.only.unwrap_or(number);
-                        if number >= self.len() || stop.load(Ordering::Relaxed) {
-                            return;
+                    let work = || {
+                        loop {
+                            let number = next.fetch_add(1, Ordering::Relaxed);
+                            let index = self.only.unwrap_or(number);
+                            if number >= self.len() || stop.load(Ordering::Relaxed) {
+                                return;
+                            }
+                            let result = self.run_one(index, stop, clock);
+                            if !stop.load(Ordering::Relaxed) {
+                                progress(&result);
+                                results
+                                    .lock()
+                                    .unwrap_or_else(PoisonError::into_inner)
+                                    .push(result);
+                            }
                         }
-                        let result = self.run_one(index, stop, clock);
-                        if !stop.load(Ordering::Relaxed) {
-                            progress(&result);
-                            results
-                                .lock()
-                                .unwrap_or_else(PoisonError::into_inner)
-                                .push(result);
-                        }
+                    };
+                    // An episode of its own pool: sharing one costs more than it gains where every core has
+                    // an episode already. Results do not depend on the pool, so the shared one will do too.
+                    match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
+                        Ok(pool) if self.threads > 1 => pool.install(work),
+                        _ => work(),
                     }
                 });
             }
@@ -170,7 +184,8 @@ impl LoopBench {
         let (home, relations, report) = match self.episode(index) {
             Ok((mut episode, home, relations)) => {
                 episode.set_stop_flag(Arc::clone(stop));
-                (home, relations, episode.run(&mut ()).map_err(|e| e.to_string()))
+                let report = self.run_traced(index, episode).map_err(|e| e.to_string());
+                (home, relations, report)
             }
             Err(e) => (self.first_home + index as u64 % HOMES, 0, Err(e.to_string())),
         };
@@ -181,6 +196,23 @@ impl LoopBench {
             report,
             wall_s: clock() - start,
         }
+    }
+
+    fn run_traced(&self, index: usize, episode: Episode) -> Result<EpisodeReport> {
+        let Some(folder) = &self.traces else {
+            return episode.run(&mut ());
+        };
+        let path = folder.join(format!("episode-{index:03}.txt"));
+        let failed = |source| Error::File {
+            action: "write",
+            path: path.clone(),
+            source,
+        };
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let mut trace = Trace::new(BufWriter::new(File::create(&path).map_err(failed)?));
+        let report = episode.run(&mut trace)?;
+        trace.finish().map_err(failed)?;
+        Ok(report)
     }
 
     fn sum_up(&self, all: Vec<EpisodeResult>) -> LoopReport {

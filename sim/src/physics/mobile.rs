@@ -123,6 +123,8 @@ pub struct Mobile {
     command: (f64, f64),
     command_age_s: f64,
     bumper: Option<BumperContact>,
+    /// The link and what it touches, while the base cannot move as it should.
+    blocked: Option<(usize, rp::ColliderHandle)>,
     world_from_link: Vec<Pose3>,
     /// Steps in a row for which a held object kept the base from moving.
     pressed_steps: u32,
@@ -215,6 +217,7 @@ impl Mobile {
             command: (0.0, 0.0),
             command_age_s: f64::INFINITY,
             bumper: None,
+            blocked: None,
             pressed_steps: 0,
             shift_m: 0.0,
             fingers,
@@ -246,6 +249,12 @@ impl Mobile {
     /// Where the bumper is pressed.
     pub fn bumper(&self) -> Option<BumperContact> {
         self.bumper
+    }
+
+    /// The link that keeps the base from moving and what it touches; `None` for that where a held thing pulls.
+    pub(super) fn blocked(&self) -> Option<(&str, rp::ColliderHandle)> {
+        let (link, collider) = self.blocked?;
+        Some((&self.model.links()[link].name, collider))
     }
 
     /// `world_from_link`, in the order of [`KinematicModel::links`].
@@ -397,6 +406,7 @@ impl Mobile {
         self.linear_m_s = approach(self.linear_m_s, linear, b.linear_acceleration_m_s2);
         self.angular_rad_s = approach(self.angular_rad_s, angular, b.angular_acceleration_rad_s2);
         self.release_bumper(around);
+        self.blocked = None;
         if self.linear_m_s == 0.0 && self.angular_rad_s == 0.0 {
             return false;
         }
@@ -434,6 +444,7 @@ impl Mobile {
         if first_hit.as_ref().is_some_and(by_held) {
             self.pressed_steps += 1;
         }
+        self.blocked = first_hit.as_ref().map(|h| (h.link, h.collider));
         self.press_bumper(first_hit.as_ref());
         false
     }

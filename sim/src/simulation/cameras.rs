@@ -26,6 +26,8 @@ pub struct CameraConfig {
     pub rate_hz: f64,
     /// Lamps cast shadows in the image.
     pub shadows: bool,
+    /// Colour is drawn; images are black otherwise, for runs in which nothing looks at it.
+    pub color: bool,
 }
 
 impl Default for CameraConfig {
@@ -36,6 +38,7 @@ impl Default for CameraConfig {
             horizontal_fov_rad: 75f64.to_radians(),
             rate_hz: 5.0,
             shadows: true,
+            color: true,
         }
     }
 }
@@ -151,6 +154,7 @@ impl Camera {
     fn expose(&mut self, now: Time, world_from_camera: &Pose3, physics: &Physics, renderer: &mut Renderer) {
         let options = RenderOptions {
             shadows: self.config.shadows,
+            color: self.config.color,
             ..RenderOptions::default()
         };
         let rendered = renderer.render(
