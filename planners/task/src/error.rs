@@ -20,4 +20,26 @@ pub enum Error {
     /// The search met its bound first.
     #[error("no plan within {0} expanded states; raise the bound or name fewer objects")]
     Exhausted(usize),
+    /// A text is not what it should be.
+    #[error("line {line}: {reason}")]
+    Syntax {
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// A name is used that was never declared.
+    #[error("there is no {what} `{name}`; check the spelling or declare it")]
+    UnknownName {
+        /// What it should be: `object`, `type`, …
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A scene that cannot be.
+    #[error("{0}")]
+    Scene(String),
+    /// A step that is not possible now.
+    #[error("{0}")]
+    Refused(String),
 }

@@ -9,6 +9,7 @@
 
 pub mod belief;
 pub mod config;
+pub mod domain;
 pub mod error;
 pub mod explore;
 pub mod household;
