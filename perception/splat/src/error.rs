@@ -31,6 +31,24 @@ pub enum Error {
     /// A checkpoint that cannot be resumed.
     #[error("checkpoint: {0}")]
     BadCheckpoint(String),
+    /// The content of a file that is not what its format asks for.
+    #[error("{format}, byte {byte}: {reason}")]
+    BadFile {
+        /// The file format.
+        format: &'static str,
+        /// Where in the file, counted from 0.
+        byte: u64,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// A file or folder that cannot be used.
+    #[error("{path}: {reason}")]
+    File {
+        /// Its name.
+        path: String,
+        /// Why.
+        reason: String,
+    },
     /// Reading or writing failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),

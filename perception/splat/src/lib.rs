@@ -14,7 +14,9 @@
 
 pub mod camera;
 pub mod error;
+pub mod io;
 pub mod map;
+pub mod metrics;
 pub mod subset;
 
 pub use camera::View;

@@ -195,6 +195,13 @@ impl GaussianMap {
         Ok(id)
     }
 
+    /// Gives the Gaussians the ids that they had in a file: ascending, one for each.
+    pub(crate) fn restore_ids(&mut self, ids: Vec<SplatId>) {
+        debug_assert!(ids.len() == self.len() && ids.is_sorted());
+        self.next_id = ids.last().map_or(0, |id| id.0 + 1);
+        self.ids = ids;
+    }
+
     /// A copy of the Gaussian at an index.
     pub fn get(&self, index: usize) -> Option<Gaussian> {
         if index >= self.len() {

@@ -48,8 +48,16 @@ impl<R: Read> Source<R> {
                 Ok(n) => done += n,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 // Decoders report damage in this way.
-                Err(e) if matches!(e.kind(), ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
-                    return Err(self.error_at(self.at + done as u64, format!("its compressed data are damaged: {e}")));
+                Err(e)
+                    if matches!(
+                        e.kind(),
+                        ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof
+                    ) =>
+                {
+                    return Err(self.error_at(
+                        self.at + done as u64,
+                        format!("its compressed data are damaged: {e}"),
+                    ));
                 }
                 Err(e) => return Err(e.into()),
             }
@@ -63,7 +71,9 @@ impl<R: Read> Source<R> {
         let done = self.fill_some(buffer)?;
         if done < buffer.len() {
             let missing = buffer.len() - done;
-            return Err(self.error(format!("it ends here, within {what}; at least {missing} more bytes were expected")));
+            return Err(self.error(format!(
+                "it ends here, within {what}; at least {missing} more bytes were expected"
+            )));
         }
         Ok(())
     }

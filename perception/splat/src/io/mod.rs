@@ -11,9 +11,7 @@
 //! was really read, never with what a header promises, and errors name the byte.
 
 mod bytes;
-pub mod colmap;
 pub mod ply;
-pub mod rgbd;
 pub mod splat;
 pub mod spz;
 
@@ -86,10 +84,7 @@ pub fn write(path: &Path, map: &GaussianMap) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::File`] where it cannot be written, and what `content` returns.
-pub fn write_whole(
-    path: &Path,
-    content: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
-) -> Result<()> {
+pub fn write_whole(path: &Path, content: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
     let partial = partial(path);
     let written = File::create(&partial)
         .map_err(Error::from)

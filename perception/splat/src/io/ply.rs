@@ -126,7 +126,7 @@ impl Header {
         let mut first = true;
         loop {
             let start = source.at();
-            let line = line(source, MAX_HEADER)?;
+            let line = line(source, MAX_HEADER.saturating_sub(start))?;
             let bad = |reason: String| Error::BadFile {
                 format: "ply",
                 byte: start,
@@ -169,7 +169,11 @@ impl Header {
                 }
                 ["property", "list", _, _, name] => match &mut element {
                     Some((element, _, _, has_list)) if element != "vertex" => *has_list = true,
-                    _ => return Err(bad(format!("property `{name}` of the vertices must not be a list"))),
+                    _ => {
+                        return Err(bad(format!(
+                            "property `{name}` of the vertices must not be a list"
+                        )));
+                    }
                 },
                 ["property", type_name, name] => {
                     let type_ =
@@ -191,7 +195,8 @@ impl Header {
         if skipped_list && encoding != Encoding::Text {
             return Err(source.error("lists before the vertices; write the vertices first"));
         }
-        let skip = u64::try_from(skip).map_err(|_| source.error("the header promises more than any file holds"))?;
+        let skip =
+            u64::try_from(skip).map_err(|_| source.error("the header promises more than any file holds"))?;
         Ok(Header {
             encoding,
             skip,
@@ -207,8 +212,8 @@ fn line<R: BufRead>(source: &mut Source<R>, limit: u64) -> Result<String> {
     let mut bytes = Vec::new();
     let mut byte = [0];
     loop {
-        if source.at() - start >= limit || bytes.len() as u64 >= limit {
-            return Err(source.error("the line does not end; is this a ply file?"));
+        if source.at() - start >= limit {
+            return Err(source.error("the header or a line of it does not end; is this a ply file?"));
         }
         source.fill(&mut byte, "a line of text")?;
         if byte == *b"\n" {
@@ -248,9 +253,8 @@ impl Columns {
         let need = |name: &str| {
             find(name).ok_or_else(|| format!("property `{name}` is missing; is this a map of Gaussians?"))
         };
-        let numbered = |prefix: &str| -> Vec<usize> {
-            (0..).map_while(|i| find(&format!("{prefix}{i}"))).collect()
-        };
+        let numbered =
+            |prefix: &str| -> Vec<usize> { (0..).map_while(|i| find(&format!("{prefix}{i}"))).collect() };
         let pair = |name: &str| Some([find(&format!("{name}_lo"))?, find(&format!("{name}_hi"))?]);
         let rest = numbered("f_rest_");
         let degree = match rest.len() {
@@ -284,7 +288,8 @@ impl Columns {
     /// The Gaussian of a row.
     fn gaussian(&self, row: &[f64]) -> std::result::Result<Gaussian, String> {
         let value = |i: usize| row[i] as f32;
-        let time = |pair: Option<[usize; 2]>| pair.map_or(Time::ZERO, |p| Time::from_nanos(whole(row, p) as i64));
+        let time =
+            |pair: Option<[usize; 2]>| pair.map_or(Time::ZERO, |p| Time::from_nanos(whole(row, p) as i64));
         let mut g = Gaussian {
             mean: self.mean.map(value),
             log_scale: self.log_scale.map(value),
@@ -353,7 +358,9 @@ pub fn read(reader: impl BufRead, length: Option<u64>) -> Result<GaussianMap> {
         };
         let needed = u128::from(source.at()) + u128::from(header.skip) + u128::from(header.count) * row;
         // The last line may lack its end.
-        if u128::from(length) + 1 < needed || (header.encoding != Encoding::Text && u128::from(length) < needed) {
+        if u128::from(length) + 1 < needed
+            || (header.encoding != Encoding::Text && u128::from(length) < needed)
+        {
             return Err(source.error_at(
                 length,
                 format!(
@@ -421,11 +428,12 @@ fn read_text_row<R: BufRead>(source: &mut Source<R>, row: &mut [f64]) -> Result<
     let start = source.at();
     let text = line(source, MAX_HEADER)?;
     let mut words = text.split_ascii_whitespace();
-    for value in row.iter_mut() {
+    let length = row.len();
+    for value in row {
         *value = words
             .next()
             .and_then(|w| w.parse().ok())
-            .ok_or_else(|| source.error_at(start, format!("the line needs {} numbers", row.len())))?;
+            .ok_or_else(|| source.error_at(start, format!("the line needs {length} numbers")))?;
     }
     Ok(())
 }
@@ -447,7 +455,9 @@ pub fn write(writer: &mut impl Write, map: &GaussianMap, properties: Properties)
         add("float", name.into());
     }
     (0..3 * per_channel).for_each(|i| add("float", format!("f_rest_{i}")));
-    for name in ["opacity", "scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3"] {
+    for name in [
+        "opacity", "scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3",
+    ] {
         add("float", name.into());
     }
     if all {

@@ -22,7 +22,10 @@ pub fn read(reader: impl Read, length: Option<u64>) -> Result<GaussianMap> {
     let mut source = Source::new("splat", reader);
     if let Some(length) = length.filter(|l| l % ROW as u64 != 0) {
         let whole = length - length % ROW as u64;
-        return Err(source.error_at(whole, "its last Gaussian is cut: the length must be a multiple of 32 bytes"));
+        return Err(source.error_at(
+            whole,
+            "its last Gaussian is cut: the length must be a multiple of 32 bytes",
+        ));
     }
     let mut map = GaussianMap::new(0, 0)?;
     let mut row = [0; ROW];
@@ -34,7 +37,10 @@ pub fn read(reader: impl Read, length: Option<u64>) -> Result<GaussianMap> {
             _ => return Err(source.error("it ends here, within a Gaussian")),
         }
         let gaussian = decode(&row).ok_or_else(|| {
-            source.error_at(start, "a mean that is not finite, a scale that is not positive, or no rotation")
+            source.error_at(
+                start,
+                "a mean that is not finite, a scale that is not positive, or no rotation",
+            )
         })?;
         map.push(&gaussian)?;
     }
@@ -74,7 +80,11 @@ pub fn write(writer: &mut impl Write, map: &GaussianMap) -> Result<()> {
             row[24 + c] = to_byte((0.5 + SH_C0 * map.sh()[i * map.sh_stride() + c]) * 255.0);
         }
         row[27] = to_byte(sigmoid(map.opacity_logits()[i]) * 255.0);
-        for (c, q) in normalized(map.rotations()[i]).unwrap_or([1.0, 0.0, 0.0, 0.0]).iter().enumerate() {
+        for (c, q) in normalized(map.rotations()[i])
+            .unwrap_or([1.0, 0.0, 0.0, 0.0])
+            .iter()
+            .enumerate()
+        {
             row[28 + c] = to_byte(q * 128.0 + 128.0);
         }
         writer.write_all(&row)?;
