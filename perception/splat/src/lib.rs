@@ -18,6 +18,7 @@ pub mod io;
 pub mod map;
 pub mod metrics;
 pub mod subset;
+pub mod synthetic;
 
 pub use camera::View;
 pub use error::{Error, Result};

@@ -11,7 +11,9 @@
 //! was really read, never with what a header promises, and errors name the byte.
 
 mod bytes;
+pub mod colmap;
 pub mod ply;
+pub mod rgbd;
 pub mod splat;
 pub mod spz;
 
