@@ -12,6 +12,7 @@
 //! along the optical axis in metres. Nothing here reads a clock; seeds are passed in; results do not depend on the
 //! number of threads.
 
+pub mod calibrate;
 pub mod camera;
 pub mod error;
 pub mod io;
