@@ -36,10 +36,21 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// A file that cannot be read.
+    #[error("{path}: {reason}; check the path or fetch the file again")]
+    Read {
+        /// Which.
+        path: String,
+        /// Why.
+        reason: String,
+    },
     /// A scene that cannot be.
     #[error("{0}")]
     Scene(String),
     /// A step that is not possible now.
     #[error("{0}")]
     Refused(String),
+    /// There is no plan, and this is why.
+    #[error("{0}")]
+    Infeasible(crate::plan::Conflict),
 }

@@ -8,12 +8,17 @@
 //! ```
 
 pub mod belief;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod error;
 pub mod explore;
 pub mod household;
 pub mod mission;
+pub mod pddl;
+pub mod plan;
 pub mod search;
+pub mod virtualhome;
 
 pub use error::{Error, Result};

@@ -3,6 +3,7 @@
 use super::atom::Obj;
 use super::model::{MAX_PARAMETERS, Need, SchemaId};
 use super::scene::Scene;
+use super::state::State;
 
 /// A schema with objects for its parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +96,21 @@ impl Refusal {
     pub fn need<'s>(&self, scene: &'s Scene) -> Option<&'s Need> {
         let schema = scene.domain().schema(self.action.schema);
         self.need.and_then(|at| schema.needs.get(at))
+    }
+
+    /// What it means, given what held before: a missing preparation that had been there once was undone, so the
+    /// order is wrong (the reading of the Embodied Agent Interface).
+    pub fn kind_after<'s>(&self, scene: &Scene, earlier: impl IntoIterator<Item = &'s State>) -> RefusalKind {
+        let Some(need) = self.need(scene).filter(|need| need.kind == RefusalKind::Missing) else {
+            return self.kind;
+        };
+        let condition = need.earlier.as_ref().unwrap_or(&need.condition);
+        let held = |state: &State| state.satisfies(condition, self.action.arguments());
+        if earlier.into_iter().any(held) {
+            RefusalKind::WrongOrder
+        } else {
+            self.kind
+        }
     }
 
     /// One sentence for people.

@@ -39,15 +39,22 @@ impl<'s> Evaluation<'s> {
             Condition::Not(inner) => !self.holds(inner, frame),
             Condition::And(parts) => parts.iter().all(|part| self.holds(part, frame)),
             Condition::Or(parts) => parts.iter().any(|part| self.holds(part, frame)),
-            Condition::Exists { slot, types, body } => self.exists(*slot, types, body, frame),
+            // A condition around a quantified effect may use the same slots, so they are put back.
+            Condition::Exists { slot, types, body } => {
+                let kept = *frame;
+                let found = self.exists(*slot, types, body, frame);
+                *frame = kept;
+                found
+            }
             Condition::AtLeast {
                 count,
                 slot,
                 of,
                 body,
             } => {
+                let kept = *frame;
                 let mut found: Vec<Obj> = Vec::new();
-                for object in candidates(self.state, body, *slot, 1, frame) {
+                for object in candidates(self.state, body, *slot, &[*of], frame) {
                     if found.len() >= *count as usize {
                         break;
                     }
@@ -57,6 +64,7 @@ impl<'s> Evaluation<'s> {
                         found.push(object);
                     }
                 }
+                *frame = kept;
                 found.len() >= *count as usize
             }
         }
@@ -66,7 +74,7 @@ impl<'s> Evaluation<'s> {
         let Some((kind, rest)) = types.split_first() else {
             return self.holds(body, frame);
         };
-        for object in candidates(self.state, body, slot, types.len(), frame) {
+        for object in candidates(self.state, body, slot, types, frame) {
             if self.state.scene().is(object, *kind) {
                 frame[usize::from(slot)] = object;
                 if self.exists(slot + 1, rest, body, frame) {
@@ -108,7 +116,7 @@ impl<'s> Evaluation<'s> {
         self.bind(outcome, 0, first_slot, frame, change);
     }
 
-    /// Binds the variables of an outcome from number `at` on; false once a first-only outcome has happened.
+    /// Binds the variables of an outcome from number `at` on; whether the fact was set.
     fn bind(
         &mut self,
         outcome: &Outcome,
@@ -118,31 +126,33 @@ impl<'s> Evaluation<'s> {
         change: &mut dyn FnMut(Atom, bool),
     ) -> bool {
         let Some(kind) = outcome.variables.get(at) else {
-            if self.holds(&outcome.when, frame) {
-                let fact = atom(outcome.predicate, &outcome.arguments, frame);
-                change(fact, outcome.value);
-                return !outcome.first_only;
+            let happens = self.holds(&outcome.when, frame);
+            if happens {
+                change(atom(outcome.predicate, &outcome.arguments, frame), outcome.value);
             }
-            return true;
+            return happens;
         };
         let state = self.state;
         let slot = first_slot + at as u8;
-        let open = outcome.variables.len() - at;
+        let open = &outcome.variables[at..];
         let mut objects = candidates(state, &outcome.when, slot, open, frame);
         if !outcome.value && objects.is_broad() {
             // What is made false matters only where it is true now, so the fact itself lists the objects.
             let fact = Condition::Atom(outcome.predicate, outcome.arguments.clone());
             objects = candidates(state, &fact, slot, open, frame);
         }
+        let only_one = outcome.first_only && open.len() == 1;
+        let mut happened = false;
         for object in objects {
             if state.scene().is(object, *kind) {
                 frame[usize::from(slot)] = object;
-                if !self.bind(outcome, at + 1, first_slot, frame, change) {
-                    return false;
+                happened |= self.bind(outcome, at + 1, first_slot, frame, change);
+                if happened && only_one {
+                    break;
                 }
             }
         }
-        true
+        happened
     }
 }
 
@@ -161,19 +171,20 @@ fn atom(predicate: PredicateId, terms: &[Term], frame: &Frame) -> Atom {
     Atom::new(predicate, &objects)
 }
 
-/// A superset of the objects that can stand in `slot` where `body` holds and the `open` slots from `slot` on are
-/// unbound. Without repetitions, and in ascending order within each kind of listing.
+/// A superset of the objects that can stand in `slot` where `body` holds and the slots from `slot` on, of the types
+/// `open`, are unbound. Without repetitions and ascending.
 fn candidates<'s>(
     state: &'s State,
     body: &Condition,
     slot: u8,
-    open: usize,
+    open: &[TypeId],
     frame: &Frame,
 ) -> Candidates<'s> {
     let search = Search {
         domain: state.scene().domain(),
         slot,
-        unbound: slot..slot + open as u8,
+        kind: open.first().copied().unwrap_or(TypeId(0)),
+        unbound: slot..slot + open.len() as u8,
         frame,
     };
     search.list(state, &search.guard(body, true))
@@ -238,6 +249,7 @@ impl Guard<'_> {
 struct Search<'a> {
     domain: &'a Domain,
     slot: u8,
+    kind: TypeId,
     unbound: Range<u8>,
     frame: &'a Frame,
 }
@@ -300,7 +312,7 @@ impl Search<'_> {
                 objects.dedup();
                 Candidates::Listed(Box::new(objects.into_iter()))
             }
-            Guard::All => Candidates::All(state.scene().objects_of(TypeId(0)).iter().copied()),
+            Guard::All => Candidates::All(state.scene().objects_of(self.kind).iter().copied()),
         }
     }
 }

@@ -104,7 +104,7 @@ pub struct Outcome {
     pub arguments: Vec<Term>,
     /// What it becomes.
     pub value: bool,
-    /// Only for the first objects, by number, that fulfil `when`.
+    /// Of the last variable only the first object, by number, that fulfils `when` with the variables before it.
     pub first_only: bool,
 }
 

@@ -7,6 +7,7 @@
 //! | `(at-least n (?x - type) condition)` | counting |
 //! | `(first (?x - type) condition effect)` | an effect on the first object with the condition |
 //! | `(is ?x type)` | the object is of the type |
+//! | `(:action name :like other)` | the same action under another name |
 //! | `:cost n`, `:cost (+ n (* m (distance ?a ?b)))` | [`Cost`] |
 //! | `:duration n` | expected duration, seconds |
 //! | `:confirm ((effect by word) …)` | how an effect is seen ([`Confirmation`]) |
@@ -278,6 +279,17 @@ fn read_schema(domain: &Domain, section: &Sexpr, items: &[Sexpr]) -> Result<Sche
     let Some(name) = items.get(1) else {
         return Err(section.error("an action has a name"));
     };
+    if let [_, _, like, other] = items
+        && like.word() == Some(":like")
+    {
+        let other = other.expect_word("an action declared before")?;
+        let id = domain
+            .schema_named(other)
+            .ok_or_else(|| unknown("action", other))?;
+        let mut schema = domain.schema(id).clone();
+        schema.name = name.expect_word("an action's name")?.to_owned();
+        return Ok(schema);
+    }
     let mut fields: BTreeMap<&str, &Sexpr> = BTreeMap::new();
     let mut rest = items[2..].iter();
     while let Some(key) = rest.next() {
@@ -603,6 +615,7 @@ impl Scope<'_> {
                 }
                 _ => Err(expression.error("write `(when condition effect)`")),
             },
+            "forall" if first_only => Err(expression.error("`first` cannot contain `forall`; swap them")),
             "forall" => match &items[1..] {
                 [list, effect] => self.with(list, |scope, _, _| {
                     scope.effect(effect, parameters, when, first_only, all)
@@ -610,7 +623,10 @@ impl Scope<'_> {
                 _ => Err(expression.error("write `(forall (?x - type) effect)`")),
             },
             "first" => match &items[1..] {
-                [list, condition, effect] => self.with(list, |scope, _, _| {
+                [list, condition, effect] => self.with(list, |scope, _, types| {
+                    if types.len() != 1 {
+                        return Err(list.error("`first` binds one variable"));
+                    }
                     let condition = scope.condition(condition)?;
                     when.push(condition);
                     let answer = scope.effect(effect, parameters, when, true, all);

@@ -1,0 +1,126 @@
+//! `bench virtualhome`: every number that the crate promises, measured on VirtualHome's evolving graph.
+
+mod gold;
+mod search;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::Result;
+use crate::virtualhome::Dataset;
+
+/// Measure plans, trees, repair and search on VirtualHome.
+#[derive(Debug, Clone, clap::Args)]
+pub struct BenchCommand {
+    /// Print one JSON object on the last line.
+    #[arg(long)]
+    json: bool,
+    /// What to measure; everything if none is given.
+    #[arg(long, value_enum)]
+    suite: Vec<Suite>,
+    /// Folder made by `planners/task/bench/virtualhome.sh`.
+    #[arg(long, env = "STEWARD_VIRTUALHOME_DATA")]
+    data: PathBuf,
+}
+
+/// A part of the benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Suite {
+    /// The shipped programs and plans run as in the Python simulator.
+    Gold,
+    /// Search on the full scene, with nothing but the goal.
+    Search,
+}
+
+/// What was measured; parts that were not asked for are absent.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct BenchReport {
+    /// Parity with the Python simulator.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub gold: Option<gold::GoldReport>,
+    /// Search alone.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub search: Option<search::SearchReport>,
+}
+
+impl BenchCommand {
+    /// Measures and prints; the exit code tells whether every promise that was measured is kept.
+    ///
+    /// # Errors
+    /// [`Error::Read`](crate::Error::Read) without the data.
+    pub fn run(self) -> Result<ExitCode> {
+        let dataset = Dataset::open(&self.data)?;
+        let asked = |suite| self.suite.is_empty() || self.suite.contains(&suite);
+        let mut report = BenchReport::default();
+        let mut kept = true;
+        if asked(Suite::Gold) {
+            let part = gold::measure(&dataset, &self.data)?;
+            kept &= part.keeps_promises();
+            report.gold = Some(part);
+        }
+        if asked(Suite::Search) {
+            let part = search::measure(&dataset)?;
+            kept &= part.keeps_promises();
+            report.search = Some(part);
+        }
+        let value = serde_json::to_value(&report).map_err(|error| crate::Error::Read {
+            path: "report".to_owned(),
+            reason: error.to_string(),
+        })?;
+        if let Some(fields) = value.as_object() {
+            for (name, value) in fields {
+                println!("{name:>28}  {value}");
+            }
+        }
+        if self.json {
+            println!("{value}");
+        }
+        Ok(if kept {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+}
+
+/// The median; sorts.
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// A line on standard error that counts up; nothing where that is no terminal.
+struct Progress {
+    what: &'static str,
+    total: usize,
+    shown: bool,
+}
+
+impl Progress {
+    fn new(what: &'static str, total: usize) -> Progress {
+        Progress {
+            what,
+            total,
+            shown: std::io::IsTerminal::is_terminal(&std::io::stderr()),
+        }
+    }
+
+    fn at(&self, done: usize) {
+        if self.shown {
+            const WIDTH: usize = 30;
+            let full = WIDTH * done / self.total.max(1);
+            let bar: String = (0..WIDTH).map(|at| if at < full { '#' } else { '.' }).collect();
+            eprint!("\r{:>12} {bar} {done}/{} ", self.what, self.total);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
