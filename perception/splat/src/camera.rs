@@ -77,4 +77,41 @@ impl View {
             world_from_camera: self.world_from_camera * motion.inverse(),
         }
     }
+
+    /// The single-precision form that rendering works with.
+    pub(crate) fn single(&self) -> SingleView {
+        let camera_from_world = self.world_from_camera.inverse();
+        let r = camera_from_world.rotation.to_rotation_matrix();
+        let t = camera_from_world.translation.vector;
+        let c = self.world_from_camera.translation.vector;
+        let k = &self.camera;
+        SingleView {
+            rotation: std::array::from_fn(|i| std::array::from_fn(|j| r[(i, j)] as f32)),
+            translation: [t.x as f32, t.y as f32, t.z as f32],
+            center: [c.x as f32, c.y as f32, c.z as f32],
+            fx: k.fx as f32,
+            fy: k.fy as f32,
+            cx: k.cx as f32,
+            cy: k.cy as f32,
+            width: k.width,
+            height: k.height,
+        }
+    }
+}
+
+/// A view in single precision.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SingleView {
+    /// Rows of the rotation of `camera_from_world`.
+    pub(crate) rotation: [[f32; 3]; 3],
+    /// Translation of `camera_from_world`.
+    pub(crate) translation: [f32; 3],
+    /// Camera centre in the world.
+    pub(crate) center: [f32; 3],
+    pub(crate) fx: f32,
+    pub(crate) fy: f32,
+    pub(crate) cx: f32,
+    pub(crate) cy: f32,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
 }

@@ -14,14 +14,21 @@
 
 pub mod calibrate;
 pub mod camera;
+mod edit;
 pub mod error;
+pub mod fit;
 pub mod io;
 pub mod map;
+mod math;
 pub mod metrics;
+pub mod query;
+pub mod render;
 pub mod subset;
 pub mod synthetic;
 
 pub use camera::View;
 pub use error::{Error, Result};
+pub use fit::{Budget, Event, Exposure, Fit, FitConfig, Keyframe};
 pub use map::{Gaussian, GaussianMap, SplatId};
+pub use render::{Engine, Gradients, ImageGradients, RenderOptions, Renderer, Rendering, Scope};
 pub use subset::Subset;

@@ -350,6 +350,18 @@ impl GaussianMap {
     }
 }
 
+/// For checkpoints.
+impl GaussianMap {
+    /// The id that comes next.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
+    pub(crate) fn set_next_id(&mut self, next_id: u64) {
+        self.next_id = next_id;
+    }
+}
+
 /// Access to the arrays.
 impl GaussianMap {
     /// Ids, ascending.
