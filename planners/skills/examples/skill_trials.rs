@@ -2,7 +2,7 @@
 //! little noise): this measures motion and contact, not perception.
 //!
 //! ```text
-//! cargo run -p steward-skills --example skill_trials -- FIRST_SEED HOMES [TRIALS_PER_HOME] [pick|part] [-v]
+//! cargo run -p steward-skills --example skill_trials -- FIRST_SEED HOMES [TRIALS_PER_HOME] [pick|part|inside] [-v]
 //! ```
 
 #![allow(clippy::unwrap_used, reason = "an experiment may panic")]
@@ -21,6 +21,7 @@ use steward_core::messages::{
 };
 use steward_core::robot::JointPositions;
 use steward_core::{Duration, Time, frames};
+use steward_sim::changes::ResolvedKind;
 use steward_sim::home::{self, HomeSpec};
 use steward_sim::model::{ColliderShape, Entity, EntityId, EntityKind, Home};
 use steward_sim::physics::Physics;
@@ -391,8 +392,12 @@ fn main() {
     let number = |i: usize, default: u64| args.get(i).and_then(|a| a.parse().ok()).unwrap_or(default);
     let (first, homes, per_home) = (number(1, 1), number(2, 3), number(3, 4));
     let verbose = args.iter().any(|a| a == "-v");
-    let want =
-        |what: &str| !args.iter().any(|a| a == "pick" || a == "part") || args.iter().any(|a| a == what);
+    let want = |what: &str| {
+        !args
+            .iter()
+            .any(|a| ["pick", "part", "inside"].contains(&a.as_str()))
+            || args.iter().any(|a| a == what)
+    };
     let mut score = Score::default();
     for seed in first..first + homes {
         let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
@@ -401,6 +406,11 @@ fn main() {
         if want("pick") {
             for _ in 0..per_home {
                 pick_and_place(&mut t, &mut rng, &mut score);
+            }
+        }
+        if want("inside") {
+            for _ in 0..per_home {
+                pick_and_place_inside(&mut t, &mut rng, &mut score);
             }
         }
         if want("part") {
@@ -505,6 +515,130 @@ fn pick_and_place(t: &mut Trial, rng: &mut ChaCha8Rng, score: &mut Score) {
                 object: object_id(object),
                 relation: RelationKind::On,
                 target: object_id(other),
+            });
+            if matches!(end, Progress::Done(_)) {
+                break;
+            }
+        }
+    }
+}
+
+/// Opens a part by decree, takes something out where something is in, and puts something in.
+fn pick_and_place_inside(t: &mut Trial, rng: &mut ChaCha8Rng, score: &mut Score) {
+    let name = |t: &Trial, id: EntityId| t.home.entities[id.0 as usize].name.clone();
+    let cavities: Vec<(EntityId, Aabb, EntityId)> = t
+        .home
+        .entities
+        .iter()
+        .flat_map(|e| e.cavities.iter().filter_map(|c| Some((e.id, c.bounds, c.door?))))
+        .collect();
+    let (owner, hollow, part) = cavities[rng.random_range(0..cavities.len())];
+    let EntityKind::Part(joint) = t.home.entities[part.0 as usize].kind.clone() else {
+        return;
+    };
+    t.simulation.apply_change(ResolvedKind::SetPart {
+        part,
+        position: if joint.prismatic { 0.27 } else { 1.45 },
+    });
+    for _ in 0..25 {
+        t.advance();
+    }
+    t.perceive(true);
+    let room = hollow.size();
+    let fits = |e: &&Entity| {
+        let size = e.local_bounds.size();
+        matches!(e.kind, EntityKind::Object { graspable: true })
+            && size.z + 0.04 < room.z
+            && size.x.max(size.y) + 0.04 < room.x.min(room.y)
+    };
+    let truth = t.simulation.truth();
+    let inside = |id: EntityId| {
+        let owner_pose = t.simulation.physics().pose(owner)?;
+        let p = owner_pose.inverse() * truth.thing(id)?.center;
+        Some(hollow.inflated(0.01).contains(&p))
+    };
+    let hidden = |id: EntityId| {
+        truth
+            .relations
+            .iter()
+            .any(|r| r.subject == id && r.kind == RelationKind::In)
+    };
+    let objects: Vec<EntityId> = t.home.entities.iter().filter(fits).map(|e| e.id).collect();
+    let within: Vec<EntityId> = objects
+        .iter()
+        .copied()
+        .filter(|id| inside(*id) == Some(true))
+        .collect();
+    let outside: Vec<EntityId> = objects.into_iter().filter(|id| !hidden(*id)).collect();
+    let from = if within.is_empty() { &outside } else { &within };
+    if from.is_empty() {
+        return;
+    }
+    let object = from[rng.random_range(0..from.len())];
+    let furniture = match &t.home.entities[owner.0 as usize].kind {
+        EntityKind::Part(joint) => joint.parent,
+        _ => owner,
+    };
+    let start = t.now;
+    let end = t.run(Skill::Pick {
+        object: object_id(object),
+    });
+    let seconds = (t.now - start).secs_f64();
+    let held = t.simulation.truth().held == Some(object);
+    score.add(if within.is_empty() { "pick" } else { "take out" }, held, seconds);
+    println!(
+        "  pick {} out of {} by {}: {} {end:?} {seconds:.1} s",
+        name(t, object),
+        if within.is_empty() {
+            "the open".into()
+        } else {
+            name(t, owner)
+        },
+        name(t, part),
+        if held { "ok" } else { "NOT HELD" }
+    );
+    if !held {
+        return;
+    }
+    let start = t.now;
+    let end = t.run(Skill::Place {
+        object: object_id(object),
+        relation: RelationKind::In,
+        target: object_id(furniture),
+    });
+    let seconds = (t.now - start).secs_f64();
+    for _ in 0..50 {
+        t.advance();
+    }
+    let truth = t.simulation.truth();
+    let is_in = truth.relations.iter().any(|r| {
+        r.subject == object && r.kind == RelationKind::In && (r.object == furniture || r.object == owner)
+    });
+    score.add("put in", is_in, seconds);
+    let p = truth.thing(object).map(|t| t.center).unwrap_or_default();
+    println!(
+        "  place {} in {} by {}: {} {end:?} {seconds:.1} s, now at ({:.2}, {:.2}, {:.2})",
+        name(t, object),
+        name(t, furniture),
+        name(t, part),
+        if is_in { "ok" } else { "NOT IN" },
+        p.x,
+        p.y,
+        p.z
+    );
+    if t.simulation.truth().held.is_some() {
+        let tables: Vec<EntityId> = t
+            .home
+            .entities
+            .iter()
+            .filter(|e| e.class.ends_with("table") || e.class == "sofa")
+            .map(|e| e.id)
+            .collect();
+        for table in tables {
+            let end = t.run(Skill::Place {
+                object: object_id(object),
+                relation: RelationKind::On,
+                target: object_id(table),
             });
             if matches!(end, Progress::Done(_)) {
                 break;

@@ -25,8 +25,18 @@ pub struct Grasp {
 
 /// Room between finger tips and support, metres; less for flat things, of which the pads would miss too much.
 const TIP_CLEARANCE_M: f64 = 0.008;
+/// How far down the side of a thing the finger tips reach at least, metres.
+const OVERLAP_M: f64 = 0.003;
 /// Room between the palm and the thing, metres.
 const PALM_CLEARANCE_M: f64 = 0.012;
+/// Room between the finger tips and the top of the thing before they go down beside it, metres: a hand that comes
+/// from the side must not topple it.
+const OVER_TOP_M: f64 = 0.035;
+/// Smallest way of the hand straight down, metres.
+const DESCENT_M: f64 = 0.10;
+/// Things higher than this that are slender are taken from the front, metres: from above, only their top is in reach
+/// of the fingers, and a touch on the way topples them.
+const TALL_M: f64 = 0.17;
 
 /// Grasps of an upright box, best first. `base`: where the base stands; front grasps come from there.
 pub fn candidates(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox, base: (f64, f64)) -> Vec<Grasp> {
@@ -62,7 +72,13 @@ fn from_above(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox) -> Vec<
     let palm_limit = top - robot.palm_m + PALM_CLEARANCE_M;
     // Deep is firm: at half height, as far as the palm allows, the tips above the support.
     let wanted = (bottom + 0.45 * (top - bottom)).min(top - 0.02);
-    let z = wanted.max(lowest).max(palm_limit);
+    let reachable = robot.height_at_zero_m + robot.arm[0].lower - robot.pitch_grasp_m + 1e-3;
+    let z = wanted.max(lowest).max(palm_limit).max(reachable);
+    if z - robot.tip_m > top - OVERLAP_M {
+        return Vec::new();
+    }
+    let standoff_m = (top - z + robot.tip_m + OVER_TOP_M).max(DESCENT_M);
+    let slender = top - bottom > TALL_M.max(2.0 * 2.0 * shape.half.x.min(shape.half.y));
     let round = (shape.half.x - shape.half.y).abs() < 0.2 * shape.half.x.max(shape.half.y);
     let turns: &[f64] = if round {
         &[0.0, FRAC_PI_2, PI / 4.0, -PI / 4.0]
@@ -84,8 +100,8 @@ fn from_above(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox) -> Vec<
                 hand: HandPose::from_above(position, closing),
                 width_m: width,
                 from_above: true,
-                standoff_m: 0.10,
-                cost: width * 3.0 + if i < 2 { 0.0 } else { 0.25 },
+                standoff_m,
+                cost: width * 3.0 + if i < 2 { 0.0 } else { 0.25 } + if slender { 1.5 } else { 0.0 },
             })
         })
         .collect()

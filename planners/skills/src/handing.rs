@@ -1,13 +1,18 @@
 //! Bringing the hand to a pose in `map`: face it, reach out, line up, then straight in.
 
+use steward_core::geometry::Pose2;
+
 use crate::drive::Turn;
 use crate::ik::{self, HandPose, Miss};
 use crate::machine::{Commands, Context, Inputs, Part};
-use crate::posture::{ArmMotion, ArmState};
+use crate::posture::{ArmMotion, ArmState, fingers};
 use crate::reach;
+use crate::robot::LIFT;
 
 /// Sideways error with which the hand may go on, metres.
 const LATERAL_TOLERANCE_M: f64 = 0.006;
+/// Sideways error with which the hand would miss, metres.
+const MISSES_M: f64 = 0.02;
 /// How often the base is turned again with the arm out.
 const MAX_CORRECTIONS: u32 = 3;
 
@@ -16,7 +21,9 @@ const MAX_CORRECTIONS: u32 = 3;
 pub struct Handing {
     hand: HandPose,
     before: HandPose,
+    base_yaw_rad: f64,
     speed: f64,
+    opening_m: Option<f64>,
     phase: Phase,
 }
 
@@ -35,8 +42,26 @@ pub enum HandState {
     Busy(&'static str),
     /// There, or stopped by a touch on the last stretch.
     Arrived,
-    /// Out of range.
-    Failed(Miss),
+    /// It does not get there.
+    Failed(Unreached),
+}
+
+/// Why the hand does not get to its pose.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Unreached {
+    /// Out of the arm's range from where the base stands.
+    Range(Miss),
+    /// The base does not turn to where the hand would be in line: metres sideways.
+    Beside(f64),
+}
+
+impl std::fmt::Display for Unreached {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Unreached::Range(miss) => write!(f, "{miss}"),
+            Unreached::Beside(m) => write!(f, "{:.2} m beside the hand, which cannot be lined up", m.abs()),
+        }
+    }
 }
 
 impl Handing {
@@ -46,9 +71,17 @@ impl Handing {
         Handing {
             hand,
             before,
+            base_yaw_rad,
             speed,
+            opening_m: None,
             phase: Phase::Face(Turn::to(base_yaw_rad, 0.008)),
         }
+    }
+
+    /// The fingers open by so much on the way.
+    pub fn with_fingers(mut self, opening_m: f64) -> Self {
+        self.opening_m = Some(opening_m);
+        self
     }
 
     /// The pose it ends at.
@@ -56,23 +89,43 @@ impl Handing {
         &self.hand
     }
 
+    /// Whether the hand is out and only the last straight stretch is left.
+    pub fn is_lining_up(&self) -> bool {
+        matches!(self.phase, Phase::Correct(..))
+    }
+
     /// Whether the hand is on the last straight stretch.
     pub fn is_closing_in(&self) -> bool {
         matches!(self.phase, Phase::In(_))
     }
 
+    /// How far the hand is from where it should end: to the side or ahead, and above, metres.
+    pub fn left_m(&self, ctx: &Context, inputs: &Inputs) -> (f64, f64) {
+        let hand = inputs.base.to_pose3() * ctx.robot.grasp_center(&inputs.posture());
+        let left = hand.translation.vector - self.hand.position.coords;
+        (left.x.hypot(left.y), left.z)
+    }
+
     /// One control period.
     pub fn step(&mut self, ctx: &Context, inputs: &Inputs, out: &mut Commands) -> HandState {
+        if let Some(opening_m) = self.opening_m
+            && !matches!(self.phase, Phase::Face(_))
+        {
+            fingers(&ctx.robot, out, opening_m, 1.0);
+        }
         match &mut self.phase {
             Phase::Face(turn) => {
-                if turn.step(ctx, inputs, out) != Part::Busy {
+                let turned = turn.step(ctx, inputs, out) != Part::Busy;
+                if turned {
                     match ik::solve_facing(&ctx.robot, &inputs.base, &self.before) {
                         Ok(posture) => {
                             let way = reach::way_out(inputs.posture(), posture);
                             self.phase = Phase::Out(ArmMotion::through(way));
                         }
-                        Err(miss) => return HandState::Failed(miss),
+                        Err(miss) => return HandState::Failed(Unreached::Range(miss)),
                     }
+                } else {
+                    self.raise(ctx, inputs, out);
                 }
                 HandState::Busy("facing it")
             }
@@ -89,25 +142,40 @@ impl Handing {
                 let base = (inputs.base.x_m, inputs.base.y_m);
                 let solution = match ik::solve(&ctx.robot, base, &self.hand) {
                     Ok(solution) => solution,
-                    Err(miss) => return HandState::Failed(miss),
+                    Err(miss) => return HandState::Failed(Unreached::Range(miss)),
                 };
                 let lateral = ik::lateral_error_m(&ctx.robot, &inputs.base, &solution);
                 if lateral.abs() > LATERAL_TOLERANCE_M && *corrections < MAX_CORRECTIONS {
                     self.phase = Phase::Correct(Turn::to(solution.base_yaw_rad, 0.005), *corrections + 1);
                     return HandState::Busy("lining up");
                 }
+                if lateral.abs() > MISSES_M {
+                    return HandState::Failed(Unreached::Beside(lateral));
+                }
                 match reach::straight(&ctx.robot, &inputs.base, &self.before, &self.hand, self.speed) {
                     Ok(way) => {
                         self.phase = Phase::In(ArmMotion::through(way));
                         HandState::Busy("approaching")
                     }
-                    Err(miss) => HandState::Failed(miss),
+                    Err(miss) => HandState::Failed(Unreached::Range(miss)),
                 }
             }
             Phase::In(motion) => match motion.step(&ctx.robot, inputs, out) {
                 ArmState::Busy => HandState::Busy("approaching"),
                 ArmState::Arrived | ArmState::Stalled(_) => HandState::Arrived,
             },
+        }
+    }
+
+    /// While the base turns, the retracted arm is brought to height.
+    fn raise(&self, ctx: &Context, inputs: &Inputs, out: &mut Commands) {
+        if inputs.posture().extend_m > reach::RETRACTED_M {
+            return;
+        }
+        let facing = Pose2::new(inputs.base.x_m, inputs.base.y_m, self.base_yaw_rad);
+        if let Ok(posture) = ik::solve_facing(&ctx.robot, &facing, &self.before) {
+            let lift_m = posture.lift_m.max(reach::LOWEST_WAY_M);
+            out.joint(LIFT, ctx.robot.arm[0].clamp(lift_m), ctx.robot.arm[0].velocity);
         }
     }
 }

@@ -3,40 +3,41 @@
 use std::collections::VecDeque;
 
 use steward_core::Time;
-use steward_core::geometry::{OrientedBox, Point3, Pose2};
+use steward_core::geometry::{OrientedBox, Point3, Pose2, wrap_angle_rad};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{Presence, SceneObject, SkillFailure};
 
 use crate::approach;
-use crate::collision::Support;
-use crate::drive::{Creep, Drive, Tolerance, Turn};
+use crate::collision::{Obstacles, Payload, Support};
+use crate::drive::{Creep, Drive, Tolerance};
 use crate::grasp::{self, Grasp};
-use crate::ik::{self, HandPose};
+use crate::handing::{HandState, Handing};
+use crate::ik::HandPose;
 use crate::look::Gazing;
 use crate::machine::{Commands, Context, Held, Inputs, Part, Progress};
 use crate::path::CostField;
-use crate::posture::{ArmMotion, ArmState, Stow, StowState, fingers};
-use crate::reach::{self, NoReach, Reach, Scene};
-use crate::robot::Posture;
+use crate::posture::{ArmMotion, ArmState, Stow, StowState, Waypoint, fingers};
+use crate::reach::{self, MARGINS_M, NoReach, Reach, Scene};
+use crate::robot::{GRIPPER, Posture};
 
 /// Opening below which the fingers hold nothing, metres.
 pub const EMPTY_OPENING_M: f64 = 0.004;
-/// How long the base may turn before the grasp is planned again: how often it is corrected with the arm out.
-const MAX_CORRECTIONS: u32 = 3;
-/// Sideways error with which the hand may go on, metres.
-const LATERAL_TOLERANCE_M: f64 = 0.006;
-/// Sideways error with which a grasp would miss, metres.
-const MISSES_M: f64 = 0.02;
 /// How much wider than the thing the fingers open, best first, metres: what was seen of it from afar is rarely all.
 const ROOM_M: [f64; 2] = [0.09, 0.05];
 /// How often a grasp is planned again because the thing turned out to be elsewhere while the arm went out.
 const MAX_REPLANS: u32 = 2;
 /// How far it must be for that, metres.
-const SHIFTED_M: f64 = 0.012;
+const SHIFTED_M: f64 = 0.02;
 /// How far an object may turn out to be from where it was remembered before places to stand are chosen anew, metres.
 const MOVED_M: f64 = 0.1;
+/// How far from where it should be the hand may be stopped by a touch, metres.
+const STOPPED_M: f64 = 0.03;
 /// Distances between base and object that are tried, best first, metres.
-const REACH_M: [f64; 8] = [0.62, 0.70, 0.54, 0.78, 0.46, 0.86, 0.94, 1.02];
+const REACH_M: [f64; 9] = [0.62, 0.70, 0.54, 0.78, 0.46, 0.86, 0.94, 1.02, 1.08];
+/// Most places to stand that are checked.
+const MAX_PLACES: usize = 80;
+/// How far things are lifted before they are taken away, least first, metres: over what stands in front of them.
+const RISES_M: [f64; 4] = [0.05, 0.12, 0.20, 0.30];
 
 /// The skill.
 #[derive(Debug)]
@@ -44,14 +45,29 @@ pub struct Pick {
     object: ObjectId,
     phase: Phase,
     places: VecDeque<Pose2>,
+    /// The margin with which the places were found, metres.
+    margin_m: f64,
     attempts: u32,
-    /// Grasps that failed: position of the hand relative to the object's centre is not kept, only their number.
+    /// Grasps that were tried.
     tried: Vec<HandPose>,
     last_problem: Option<(SkillFailure, String)>,
     moved_places: u32,
     replans: u32,
     /// Where the object was when the places were chosen.
     chosen_for: Point3,
+    /// Whether it was looked at anew after no place was found, and whether places were chosen again since.
+    second_look: SecondLook,
+}
+
+/// What was done about having found no place to stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SecondLook {
+    /// Nothing yet.
+    Due,
+    /// On the way to see what is around the object from elsewhere.
+    UnderWay,
+    /// It was looked at.
+    Done,
 }
 
 #[derive(Debug)]
@@ -61,16 +77,12 @@ enum Phase {
     Drive(Box<Drive>),
     Gaze(Gazing, Option<Time>),
     Plan,
-    Turn(Plan, Turn),
-    Out(Plan, ArmMotion),
-    Correct(Plan, Turn, u32),
-    Approach(Plan, ArmMotion),
+    Hand(Box<Handing>, Plan),
     CloseFingers(Plan, Closing),
     Lift(Plan, ArmMotion),
-    Release(Plan, Time, ArmMotion),
-    Retract(Plan, ArmMotion),
-    BackOff(Plan, Creep),
+    Retract(Plan, ArmMotion, Creep),
     Carry(Stow),
+    Release(Plan, Time, ArmMotion),
 }
 
 /// A grasp that was decided on.
@@ -157,12 +169,14 @@ impl Pick {
             object,
             phase: Phase::Stow(Stow::new()),
             places: VecDeque::new(),
+            margin_m: MARGINS_M[0],
             attempts: 0,
             tried: Vec::new(),
             last_problem: None,
             moved_places: 0,
             replans: 0,
             chosen_for: Point3::origin(),
+            second_look: SecondLook::Due,
         }
     }
 
@@ -197,12 +211,24 @@ impl Pick {
                 Progress::Running("stowing the arm".into())
             }
             Phase::Places => match find_places(ctx, inputs, object) {
-                Ok(places) => {
+                Ok((places, margin_m)) => {
                     self.chosen_for = object.shape.center;
                     self.places = places;
+                    self.margin_m = margin_m;
                     self.next_place()
                 }
-                Err((why, text)) => Progress::Failed(why, text),
+                Err(none) => {
+                    // Seen from elsewhere, less may be in the way.
+                    if let (Some(vantage), SecondLook::Due) = (none.vantage, self.second_look) {
+                        self.second_look = SecondLook::UnderWay;
+                        self.chosen_for = object.shape.center;
+                        self.places.clear();
+                        self.last_problem = Some((none.why, none.text));
+                        self.phase = Phase::Drive(Box::new(Drive::to(vantage, Tolerance::COARSE)));
+                        return Progress::Running(format!("driving to look at {name} from elsewhere"));
+                    }
+                    Progress::Failed(none.why, none.text)
+                }
             },
             Phase::Drive(drive) => match drive.step(ctx, inputs, out) {
                 Part::Busy => {
@@ -241,17 +267,38 @@ impl Pick {
             Phase::Plan => {
                 head_at(ctx, inputs, out, object);
                 let base = (inputs.base.x_m, inputs.base.y_m);
-                match best_grasp(ctx, inputs, &object.shape, base, &self.tried) {
+                let mut planned = Err(String::new());
+                for margin_m in MARGINS_M.into_iter().filter(|m| *m <= self.margin_m) {
+                    planned = best_grasp(ctx, inputs, &object.shape, base, &self.tried, margin_m);
+                    if planned.is_ok() {
+                        break;
+                    }
+                }
+                match planned {
                     Ok(plan) => {
-                        let turn = Turn::to(plan.reach.end.base_yaw_rad, 0.008);
-                        self.phase = Phase::Turn(plan, turn);
-                        Progress::Running(format!("facing {name}"))
+                        let hand = plan.grasp.hand;
+                        let before = hand.backed_off(plan.grasp.standoff_m);
+                        let handing = Handing::new(hand, before, plan.reach.end.base_yaw_rad, 0.45)
+                            .with_fingers(plan.opening_m);
+                        let how = if plan.grasp.from_above {
+                            "from above"
+                        } else {
+                            "from the front"
+                        };
+                        let text = format!("{} wide, {how}", centimetres(plan.grasp.width_m));
+                        self.phase = Phase::Hand(Box::new(handing), plan);
+                        Progress::Running(format!("facing {name}, {text}"))
                     }
                     Err(why) => {
                         self.last_problem = Some((
                             SkillFailure::OutOfReach,
                             format!("{name} cannot be grasped from here: {why}"),
                         ));
+                        if self.second_look == SecondLook::UnderWay {
+                            self.second_look = SecondLook::Done;
+                            self.phase = Phase::Places;
+                            return Progress::Running(format!("choosing a place to grasp {name} from"));
+                        }
                         // Seen from near, it is not where the places were chosen for.
                         let moved_m = (object.shape.center - self.chosen_for).norm();
                         if moved_m > MOVED_M && self.moved_places < 6 {
@@ -262,45 +309,9 @@ impl Pick {
                     }
                 }
             }
-            Phase::Turn(plan, turn) => match turn.step(ctx, inputs, out) {
-                Part::Busy => Progress::Running(format!("facing {name}")),
-                Part::Finished => {
-                    let before = plan.grasp.hand.backed_off(plan.grasp.standoff_m);
-                    match ik::solve_facing(&ctx.robot, &inputs.base, &before) {
-                        Ok(posture) => {
-                            let motion = ArmMotion::through(reach::way_out(inputs.posture(), posture));
-                            self.phase = Phase::Out(plan.clone(), motion);
-                            Progress::Running(format!("reaching for {name}"))
-                        }
-                        Err(miss) => {
-                            self.last_problem = Some((SkillFailure::OutOfReach, format!("{name} is {miss}")));
-                            self.next_place()
-                        }
-                    }
-                }
-                Part::Failed(why, text) => {
-                    self.last_problem = Some((why, text));
-                    self.next_place()
-                }
-            },
-            Phase::Out(plan, motion) => {
-                fingers(&ctx.robot, out, plan.opening_m, 1.0);
-                match motion.step(&ctx.robot, inputs, out) {
-                    ArmState::Busy => {}
-                    ArmState::Arrived | ArmState::Stalled(_) => {
-                        let turn = Turn::to(plan.reach.end.base_yaw_rad, 0.006);
-                        self.phase = Phase::Correct(plan.clone(), turn, 0);
-                    }
-                }
-                Progress::Running(format!("reaching for {name}"))
-            }
-            Phase::Correct(plan, turn, corrections) => {
-                fingers(&ctx.robot, out, plan.opening_m, 1.0);
-                let settled = match turn.step(ctx, inputs, out) {
-                    Part::Busy => false,
-                    Part::Finished | Part::Failed(..) => true,
-                };
-                if settled {
+            Phase::Hand(handing, plan) => {
+                head_at(ctx, inputs, out, object);
+                if handing.is_lining_up() {
                     // Looked at all the while, it is known better now, or it moved.
                     let shift_m = (object.shape.center - plan.shape.center).norm();
                     let present = object.presence == Presence::Present;
@@ -309,53 +320,41 @@ impl Pick {
                         self.phase = Phase::Plan;
                         return Progress::Running(format!("{name} is {shift_m:.2} m from where it was"));
                     }
-                    let base = (inputs.base.x_m, inputs.base.y_m);
-                    match ik::solve(&ctx.robot, base, &plan.grasp.hand) {
-                        Ok(solution) => {
-                            let lateral = ik::lateral_error_m(&ctx.robot, &inputs.base, &solution);
-                            if lateral.abs() > LATERAL_TOLERANCE_M && *corrections < MAX_CORRECTIONS {
-                                *corrections += 1;
-                                *turn = Turn::to(solution.base_yaw_rad, 0.006);
-                            } else if lateral.abs() > MISSES_M {
-                                self.last_problem = Some((
-                                    SkillFailure::OutOfReach,
-                                    format!("something keeps the hand {:.2} m beside {name}", lateral.abs()),
-                                ));
-                                self.attempts = (self.attempts | 1).max(1);
-                                return self.withdraw(ctx, inputs);
-                            } else {
-                                return self.approach(ctx, inputs, &name);
-                            }
+                }
+                match handing.step(ctx, inputs, out) {
+                    HandState::Busy(what) => Progress::Running(format!("{what}: {name}")),
+                    HandState::Arrived => {
+                        self.tried.push(plan.grasp.hand);
+                        let (aside_m, above_m) = handing.left_m(ctx, inputs);
+                        // A touch shortly before the end: the thing or its support.
+                        if aside_m < STOPPED_M && above_m < 2.0 * STOPPED_M {
+                            self.phase = Phase::CloseFingers(plan.clone(), Closing::new());
+                            return Progress::Running(format!("closing on {name}"));
                         }
-                        Err(miss) => {
-                            self.last_problem = Some((SkillFailure::OutOfReach, format!("{name} is {miss}")));
+                        self.last_problem = Some((
+                            SkillFailure::OutOfReach,
+                            format!(
+                                "something stopped the hand {aside_m:.2} m beside and {above_m:.2} m above {name}"
+                            ),
+                        ));
+                        self.withdraw(ctx, inputs)
+                    }
+                    HandState::Failed(why) => {
+                        self.last_problem = Some((SkillFailure::OutOfReach, format!("{name} is {why}")));
+                        if handing.is_lining_up() {
+                            // From another place next.
+                            self.attempts |= 1;
                             return self.withdraw(ctx, inputs);
                         }
+                        self.next_place()
                     }
                 }
-                Progress::Running(format!("lining up with {name}"))
-            }
-            Phase::Approach(plan, motion) => {
-                match motion.step(&ctx.robot, inputs, out) {
-                    ArmState::Busy => {}
-                    // A stall shortly before the end means that the hand touches the thing or its support.
-                    ArmState::Arrived | ArmState::Stalled(_) => {
-                        self.phase = Phase::CloseFingers(plan.clone(), Closing::new());
-                    }
-                }
-                Progress::Running(format!("approaching {name}"))
             }
             Phase::CloseFingers(plan, closing) => match closing.step(ctx, inputs, out) {
                 Grip::Closing => Progress::Running(format!("closing on {name}")),
                 Grip::Holding => {
-                    let lift = ctx.robot.arm[0];
-                    let now = inputs.posture();
-                    let rise = if plan.grasp.from_above { 0.12 } else { 0.05 };
-                    let up = Posture {
-                        lift_m: lift.clamp(now.lift_m + rise),
-                        ..now
-                    };
-                    self.phase = Phase::Lift(plan.clone(), ArmMotion::to(up, 0.4));
+                    let up = lifted(ctx, inputs, plan, self.margin_m);
+                    self.phase = Phase::Lift(plan.clone(), ArmMotion::to(up, 0.7));
                     Progress::Running(format!("lifting {name}"))
                 }
                 Grip::Nothing(opening) => {
@@ -370,12 +369,10 @@ impl Pick {
                 ArmState::Busy => Progress::Running(format!("lifting {name}")),
                 ArmState::Arrived | ArmState::Stalled(_) => {
                     if grip(inputs) == Grip::Holding {
-                        let back = Posture {
-                            extend_m: 0.0,
-                            ..inputs.posture()
-                        };
-                        self.phase = Phase::Retract(plan.clone(), ArmMotion::to(back, 0.6));
-                        Progress::Running(format!("holding {name}"))
+                        let back = reach::way_back(inputs.posture(), 0.8);
+                        let creep = Creep::by(-0.22, 0.25);
+                        self.phase = Phase::Retract(plan.clone(), ArmMotion::through(back), creep);
+                        Progress::Running(format!("retracting with {name}"))
                     } else {
                         self.last_problem = Some((
                             SkillFailure::GraspFailed,
@@ -385,9 +382,41 @@ impl Pick {
                     }
                 }
             },
+            // The base backs off while the arm comes in: both go the same way.
+            Phase::Retract(plan, motion, creep) => {
+                let backed = creep.step(ctx, inputs, out) != Part::Busy;
+                let retracted = motion.step(&ctx.robot, inputs, out) != ArmState::Busy;
+                if grip(inputs) != Grip::Holding && retracted {
+                    self.last_problem = Some((
+                        SkillFailure::GraspFailed,
+                        format!("{name} slipped out while retracting"),
+                    ));
+                    return self.withdraw(ctx, inputs);
+                }
+                if backed && retracted {
+                    ctx.held = Some(held(self.object, plan));
+                    self.phase = Phase::Carry(Stow::new());
+                }
+                Progress::Running(format!("retracting with {name}"))
+            }
+            Phase::Carry(stow) => {
+                if stow.step(ctx, inputs, out) == StowState::Busy {
+                    return Progress::Running(format!("taking {name} close"));
+                }
+                if grip(inputs) == Grip::Holding {
+                    Progress::Done(format!("holding {name}"))
+                } else {
+                    ctx.held = None;
+                    Progress::Failed(
+                        SkillFailure::Dropped,
+                        format!("{name} was lost while stowing the arm"),
+                    )
+                }
+            }
             Phase::Release(plan, since, motion) => {
                 fingers(&ctx.robot, out, plan.opening_m, 1.0);
-                if (inputs.now - *since).secs_f64() < 0.8 {
+                let is_open = 2.0 * inputs.joint(GRIPPER) > plan.opening_m - 0.01;
+                if !is_open && (inputs.now - *since).secs_f64() < 0.8 {
                     return Progress::Running(format!("letting go of {name}"));
                 }
                 match motion.step(&ctx.robot, inputs, out) {
@@ -411,41 +440,6 @@ impl Pick {
                     }
                 }
             }
-            Phase::Retract(plan, motion) => match motion.step(&ctx.robot, inputs, out) {
-                ArmState::Busy => Progress::Running(format!("retracting with {name}")),
-                ArmState::Arrived | ArmState::Stalled(_) => {
-                    if grip(inputs) != Grip::Holding {
-                        self.last_problem = Some((
-                            SkillFailure::GraspFailed,
-                            format!("{name} slipped out while retracting"),
-                        ));
-                        return self.withdraw(ctx, inputs);
-                    }
-                    self.phase = Phase::BackOff(plan.clone(), Creep::by(-0.22, 0.2));
-                    Progress::Running(format!("backing off with {name}"))
-                }
-            },
-            Phase::BackOff(plan, creep) => {
-                if creep.step(ctx, inputs, out) != Part::Busy {
-                    ctx.held = Some(held(self.object, plan));
-                    self.phase = Phase::Carry(Stow::new());
-                }
-                Progress::Running(format!("backing off with {name}"))
-            }
-            Phase::Carry(stow) => {
-                if stow.step(ctx, inputs, out) == StowState::Busy {
-                    return Progress::Running(format!("taking {name} close"));
-                }
-                if grip(inputs) == Grip::Holding {
-                    Progress::Done(format!("holding {name}"))
-                } else {
-                    ctx.held = None;
-                    Progress::Failed(
-                        SkillFailure::Dropped,
-                        format!("{name} was lost while stowing the arm"),
-                    )
-                }
-            }
         }
     }
 
@@ -466,54 +460,67 @@ impl Pick {
         }
     }
 
-    fn approach(&mut self, ctx: &Context, inputs: &Inputs, name: &str) -> Progress {
-        let Phase::Correct(plan, ..) = &self.phase else {
-            return Progress::Running(String::new());
-        };
-        let hand = plan.grasp.hand;
-        let before = hand.backed_off(plan.grasp.standoff_m);
-        self.tried.push(hand);
-        match reach::straight(&ctx.robot, &inputs.base, &before, &hand, 0.35) {
-            Ok(waypoints) => {
-                self.phase = Phase::Approach(plan.clone(), ArmMotion::through(waypoints));
-                Progress::Running(format!("approaching {name}"))
-            }
-            Err(miss) => {
-                self.last_problem = Some((SkillFailure::OutOfReach, format!("{name} is {miss}")));
-                self.withdraw(ctx, inputs)
-            }
-        }
-    }
-
     /// Lets go and takes the hand back to where it can be tried again from.
     fn withdraw(&mut self, ctx: &Context, inputs: &Inputs) -> Progress {
         let plan = match &self.phase {
-            Phase::Correct(p, ..)
-            | Phase::Approach(p, ..)
-            | Phase::CloseFingers(p, ..)
-            | Phase::Lift(p, ..)
-            | Phase::Retract(p, ..) => p.clone(),
+            Phase::Hand(_, p) | Phase::CloseFingers(p, _) | Phase::Lift(p, _) | Phase::Retract(p, ..) => {
+                p.clone()
+            }
             _ => return Progress::Failed(SkillFailure::GraspFailed, "withdrew without a grasp".into()),
         };
-        let now = inputs.posture();
-        let back = if plan.grasp.from_above {
-            let up = Posture {
-                lift_m: ctx.robot.arm[0].clamp(now.lift_m + 0.12),
-                ..now
-            };
-            vec![
-                crate::posture::Waypoint::new(up, 0.6),
-                crate::posture::Waypoint::new(Posture { extend_m: 0.0, ..up }, 0.6),
-            ]
-        } else {
-            vec![crate::posture::Waypoint::new(
-                Posture { extend_m: 0.0, ..now },
-                0.6,
-            )]
-        };
+        let mut at = inputs.posture();
+        let mut back = Vec::new();
+        if plan.grasp.from_above {
+            at.lift_m = ctx.robot.arm[0].clamp(at.lift_m + plan.grasp.standoff_m);
+            back.push(Waypoint::new(at, 0.9));
+        }
+        back.extend(reach::way_back(at, 0.9));
         self.phase = Phase::Release(plan, inputs.now, ArmMotion::through(back));
         Progress::Running("letting go".into())
     }
+}
+
+/// A length for people.
+fn centimetres(metres: f64) -> String {
+    format!("{:.0} cm", 100.0 * metres)
+}
+
+/// How far up the thing in the hand goes before the arm comes back: over what stands between, where it can.
+fn lifted(ctx: &Context, inputs: &Inputs, plan: &Plan, margin_m: f64) -> Posture {
+    let now = inputs.posture();
+    let least = if plan.grasp.from_above {
+        RISES_M[1]
+    } else {
+        RISES_M[0]
+    };
+    let up = |rise: f64| Posture {
+        lift_m: ctx.robot.arm[0].clamp(now.lift_m + rise),
+        ..now
+    };
+    let obstacles = Obstacles::near(
+        inputs.cloud,
+        &inputs.base,
+        &[object_region(&plan.shape)],
+        Some(Support {
+            center: plan.shape.center,
+            radius_m: 0.3,
+            height_m: plan.shape.bottom_m(),
+        }),
+        margin_m,
+    );
+    let payload = Payload {
+        hand_from_box: plan.grasp.hand.pose().inverse() * plan.shape.pose(),
+        half: plan.shape.half,
+    };
+    let gripper = inputs.joint(GRIPPER);
+    let is_free = |from: &Posture, to: &Posture| {
+        !obstacles.hit_between(&ctx.robot, &ctx.arm, from, to, gripper, Some(&payload))
+    };
+    let free = RISES_M.iter().filter(|r| **r >= least).map(|r| up(*r)).find(|p| {
+        let back = Posture { extend_m: 0.0, ..*p };
+        is_free(&now, p) && is_free(p, &back)
+    });
+    free.unwrap_or(up(least))
 }
 
 fn head_at(ctx: &Context, inputs: &Inputs, out: &mut Commands, object: &SceneObject) {
@@ -546,6 +553,7 @@ fn best_grasp(
     shape: &OrientedBox,
     base: (f64, f64),
     tried: &[HandPose],
+    margin_m: f64,
 ) -> Result<Plan, String> {
     let ignored = [object_region(shape)];
     let grasps = grasp::candidates(&ctx.robot, &ctx.config, shape, base);
@@ -588,7 +596,7 @@ fn best_grasp(
             gripper: opening_m * 0.5,
         };
         let before = grasp.hand.backed_off(grasp.standoff_m);
-        match reach::plan(&scene, base, &grasp.hand, &before) {
+        match reach::plan_within(&scene, base, &grasp.hand, &before, margin_m) {
             Ok(reach) => {
                 return Ok(Plan {
                     grasp: *grasp,
@@ -606,65 +614,90 @@ fn best_grasp(
     Err(nearest_miss.map_or_else(|| "no grasp fits".into(), |m| m.to_string()))
 }
 
-/// Places from which some grasp works, best first.
+/// Why no place was found.
+struct NoPlace {
+    why: SkillFailure,
+    text: String,
+    /// From where more may be seen.
+    vantage: Option<Pose2>,
+}
+
+/// Places from which some grasp works, best first, and the margin between arm and voxels that they need.
 fn find_places(
     ctx: &mut Context,
     inputs: &Inputs,
     object: &SceneObject,
-) -> Result<VecDeque<Pose2>, (SkillFailure, String)> {
+) -> Result<(VecDeque<Pose2>, f64), NoPlace> {
     let name = format!("{} {}", object.class, object.id);
+    let no_place = |why: SkillFailure, text: String| NoPlace {
+        why,
+        text,
+        vantage: None,
+    };
     if object.presence == Presence::Missing {
-        return Err((
-            SkillFailure::UnknownObject,
-            format!("{name} is missing: it was not where it was remembered"),
-        ));
+        let text = format!("{name} is missing: it was not where it was remembered");
+        return Err(no_place(SkillFailure::UnknownObject, text));
     }
     let Some(map) = ctx.map(inputs) else {
-        return Err((SkillFailure::NoPath, "there is no map of the floor yet".into()));
+        let text = "there is no map of the floor yet".into();
+        return Err(no_place(SkillFailure::NoPath, text));
     };
     let Some(field) = CostField::from_start(&map, (inputs.base.x_m, inputs.base.y_m)) else {
-        return Err((SkillFailure::NoPath, "the robot stands outside its map".into()));
+        let text = "the robot stands outside its map".into();
+        return Err(no_place(SkillFailure::NoPath, text));
     };
-    let found = approach::around_point(&map, &field, &object.shape.center, &REACH_M, 0.12);
+    let at = object.shape.center;
+    let mut found = approach::around_point(&map, &field, &at, &REACH_M, 0.12);
     if found.is_empty() {
-        let p = object.shape.center;
-        return Err((
-            SkillFailure::NoPath,
-            format!(
-                "no free floor within {:.2} m of {name} at ({:.2}, {:.2}) can be reached",
-                REACH_M[7], p.x, p.y
-            ),
-        ));
+        // Between furniture the free floor can be a narrow strip.
+        found = approach::around_point(&map, &field, &at, &fine_rings(), 0.02);
     }
-    let mut places: VecDeque<Pose2> = VecDeque::new();
+    if found.is_empty() {
+        let text = format!(
+            "no free floor within {:.2} m of {name} at ({:.2}, {:.2}) can be reached",
+            REACH_M[REACH_M.len() - 1],
+            at.x,
+            at.y
+        );
+        return Err(no_place(SkillFailure::NoPath, text));
+    }
     let mut reason = String::new();
-    for candidate in found.iter().take(80) {
-        if places.iter().any(|p| p.distance_m(&candidate.pose) < 0.2) {
-            continue;
+    for margin_m in MARGINS_M {
+        let mut places: VecDeque<Pose2> = VecDeque::new();
+        for candidate in found.iter().take(MAX_PLACES) {
+            if places.iter().any(|p| p.distance_m(&candidate.pose) < 0.2) {
+                continue;
+            }
+            let base = (candidate.pose.x_m, candidate.pose.y_m);
+            match best_grasp(ctx, inputs, &object.shape, base, &[], margin_m) {
+                Ok(_) => places.push_back(candidate.pose),
+                Err(why) => reason = why,
+            }
+            if places.len() >= 4 {
+                break;
+            }
         }
-        match best_grasp(
-            ctx,
-            inputs,
-            &object.shape,
-            (candidate.pose.x_m, candidate.pose.y_m),
-            &[],
-        ) {
-            Ok(_) => places.push_back(candidate.pose),
-            Err(why) => reason = why,
-        }
-        if places.len() >= 4 {
-            break;
+        if !places.is_empty() {
+            return Ok((places, margin_m));
         }
     }
-    if places.is_empty() {
-        return Err((
-            SkillFailure::OutOfReach,
-            format!(
-                "{name} at {:.2} m height cannot be grasped from any of {} places: {reason}",
-                object.shape.center.z,
-                found.len().min(80)
-            ),
-        ));
-    }
-    Ok(places)
+    let bearing = |p: &Pose2| (p.y_m - at.y).atan2(p.x_m - at.x);
+    let here = bearing(&inputs.base);
+    let is_elsewhere =
+        |p: &Pose2| p.distance_m(&inputs.base) > 0.3 && wrap_angle_rad(bearing(p) - here).abs() > 0.4;
+    let vantage = found.iter().find(|c| is_elsewhere(&c.pose)).or(found.first());
+    Err(NoPlace {
+        why: SkillFailure::OutOfReach,
+        text: format!(
+            "{name} at {:.2} m height cannot be grasped from any of {} places: {reason}",
+            at.z,
+            found.len().min(MAX_PLACES)
+        ),
+        vantage: vantage.map(|c| c.pose),
+    })
+}
+
+/// Distances between base and object for where few places are free, metres.
+fn fine_rings() -> Vec<f64> {
+    (0..18).map(|i| 0.42 + 0.04 * f64::from(i)).collect()
 }

@@ -6,7 +6,7 @@ use std::f64::consts::{FRAC_PI_2, FRAC_PI_4};
 use steward_core::Time;
 use steward_core::geometry::{OrientedBox, Point3, Pose2, Pose3, Vector3, wrap_angle_rad};
 use steward_core::ids::ObjectId;
-use steward_core::messages::{Presence, RelationKind, SceneObject, SkillFailure};
+use steward_core::messages::{Presence, Provenance, RelationKind, SceneObject, SkillFailure};
 
 use crate::approach::{self, Candidate};
 use crate::collision::{Payload, Support};
@@ -18,14 +18,28 @@ use crate::machine::{Commands, Context, Held, Inputs, Part, Progress};
 use crate::path::CostField;
 use crate::pick::{Grip, grip};
 use crate::posture::{ArmMotion, ArmState, Stow, StowState, Waypoint, fingers};
-use crate::reach::{self, NoReach, Reach, Scene};
-use crate::robot::Posture;
+use crate::reach::{self, MARGINS_M, NoReach, Reach, Scene};
+use crate::robot::GRIPPER;
 use crate::spots::{Entry, Query, Spot};
 
 /// Height above the support at which things are let go, metres.
 const RELEASE_M: f64 = 0.008;
 /// Distances between base and spot that are tried, best first, metres.
-const REACH_M: [f64; 7] = [0.64, 0.56, 0.72, 0.48, 0.80, 0.88, 0.96];
+const REACH_M: [f64; 8] = [0.64, 0.56, 0.72, 0.48, 0.80, 0.88, 0.96, 1.04];
+/// How far straight down the hand goes at the end, metres.
+const OVER_M: f64 = 0.12;
+/// How far from where it should be the hand may be stopped by a touch, metres.
+const STOPPED_M: f64 = 0.03;
+/// How far above where it should be the hand may be stopped, metres: what was seen of a thing from one side may
+/// reach less far down than the thing.
+const TOUCHED_M: f64 = 0.1;
+/// Shortest and longest time for the fingers to open, seconds.
+const RELEASE_S: [f64; 2] = [0.3, 1.2];
+/// How far the hand comes back before the base backs off as well, metres.
+const CLEAR_M: f64 = 0.1;
+/// How long the result is looked for from one place, seconds, and how far back another place is, metres.
+const CHECK_S: f64 = 1.6;
+const CHECK_BACK_M: f64 = 0.25;
 /// Most pairs of place and spot that are checked for reach.
 const MAX_CHECKS: usize = 160;
 
@@ -51,11 +65,23 @@ enum Phase {
     Gaze(Gazing, Spot),
     Plan(Spot),
     Hand(Box<Handing>, Plan),
+    /// Back with it still in the hand, for another try from elsewhere.
+    Withdraw(ArmMotion, Stow),
     Release(Plan, Time, f64),
-    Retreat(Plan, ArmMotion),
-    BackOff(Plan, Creep),
+    Retreat(Plan, ArmMotion, Creep),
     FinalStow(Plan, Stow),
-    Check(Gazing),
+    Check(Plan, Gazing, Check),
+}
+
+/// Looking at the result.
+#[derive(Debug, Clone)]
+enum Check {
+    /// From where the base stands.
+    Here,
+    /// Moving to where more may be seen.
+    Moving(Creep),
+    /// From there.
+    Again,
 }
 
 /// A way to put it down that was decided on.
@@ -66,6 +92,10 @@ struct Plan {
     before: HandPose,
     reach: Reach,
     from_above: bool,
+    /// How far up the hand goes after letting go from above, so that the fingers are clear of the thing, metres.
+    rise_m: f64,
+    /// Where the middle of the thing will be.
+    put_at: Point3,
 }
 
 impl Place {
@@ -121,6 +151,14 @@ impl Place {
                 }
                 Err((why, text)) => Progress::Failed(why, text),
             },
+            Phase::Withdraw(motion, stow) => {
+                if motion.step(&ctx.robot, inputs, out) != ArmState::Busy
+                    && stow.step(ctx, inputs, out) != StowState::Busy
+                {
+                    return self.next_place();
+                }
+                Progress::Running("taking it back".into())
+            }
             Phase::Drive(drive, spot) => match drive.step(ctx, inputs, out) {
                 Part::Busy => {
                     Progress::Running(format!("driving to {to}, {:.1} m to go", drive.remaining_m()))
@@ -164,76 +202,122 @@ impl Place {
                     }
                 }
                 HandState::Arrived => {
+                    let (aside_m, above_m) = handing.left_m(ctx, inputs);
+                    // From below, a touch is the support; from the side it is something in the way.
+                    if aside_m > STOPPED_M || above_m > TOUCHED_M {
+                        self.last_problem = Some((
+                            SkillFailure::Blocked,
+                            format!(
+                                "something stopped the hand {aside_m:.2} m beside and {above_m:.2} m above the spot on {to}"
+                            ),
+                        ));
+                        return self.withdraw(ctx, inputs);
+                    }
                     self.held = ctx.held;
                     self.phase = Phase::Release(plan.clone(), inputs.now, release_opening(ctx, inputs));
                     Progress::Running("letting go".into())
                 }
-                HandState::Failed(miss) => {
+                HandState::Failed(why) => {
                     self.last_problem =
-                        Some((SkillFailure::OutOfReach, format!("the spot on {to} is {miss}")));
-                    self.next_place()
+                        Some((SkillFailure::OutOfReach, format!("the spot on {to} is {why}")));
+                    if handing.is_lining_up() {
+                        self.withdraw(ctx, inputs)
+                    } else {
+                        self.next_place()
+                    }
                 }
             },
             Phase::Release(plan, since, opening) => {
-                fingers(&ctx.robot, out, *opening, 0.5);
-                if (inputs.now - *since).secs_f64() > 1.2 {
+                fingers(&ctx.robot, out, *opening, 0.6);
+                let seconds = (inputs.now - *since).secs_f64();
+                let is_open = 2.0 * inputs.joint(GRIPPER) > *opening - 0.004;
+                if seconds > RELEASE_S[1] || (is_open && seconds > RELEASE_S[0]) {
                     ctx.held = None;
-                    let now = inputs.posture();
-                    let way = if plan.from_above {
-                        let lift_m = ctx.robot.arm[0].clamp(now.lift_m + 0.14);
-                        let up = Posture { lift_m, ..now };
-                        vec![
-                            Waypoint::new(up, 0.5),
-                            Waypoint::new(Posture { extend_m: 0.0, ..up }, 0.7),
-                        ]
-                    } else {
-                        vec![Waypoint::new(Posture { extend_m: 0.0, ..now }, 0.5)]
-                    };
-                    self.phase = Phase::Retreat(plan.clone(), ArmMotion::through(way));
+                    let mut at = inputs.posture();
+                    let mut way = Vec::new();
+                    if plan.from_above {
+                        at.lift_m = ctx.robot.arm[0].clamp(at.lift_m + plan.rise_m);
+                        way.push(Waypoint::new(at, 0.6));
+                    }
+                    way.extend(reach::way_back(at, 0.7));
+                    let creep = Creep::by(-plan.spot.entry.back_off_m(), 0.2);
+                    self.phase = Phase::Retreat(plan.clone(), ArmMotion::through(way), creep);
                 }
                 Progress::Running("letting go".into())
             }
-            Phase::Retreat(plan, motion) => {
-                if motion.step(&ctx.robot, inputs, out) != ArmState::Busy {
-                    self.phase = Phase::BackOff(plan.clone(), Creep::by(-0.15, 0.2));
+            Phase::Retreat(plan, motion, creep) => {
+                // The base backs off once the fingers are clear of the thing.
+                let retracted = motion.step(&ctx.robot, inputs, out) != ArmState::Busy;
+                let is_clear = inputs.posture().extend_m < plan.reach.end.posture.extend_m - CLEAR_M;
+                let backed = (retracted || is_clear) && creep.step(ctx, inputs, out) != Part::Busy;
+                if retracted && backed {
+                    self.phase = Phase::FinalStow(plan.clone(), Stow::with_open_fingers());
                 }
                 Progress::Running("withdrawing the arm".into())
             }
-            Phase::BackOff(plan, creep) => {
-                if creep.step(ctx, inputs, out) != Part::Busy {
-                    self.phase = Phase::FinalStow(plan.clone(), Stow::with_open_fingers());
-                }
-                Progress::Running("backing off".into())
-            }
             Phase::FinalStow(plan, stow) => {
-                crate::head::look_at(ctx, inputs, out, &plan.spot.point);
+                crate::head::look_at(ctx, inputs, out, &plan.put_at);
                 if stow.step(ctx, inputs, out) != StowState::Busy {
-                    self.phase = Phase::Check(Gazing::at(plan.spot.point, ctx));
+                    if grip(inputs) == Grip::Holding {
+                        ctx.held = self.held;
+                        return Progress::Failed(
+                            SkillFailure::Stuck,
+                            "it is still between the fingers".into(),
+                        );
+                    }
+                    self.phase = Phase::Check(plan.clone(), Gazing::at(plan.put_at, ctx), Check::Here);
                 }
                 Progress::Running("stowing the arm".into())
             }
-            Phase::Check(gazing) => {
+            Phase::Check(plan, gazing, check) => {
+                if let Check::Moving(creep) = check {
+                    crate::head::look_at(ctx, inputs, out, &plan.put_at);
+                    if creep.step(ctx, inputs, out) != Part::Busy {
+                        *check = Check::Again;
+                        *gazing = Gazing::at(plan.put_at, ctx);
+                    }
+                    return Progress::Running("moving to see the result".into());
+                }
                 if gazing.step(ctx, inputs, out, true) == Part::Busy {
                     return Progress::Running("looking at the result".into());
                 }
-                if grip(inputs) == Grip::Holding {
-                    ctx.held = self.held;
-                    return Progress::Failed(SkillFailure::Stuck, "it is still between the fingers".into());
+                let since = gazing.steady_since().unwrap_or(inputs.now);
+                let is_seen = inputs.object(self.object).is_some_and(|o| {
+                    o.presence == Presence::Present
+                        && o.provenance == Provenance::Observed
+                        && o.last_seen >= since
+                });
+                let waited = (inputs.now - since).secs_f64();
+                if !is_seen && waited < CHECK_S {
+                    return Progress::Running("looking at the result".into());
+                }
+                if !is_seen && matches!(check, Check::Here) {
+                    *check = Check::Moving(Creep::by(-CHECK_BACK_M, 0.25));
+                    return Progress::Running("moving to see the result".into());
                 }
                 Progress::Done(format!("put down {} {to}", self.relation))
             }
         }
     }
 
+    /// Takes the hand back with what it holds.
+    fn withdraw(&mut self, ctx: &Context, inputs: &Inputs) -> Progress {
+        let mut at = inputs.posture();
+        let mut way = Vec::new();
+        if at.pitch_rad > 1.3 {
+            at.lift_m = ctx.robot.arm[0].clamp(at.lift_m + 0.12);
+            way.push(Waypoint::new(at, 0.7));
+        }
+        way.extend(reach::way_back(at, 0.7));
+        self.phase = Phase::Withdraw(ArmMotion::through(way), Stow::new());
+        Progress::Running("taking it back".into())
+    }
+
     /// Whether the fingers are opening or have opened.
     pub fn is_letting_go(&self) -> bool {
         matches!(
             self.phase,
-            Phase::Release(..)
-                | Phase::Retreat(..)
-                | Phase::BackOff(..)
-                | Phase::FinalStow(..)
-                | Phase::Check(..)
+            Phase::Release(..) | Phase::Retreat(..) | Phase::FinalStow(..) | Phase::Check(..)
         )
     }
 
@@ -311,16 +395,21 @@ impl Place {
         let mut places: VecDeque<(Pose2, Spot)> = VecDeque::new();
         let mut reason = NoReach::Collision;
         let tried = pairs.len().min(MAX_CHECKS);
-        for (_, candidate, spot) in pairs.iter().take(MAX_CHECKS) {
-            if places.iter().any(|(p, _)| p.distance_m(&candidate.pose) < 0.2) {
-                continue;
+        for margin_m in MARGINS_M {
+            for (_, candidate, spot) in pairs.iter().take(MAX_CHECKS) {
+                if places.iter().any(|(p, _)| p.distance_m(&candidate.pose) < 0.2) {
+                    continue;
+                }
+                let base = (candidate.pose.x_m, candidate.pose.y_m);
+                match plan_spot(ctx, inputs, target, spot, base, margin_m) {
+                    Ok(_) => places.push_back((candidate.pose, *spot)),
+                    Err(why) => reason = why,
+                }
+                if places.len() >= 4 {
+                    break;
+                }
             }
-            let base = (candidate.pose.x_m, candidate.pose.y_m);
-            match plan_spot(ctx, inputs, target, spot, base) {
-                Ok(_) => places.push_back((candidate.pose, *spot)),
-                Err(why) => reason = why,
-            }
-            if places.len() >= 4 {
+            if !places.is_empty() {
                 break;
             }
         }
@@ -390,10 +479,12 @@ impl Place {
         spots.retain(|s| (s.point.x - base.0).hypot(s.point.y - base.1) < 1.15);
         spots.sort_by(|a, b| key(a).total_cmp(&key(b)));
         let mut reason = NoReach::Collision;
-        for spot in spots.iter().take(60) {
-            match plan_spot(ctx, inputs, target, spot, base) {
-                Ok(plan) => return Ok(plan),
-                Err(why) => reason = why,
+        for margin_m in MARGINS_M {
+            for spot in spots.iter().take(60) {
+                match plan_spot(ctx, inputs, target, spot, base, margin_m) {
+                    Ok(plan) => return Ok(plan),
+                    Err(why) => reason = why,
+                }
             }
         }
         Err((
@@ -507,8 +598,10 @@ fn hands(held: &Held, spot: &Spot, base: (f64, f64)) -> Vec<(HandPose, HandPose,
                 spot.point.z - lowest + drop,
             );
             let hand = HandPose { position, ..hand };
+            // What has walls all around is come to and left from above.
+            let from_above = from_above || matches!(spot.entry, Entry::Drop(_));
             let before = if from_above {
-                hand.moved(Vector3::z() * 0.12)
+                hand.moved(Vector3::z() * OVER_M)
             } else {
                 hand.backed_off(0.16).moved(Vector3::z() * 0.02)
             };
@@ -532,6 +625,7 @@ fn plan_spot(
     target: &SceneObject,
     spot: &Spot,
     base: (f64, f64),
+    margin_m: f64,
 ) -> Result<Plan, NoReach> {
     let Some(held) = ctx.held else {
         return Err(NoReach::Collision);
@@ -561,18 +655,24 @@ fn plan_spot(
             height_m: spot.point.z,
         }),
         payload: Some(&payload),
-        gripper: inputs.joint(crate::robot::GRIPPER),
+        gripper: inputs.joint(GRIPPER),
     };
     let mut reason = None;
     for (hand, before, from_above) in hands(&held, spot, base) {
-        match reach::plan(&scene, base, &hand, &before) {
+        match reach::plan_within(&scene, base, &hand, &before, margin_m) {
             Ok(reach) => {
+                let thing = hand.pose() * held.hand_from_object;
+                let top = corners(&held.half)
+                    .map(|c| (thing * Point3::from(c)).z)
+                    .fold(f64::NEG_INFINITY, f64::max);
                 return Ok(Plan {
                     spot: *spot,
                     hand,
                     before,
                     reach,
                     from_above,
+                    rise_m: (top - hand.position.z + ctx.robot.tip_m + 0.03).max(0.12),
+                    put_at: Point3::from(thing.translation.vector),
                 });
             }
             Err(NoReach::Collision) => reason = Some(NoReach::Collision),

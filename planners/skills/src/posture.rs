@@ -1,8 +1,11 @@
 //! Moving the arm through postures, and the posture for driving.
 
-use steward_core::Time;
+use std::f64::consts::FRAC_PI_2;
 
-use crate::machine::{Commands, Context, Inputs};
+use steward_core::Time;
+use steward_core::geometry::{Point3, Vector3};
+
+use crate::machine::{Commands, Context, Held, Inputs};
 use crate::robot::{ARM, GRIPPER, Posture, Robot};
 
 /// A posture on the way, and how quickly to get there.
@@ -43,6 +46,8 @@ pub struct ArmMotion {
 
 /// Errors at which a joint counts as arrived: metres for the first two joints, radians for the rest.
 const ARRIVED: [f64; 5] = [0.004, 0.004, 0.02, 0.02, 0.02];
+/// The same on the way, where nothing is gained by coming to rest.
+const PASSED: [f64; 5] = [0.015, 0.02, 0.1, 0.1, 0.1];
 /// How long a joint may rest short of its target, seconds.
 const STALL_S: f64 = 0.8;
 
@@ -81,7 +86,9 @@ impl ArmMotion {
             out.joint(ARM[i], robot.arm[i].clamp(target[i]), speeds[i]);
         }
         let error = |i: usize| (robot.arm[i].clamp(target[i]) - at[i]).abs();
-        if (0..5).all(|i| error(i) <= ARRIVED[i]) {
+        let is_last = self.next + 1 == self.waypoints.len();
+        let tolerance = if is_last { ARRIVED } else { PASSED };
+        if (0..5).all(|i| error(i) <= tolerance[i]) {
             self.next += 1;
             self.speeds = None;
             self.last = None;
@@ -128,10 +135,34 @@ pub fn driving(held: bool, roll_rad: f64) -> Posture {
         lift_m: if held { CARRY_LIFT_M } else { STOW_LIFT_M },
         extend_m: 0.0,
         yaw_rad: 0.0,
-        pitch_rad: std::f64::consts::FRAC_PI_2,
+        pitch_rad: FRAC_PI_2,
         roll_rad,
     }
 }
+
+/// The roll with which what is held reaches least far from the middle of the base.
+fn carrying_roll(robot: &Robot, held: &Held) -> f64 {
+    let reach_m = |roll: f64| {
+        let thing = robot.grasp_center(&driving(true, roll)) * held.hand_from_object;
+        (0..8)
+            .map(|i| {
+                let sign = |bit: u32| if i >> bit & 1 == 0 { -1.0 } else { 1.0 };
+                let corner = Vector3::new(sign(0), sign(1), sign(2)).component_mul(&held.half);
+                (thing * Point3::from(corner)).coords.xy().norm()
+            })
+            .fold(HAND_REACH_M[usize::from(roll != 0.0)], f64::max)
+    };
+    // Turned less unless it helps.
+    [0.0, FRAC_PI_2, -FRAC_PI_2]
+        .into_iter()
+        .map(|roll| (reach_m(roll) + 0.01 * roll.abs(), roll))
+        .min_by(|a, b| a.0.total_cmp(&b.0))
+        .map_or(0.0, |(_, roll)| roll)
+}
+
+/// How far the open hand itself reaches from the middle of the base, with its narrow side ahead and with its wide
+/// side, metres.
+const HAND_REACH_M: [f64; 2] = [0.22, 0.27];
 
 /// Brings the arm into the posture for driving.
 #[derive(Debug, Clone, Default)]
@@ -175,14 +206,14 @@ impl Stow {
         let held = ctx.held.is_some();
         let now = inputs.posture();
         let motion = self.motion.get_or_insert_with(|| {
-            // The roll does not matter with an empty hand; with something in it, it is turned so that the narrow
-            // side of the hand points ahead.
-            let roll = if now.roll_rad.abs() < 0.1 || held {
+            // The roll does not matter with an empty hand.
+            let roll = if now.roll_rad.abs() < 0.1 {
                 now.roll_rad
             } else {
                 0.0
             };
-            let target = driving(held, if held { 0.0 } else { roll });
+            let roll = ctx.held.map_or(roll, |held| carrying_roll(&ctx.robot, &held));
+            let target = driving(held, roll);
             ArmMotion::through(stow_waypoints(now, target))
         });
         if !held && !self.fingers_stay {

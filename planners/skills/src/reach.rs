@@ -9,6 +9,9 @@ use crate::ik::{self, HandPose, Miss, Solution};
 use crate::posture::Waypoint;
 use crate::robot::{Posture, Robot};
 
+/// Margins between arm and voxels to try in turn, metres: in a cupboard, voxels leave less room than there is.
+pub const MARGINS_M: [f64; 3] = [0.01, -0.005, -0.02];
+
 /// What a reach is checked against.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {
@@ -63,68 +66,94 @@ impl std::fmt::Display for NoReach {
 /// # Errors
 /// [`NoReach`].
 pub fn plan(scene: &Scene, base: (f64, f64), hand: &HandPose, before: &HandPose) -> Result<Reach, NoReach> {
+    plan_within(scene, base, hand, before, scene.config.arm_margin_m)
+}
+
+/// As [`plan`], with another margin between arm and obstacles than the configured one. Voxels are coarse: a negative
+/// margin passes between things that their voxels close.
+///
+/// # Errors
+/// [`NoReach`].
+pub fn plan_within(
+    scene: &Scene,
+    base: (f64, f64),
+    hand: &HandPose,
+    before: &HandPose,
+    margin_m: f64,
+) -> Result<Reach, NoReach> {
     let end = ik::solve(scene.robot, base, hand).map_err(NoReach::Range)?;
     let facing = Pose2::new(base.0, base.1, end.base_yaw_rad);
     let before = ik::solve_facing(scene.robot, &facing, before).map_err(NoReach::Range)?;
-    let obstacles = Obstacles::near(
-        scene.cloud,
-        &facing,
-        scene.ignored,
-        scene.support,
-        scene.config.arm_margin_m,
-    );
+    let obstacles = Obstacles::near(scene.cloud, &facing, scene.ignored, scene.support, margin_m);
     let (robot, arm) = (scene.robot, scene.arm);
     let hits = |from: &Posture, to: &Posture| {
         obstacles.hit_between(robot, arm, from, to, scene.gripper, scene.payload)
     };
-    let retracted = Posture {
-        extend_m: 0.0,
+    // As in `way_out`.
+    let out = Posture {
+        lift_m: before.lift_m.max(LOWEST_WAY_M),
         ..before
     };
+    let retracted = Posture { extend_m: 0.0, ..out };
     let blocked = obstacles.hit(robot, arm, &end.posture, scene.gripper, scene.payload)
         || obstacles.hit(robot, arm, &retracted, scene.gripper, scene.payload)
         || hits(&before, &end.posture)
-        || hits(&retracted, &before);
+        || hits(&out, &before)
+        || hits(&retracted, &out);
     if blocked {
         return Err(NoReach::Collision);
     }
     Ok(Reach { end, before })
 }
 
+/// Extension up to which the hand stays within the footprint, metres.
+pub const RETRACTED_M: f64 = 0.02;
+/// Lift below which the fingers do not pass in front of the base, metres.
+pub const LOWEST_WAY_M: f64 = 0.3;
+
+/// Extension from which a hand that points down is ahead of the base, metres.
+const CLEAR_OF_BASE_M: f64 = 0.2;
+/// Pitch from which the fingers reach below the arm, radians.
+const STEEP_RAD: f64 = 0.5;
+
 /// From wherever the arm is to `before`, by way of the retracted arm.
 pub fn way_out(now: Posture, before: Posture) -> Vec<Waypoint> {
     let mut waypoints = Vec::new();
     let close = (now.extend_m - before.extend_m).abs() < 0.02 && (now.lift_m - before.lift_m).abs() < 0.02;
     if !close {
-        if now.extend_m > 0.02 {
-            waypoints.push(Waypoint::new(Posture { extend_m: 0.0, ..now }, 0.8));
+        if now.extend_m > RETRACTED_M {
+            waypoints.push(Waypoint::new(Posture { extend_m: 0.0, ..now }, 0.9));
         }
-        waypoints.push(Waypoint::new(
-            Posture {
-                lift_m: before.lift_m.max(0.3),
-                extend_m: 0.0,
-                ..now
-            },
-            0.9,
-        ));
-        waypoints.push(Waypoint::new(
-            Posture {
-                lift_m: before.lift_m.max(0.3),
-                extend_m: 0.0,
-                ..before
-            },
-            0.8,
-        ));
         // Low down, the hand goes out first: the base is in its way.
-        waypoints.push(Waypoint::new(
-            Posture {
-                lift_m: before.lift_m.max(0.3),
-                ..before
-            },
-            0.7,
-        ));
+        let lift_m = before.lift_m.max(LOWEST_WAY_M);
+        let raised = Posture {
+            lift_m,
+            extend_m: 0.0,
+            ..now
+        };
+        let turned = Posture {
+            lift_m,
+            extend_m: 0.0,
+            ..before
+        };
+        let out = Posture { lift_m, ..before };
+        waypoints.extend([raised, turned, out].map(|p| Waypoint::new(p, 0.9)));
     }
-    waypoints.push(Waypoint::new(before, 0.6));
+    waypoints.push(Waypoint::new(before, 0.8));
+    waypoints
+}
+
+/// From wherever the hand is back to the retracted arm: straight back, but low down not into the base.
+pub fn way_back(now: Posture, speed: f64) -> Vec<Waypoint> {
+    let mut waypoints = Vec::new();
+    let mut at = now;
+    if now.lift_m < LOWEST_WAY_M && now.pitch_rad > STEEP_RAD {
+        at.extend_m = at.extend_m.min(CLEAR_OF_BASE_M);
+        waypoints.push(Waypoint::new(at, speed));
+        at.lift_m = LOWEST_WAY_M + 0.05;
+        waypoints.push(Waypoint::new(at, speed));
+    }
+    waypoints.push(Waypoint::new(Posture { extend_m: 0.0, ..at }, speed));
     waypoints
 }
 

@@ -30,6 +30,18 @@ pub enum Entry {
     Front(f64),
 }
 
+impl Entry {
+    /// How far the base backs off after letting go to see the result, metres: into furniture one looks from ahead,
+    /// into what is open at the top from close by.
+    pub fn back_off_m(self) -> f64 {
+        match self {
+            Entry::Upright => 0.15,
+            Entry::Drop(_) => 0.02,
+            Entry::Front(_) => 0.35,
+        }
+    }
+}
+
 /// What spots are looked for with.
 #[derive(Debug, Clone, Copy)]
 pub struct Query<'a> {
@@ -186,7 +198,8 @@ impl Query<'_> {
                 return self.spots_from_above(target);
             }
         }
-        if target.class.contains("bin") || target.class.contains("basket") || target.class.contains("box") {
+        let is_a = |word: &str| target.class.split('_').any(|w| w == word);
+        if ["bin", "basket", "box"].into_iter().any(is_a) {
             return self.spots_from_above(target);
         }
         let facing = part
@@ -206,7 +219,7 @@ impl Query<'_> {
         let bottom = part.shape.bottom_m() + 0.015;
         let mut d = 0.10;
         while d <= open - 0.02 {
-            for k in -2..=2 {
+            for k in -5..=5 {
                 let side = f64::from(k) * 0.06;
                 if side.abs() > width.max(0.0) {
                     continue;
@@ -216,7 +229,7 @@ impl Query<'_> {
                 spots.push(Spot {
                     point,
                     entry: Entry::Drop(0.06),
-                    cost: (d - 0.14).abs() + side.abs(),
+                    cost: (d - 0.14).abs() + side.abs() + if self.is_taken(&point) { 1.0 } else { 0.0 },
                 });
             }
             d += 0.04;
@@ -231,6 +244,20 @@ impl Query<'_> {
             });
         }
         spots
+    }
+
+    /// Whether something small is remembered where the thing would go.
+    fn is_taken(&self, point: &Point3) -> bool {
+        self.graph
+            .objects
+            .iter()
+            .filter(|o| o.id != self.held && o.presence == Presence::Present && o.articulation.is_none())
+            .filter(|o| o.shape.half.x.max(o.shape.half.y) < 0.25)
+            .any(|o| {
+                (o.shape.center.z - point.z).abs() < 0.15
+                    && o.shape
+                        .contains(&Point3::new(point.x, point.y, o.shape.center.z), self.radius_m())
+            })
     }
 
     /// Into something open at the top, held over its middle.
