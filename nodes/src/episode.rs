@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use steward_core::geometry::Pose2;
 use steward_core::ids::TaskId;
-use steward_core::messages::{FailureReason, Goal, Header, Outcome, Skill, Task, TaskResult};
+use steward_core::messages::{FailureReason, Goal, Header, Outcome, RelationKind, Skill, Task, TaskResult};
 use steward_core::{Duration, Time, frames};
 use steward_sim::changes::{ChangeStage, Operation, ResolvedChange};
 use steward_sim::home::{self, HomeSpec};
 use steward_sim::model::{Home, WorldState};
 use steward_sim::simulation::{Simulation, SimulationConfig};
+use steward_sim::truth::Truth;
 
 use crate::error::{Error, Result};
 use crate::message::Message;
@@ -45,7 +46,7 @@ impl Default for EpisodeConfig {
         EpisodeConfig {
             simulation: SimulationConfig::default(),
             nodes: LoopConfig::default(),
-            time_limit_s: 900.0,
+            time_limit_s: 1800.0,
         }
     }
 }
@@ -138,6 +139,8 @@ pub struct EpisodeReport {
     pub detail: String,
     /// Whether every relation of the goal holds in truth at the end.
     pub goal_holds: bool,
+    /// The relations of the goal that do not hold in truth at the end, and where the things are instead.
+    pub unmet: Vec<String>,
     /// Simulated time from order to end, seconds.
     pub simulated_s: f64,
     /// How far the base travelled by its own account, metres.
@@ -304,14 +307,18 @@ impl Episode {
             Some(r) => (Some(r.outcome), r.detail),
             None => (None, "interrupted".to_owned()),
         };
+        let unmet: Vec<String> = goal
+            .relations
+            .iter()
+            .filter(|r| !truth.holds(r.kind, &r.subject, &r.object))
+            .map(|r| format!("{r} ({})", whereabouts(&truth, &r.subject)))
+            .collect();
         EpisodeReport {
             goal: goal.to_string(),
             outcome,
             detail,
-            goal_holds: goal
-                .relations
-                .iter()
-                .all(|r| truth.holds(r.kind, &r.subject, &r.object)),
+            goal_holds: unmet.is_empty(),
+            unmet,
             simulated_s: (ended - ORDER_AT).secs_f64(),
             travelled_m: account.travelled_m,
             skills: account.skills,
@@ -322,6 +329,26 @@ impl Episode {
             final_state: Some(simulation.state()),
         }
     }
+}
+
+/// Where the things of a class really are, for people.
+fn whereabouts(truth: &Truth, class: &str) -> String {
+    let places = truth.things.iter().filter(|t| t.class == class).map(|t| {
+        let stands = truth
+            .relations
+            .iter()
+            .filter(|r| r.subject == t.id && r.kind != RelationKind::Near)
+            .filter_map(|r| Some(format!("{} {}", r.kind, truth.thing(r.object)?.name)));
+        let stands: Vec<String> = stands.collect();
+        let p = t.pose.translation.vector;
+        let place = if stands.is_empty() {
+            "nowhere".to_owned()
+        } else {
+            stands.join(", ")
+        };
+        format!("{} is {place} at {:.2} {:.2} {:.2}", t.name, p.x, p.y, p.z)
+    });
+    places.collect::<Vec<_>>().join("; ")
 }
 
 fn is_result(message: &Message) -> bool {

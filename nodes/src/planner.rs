@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use steward_core::geometry::Pose2;
+use steward_core::geometry::{Pose2, Pose3};
 use steward_core::ids::{StepId, TaskId};
 use steward_core::messages::{
     CancelSkill, FailureReason, Header, OccupancyGrid, Outcome, Plan, PlanStep, SceneGraph, SkillCommand,
@@ -118,6 +118,12 @@ impl Planner {
             .map(|p| Pose2::from_pose3(&p))
     }
 
+    fn camera(&self) -> Option<Pose3> {
+        self.transforms
+            .latest(frames::MAP, frames::HEAD_CAMERA_OPTICAL)
+            .ok()
+    }
+
     fn take_transforms(&mut self, transforms: &Transforms) {
         for t in &transforms.transforms {
             if self.transforms.insert(t).is_err() {
@@ -204,6 +210,7 @@ impl Planner {
             return;
         };
         let grid = self.grid.clone();
+        let camera = self.camera();
         self.mark(match ended {
             Ended::Confirmed | Ended::Undecided => StepState::Confirmed,
             Ended::Refuted | Ended::Failed(_) => StepState::Failed,
@@ -225,6 +232,7 @@ impl Planner {
             graph: &graph,
             grid: grid.as_deref(),
             base,
+            camera,
         };
         active.mission.finished(&view, &running.intended, ended, detail);
         self.decide(now, out);
@@ -243,6 +251,7 @@ impl Planner {
             return;
         };
         let grid = self.grid.clone();
+        let camera = self.camera();
         let Some(active) = self.active.as_mut() else {
             return;
         };
@@ -251,6 +260,7 @@ impl Planner {
             graph: &graph,
             grid: grid.as_deref(),
             base,
+            camera,
         };
         match active.mission.decide(&view) {
             Decision::Succeed(detail) => self.end(now, Outcome::Succeeded, detail, out),
@@ -347,12 +357,14 @@ impl Node for Planner {
             Message::SceneGraph(graph) => {
                 self.graph = Some(Arc::clone(graph));
                 self.graph_at = now;
+                let camera = self.camera();
                 if let (Some(base), Some(active)) = (self.base(), self.active.as_mut()) {
                     active.mission.observe(&View {
                         now,
                         graph,
                         grid: self.grid.as_deref(),
                         base,
+                        camera,
                     });
                 }
             }

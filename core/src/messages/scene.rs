@@ -126,6 +126,12 @@ impl ArticulationState {
         self.position.map(|p| p >= self.open_at * 0.8)
     }
 
+    /// Whether a hand still gets in; `None` where that is not known. Looser than [`Self::is_open`], which says
+    /// when opening is done: what was opened that far is not shut because it is measured a little less open.
+    pub fn lets_in(&self) -> Option<bool> {
+        self.position.map(|p| p >= self.open_at * 0.6)
+    }
+
     /// Whether it is closed; `None` where that is not known.
     pub fn is_closed(&self) -> Option<bool> {
         self.position.map(|p| p <= self.open_at * 0.15)

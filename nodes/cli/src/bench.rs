@@ -122,7 +122,14 @@ fn closed_loop(arguments: &LoopArguments) -> Result<ExitCode> {
     let report = bench.run(&stop, &|| start.elapsed().as_secs_f64(), &|result| {
         let text = match &result.report {
             Ok(r) if r.is_success() => None,
-            Ok(r) if r.is_false_success() => Some(format!("{} {}", ui::bad("false success"), r.goal)),
+            Ok(r) if r.is_false_success() => {
+                let unmet = r.unmet.join(" & ");
+                Some(format!(
+                    "{} {}: not so: {unmet}",
+                    ui::bad("false success"),
+                    r.goal
+                ))
+            }
             Ok(r) => Some(format!("{} {}: {}", ui::bad("failed"), r.goal, r.detail)),
             Err(e) => Some(format!("{} {e}", ui::bad("error"))),
         };

@@ -42,7 +42,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "320x240", value_parser = parse_size)]
     camera: (u32, u32),
     /// How long the robot may take, simulated seconds
-    #[arg(long, default_value_t = 900.0)]
+    #[arg(long, default_value_t = 1800.0)]
     time_limit_s: f64,
     /// A scene-change script to run meanwhile
     #[arg(long, value_name = "FILE")]

@@ -25,6 +25,9 @@ pub struct RelationsConfig {
     pub on_overhang_m: f64,
     /// How far the middle of a thing may lie outside the box it is in, metres.
     pub in_margin_m: f64,
+    /// Furniture with a door or lid: how far inside its box the middle of a thing must lie to be in it, metres. Walls,
+    /// doors and handles belong to the box, and what sticks out of the opening keeps the door from closing.
+    pub in_wall_m: f64,
     /// Factor on the tolerances for relations that held before.
     pub hysteresis: f64,
     /// Classes of furniture and vessels with a hollow inside that things can be in. A class matches when it
@@ -39,6 +42,7 @@ impl Default for RelationsConfig {
             on_gap_m: 0.05,
             on_overhang_m: 0.03,
             in_margin_m: 0.02,
+            in_wall_m: 0.04,
             hysteresis: 1.5,
             container_classes: [
                 "fridge",
@@ -66,6 +70,7 @@ impl RelationsConfig {
         check_range("relations.on_gap_m", self.on_gap_m, 0.0, 0.5)?;
         check_range("relations.on_overhang_m", self.on_overhang_m, -1e-9, 0.5)?;
         check_range("relations.in_margin_m", self.in_margin_m, -1e-9, 0.5)?;
+        check_range("relations.in_wall_m", self.in_wall_m, -1e-9, 0.2)?;
         check_range("relations.hysteresis", self.hysteresis, 0.999_999, 5.0)
     }
 
@@ -118,10 +123,12 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
             };
             let hollow = closing.contains(&b.id) || config.is_container(&b.class);
             let part = PartKind::of_class(&b.class);
-            if hollow
-                && matches!(part, None | Some(PartKind::Drawer))
-                && is_in(a, b, config.in_margin_m * slack(RelationKind::In))
-            {
+            let in_margin_m = if closing.contains(&b.id) {
+                -config.in_wall_m / slack(RelationKind::In)
+            } else {
+                config.in_margin_m * slack(RelationKind::In)
+            };
+            if hollow && matches!(part, None | Some(PartKind::Drawer)) && is_in(a, b, in_margin_m) {
                 found.push(relation(RelationKind::In));
             } else if part.is_none() && is_on(a, b, config, slack(RelationKind::On)) {
                 found.push(relation(RelationKind::On));

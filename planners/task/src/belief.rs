@@ -120,7 +120,7 @@ impl<'a> Belief<'a> {
                 Some(_) => Vec::new(),
                 None => self.parts_of(object.id).iter().map(|p| p.id).collect(),
             };
-            if object.articulation.is_some_and(|a| a.is_open() == Some(true)) {
+            if object.articulation.is_some_and(|a| a.lets_in() == Some(true)) {
                 open.insert(object.id);
             }
             let movable = subjects.contains(&object.id) || object.presence == Presence::Held;

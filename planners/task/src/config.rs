@@ -1,6 +1,63 @@
 //! Settings of deciding.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
+
+/// What everybody knows to be furniture.
+const FURNITURE: [&str; 35] = [
+    "armchair",
+    "bathtub",
+    "bed",
+    "bench",
+    "bin",
+    "bookcase",
+    "cabinet",
+    "chair",
+    "coffee_table",
+    "counter",
+    "desk",
+    "dining_table",
+    "dishwasher",
+    "dresser",
+    "fridge",
+    "kitchen_island",
+    "lamp",
+    "microwave",
+    "monitor",
+    "nightstand",
+    "office_chair",
+    "oven",
+    "plant",
+    "rug",
+    "shelf",
+    "side_table",
+    "sink",
+    "sofa",
+    "stool",
+    "table",
+    "toilet",
+    "tv",
+    "tv_stand",
+    "wardrobe",
+    "washing_machine",
+];
+
+/// What everybody knows not to carry other things.
+const HOLD_NOTHING: [&str; 12] = [
+    "curtain",
+    "door_frame",
+    "lamp",
+    "mirror",
+    "monitor",
+    "painting",
+    "picture",
+    "plant",
+    "poster",
+    "rug",
+    "tv",
+    "window",
+];
 
 /// Settings of a [`Mission`](crate::mission::Mission).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,10 +69,20 @@ pub struct MissionConfig {
     pub fresh_s: f64,
     /// How close furniture must be for what stands on it to be seen, metres.
     pub inspect_distance_m: f64,
+    /// How close furniture with boards one above the other must be for what stands on them to be seen, metres.
+    pub inspect_shelves_m: f64,
+    /// Classes that nothing is opened for to look for them: they are too large to be inside anything.
+    pub furniture: BTreeSet<String>,
     /// Room that the base needs around its middle when travel is estimated, metres.
     pub clearance_m: f64,
+    /// Classes of large things that nothing stands on: looking at them closely shows nothing new.
+    pub hold_nothing: BTreeSet<String>,
     /// Shortest border to the unknown that is worth a look, metres.
     pub min_frontier_m: f64,
+    /// Unseen floor smaller than this is not worth a look unless all else was searched, square metres.
+    pub min_unseen_m2: f64,
+    /// From this length on what is behind a border gets a look to both sides, metres.
+    pub wide_frontier_m: f64,
     /// A frontier closer than this to one already looked at is not looked at again, metres.
     pub frontier_separation_m: f64,
     /// What looking at furniture costs beside the way, metres of travel.
@@ -33,9 +100,14 @@ impl Default for MissionConfig {
         MissionConfig {
             max_attempts: 3,
             fresh_s: 20.0,
-            inspect_distance_m: 1.8,
+            inspect_distance_m: 2.6,
+            inspect_shelves_m: 1.8,
+            hold_nothing: HOLD_NOTHING.iter().map(|&c| c.to_owned()).collect(),
+            furniture: FURNITURE.iter().map(|&c| c.to_owned()).collect(),
             clearance_m: 0.27,
             min_frontier_m: 0.4,
+            min_unseen_m2: 0.6,
+            wide_frontier_m: 0.8,
             frontier_separation_m: 0.6,
             inspect_cost_m: 1.0,
             open_cost_m: 10.0,
@@ -52,6 +124,9 @@ impl MissionConfig {
         let positive = [
             ("fresh_s", self.fresh_s),
             ("inspect_distance_m", self.inspect_distance_m),
+            ("inspect_shelves_m", self.inspect_shelves_m),
+            ("min_unseen_m2", self.min_unseen_m2),
+            ("wide_frontier_m", self.wide_frontier_m),
             ("clearance_m", self.clearance_m),
             ("min_frontier_m", self.min_frontier_m),
             ("frontier_separation_m", self.frontier_separation_m),

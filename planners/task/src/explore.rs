@@ -140,14 +140,22 @@ impl TravelField {
     }
 }
 
-/// The frontiers that the base can look at, nearest first; stretches shorter than `min_length_m` are left out.
-pub fn frontiers(grid: &OccupancyGrid, field: &TravelField, min_length_m: f64) -> Vec<Frontier> {
+/// The frontiers that the base can look at, nearest first; stretches shorter than `min_length_m`, and those of
+/// unseen floor of less than `min_unseen_m2`, are left out.
+pub fn frontiers(
+    grid: &OccupancyGrid,
+    field: &TravelField,
+    min_length_m: f64,
+    min_unseen_m2: f64,
+) -> Vec<Frontier> {
     let (width, height) = (grid.width as usize, grid.height as usize);
+    let least = (min_unseen_m2 / grid.resolution_m.powi(2)).ceil() as usize;
+    let unseen = large_unseen(grid, least);
     let is_frontier = |c: usize, r: usize| {
         grid.state(c as u32, r as u32) == CellState::Free
             && neighbours(r * width + c, width, height)
                 .filter(|n| n.2 == 1.0)
-                .any(|(c, r, _)| grid.state(c as u32, r as u32) == CellState::Unknown)
+                .any(|(c, r, _)| unseen[r * width + c])
     };
     let mut seen = vec![false; width * height];
     let mut found = Vec::new();
@@ -197,6 +205,59 @@ pub fn frontiers(grid: &OccupancyGrid, field: &TravelField, min_length_m: f64) -
     }
     found.sort_by(|a, b| a.travel_m.total_cmp(&b.travel_m));
     found
+}
+
+/// Floor within `radius_m` of a point that is known to be free, square metres.
+pub fn free_floor_m2(grid: &OccupancyGrid, point: (f64, f64), radius_m: f64) -> f64 {
+    let (width, height) = (i64::from(grid.width), i64::from(grid.height));
+    let reach = (radius_m / grid.resolution_m).ceil() as i64;
+    let Some((column, row)) = grid.cell_of(point.0, point.1) else {
+        return 0.0;
+    };
+    let (column, row) = (i64::from(column), i64::from(row));
+    let rows = (row - reach).max(0)..=(row + reach).min(height - 1);
+    let columns = (column - reach).max(0)..=(column + reach).min(width - 1);
+    let free = rows
+        .flat_map(|r| columns.clone().map(move |c| (c, r)))
+        .filter(|&(c, r)| (c - column).pow(2) + (r - row).pow(2) <= reach * reach)
+        .filter(|&(c, r)| grid.state(c as u32, r as u32) == CellState::Free)
+        .count();
+    free as f64 * grid.resolution_m.powi(2)
+}
+
+/// The unknown cells that belong to connected areas of at least `least` cells, or that reach the border of the grid.
+fn large_unseen(grid: &OccupancyGrid, least: usize) -> Vec<bool> {
+    let (width, height) = (grid.width as usize, grid.height as usize);
+    let unknown = |n: usize| grid.state((n % width) as u32, (n / width) as u32) == CellState::Unknown;
+    let mut seen = vec![false; width * height];
+    let mut large = vec![false; width * height];
+    for start in 0..width * height {
+        if seen[start] || !unknown(start) {
+            continue;
+        }
+        seen[start] = true;
+        let mut cells = vec![start];
+        let mut next = 0;
+        let mut open_ended = false;
+        while next < cells.len() {
+            let (c, r) = (cells[next] % width, cells[next] / width);
+            open_ended |= c == 0 || r == 0 || c + 1 == width || r + 1 == height;
+            for (c, r, _) in neighbours(cells[next], width, height).filter(|n| n.2 == 1.0) {
+                let n = r * width + c;
+                if !seen[n] && unknown(n) {
+                    seen[n] = true;
+                    cells.push(n);
+                }
+            }
+            next += 1;
+        }
+        if open_ended || cells.len() >= least {
+            for n in cells {
+                large[n] = true;
+            }
+        }
+    }
+    large
 }
 
 fn neighbours(at: usize, width: usize, height: usize) -> impl Iterator<Item = (usize, usize, f32)> {
@@ -298,10 +359,18 @@ mod tests {
             "#############",
         ]);
         let field = TravelField::new(&g, (0.25, 0.25), 0.1);
-        let found = frontiers(&g, &field, 0.25);
+        let found = frontiers(&g, &field, 0.25, 0.6);
         assert_eq!(found.len(), 1);
         assert!((found[0].center.0 - 0.65).abs() < 0.11 && (found[0].center.1 - 0.45).abs() < 1e-9);
         assert!(found[0].travel_m > 0.2);
-        assert!(frontiers(&g, &field, 0.5).is_empty());
+        assert!(frontiers(&g, &field, 0.5, 0.6).is_empty());
+    }
+
+    #[test]
+    fn a_corner_that_furniture_hides_is_no_frontier() {
+        let g = grid(&["#########", "#..# ...#", "#..   ..#", "#.......#", "#########"]);
+        let field = TravelField::new(&g, (0.15, 0.15), 0.0);
+        assert!(!frontiers(&g, &field, 0.1, 0.03).is_empty());
+        assert!(frontiers(&g, &field, 0.1, 0.06).is_empty());
     }
 }

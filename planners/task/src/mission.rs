@@ -15,7 +15,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use steward_core::geometry::{Point3, Pose2, wrap_angle_rad};
+use steward_core::geometry::{Point3, Pose2, Pose3};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
     FailureReason, Goal, GoalRelation, NavigationTarget, OccupancyGrid, RelationKind, SceneGraph,
@@ -26,9 +26,22 @@ use steward_core::{Duration, Time};
 use crate::Error;
 use crate::belief::Belief;
 use crate::config::MissionConfig;
-use crate::explore::{TravelField, frontiers};
+use crate::explore::{TravelField, free_floor_m2, frontiers};
 use crate::household::Step;
 use crate::search::{self, Wanted};
+
+/// Half the angles of the camera, a little less than that, in which things count as seen, radians.
+const HALF_VIEW_RAD: (f64, f64) = (0.58, 0.46);
+/// Floor this near to a thing decides whether it can be reached, metres.
+const SURROUNDINGS_M: f64 = 1.3;
+/// Metres of travel that a metre of height is worth when choosing what to open.
+const LOW_FIRST: f64 = 3.0;
+/// From where the base can just stand beside a thing to its side, metres.
+const BESIDE_M: f64 = 0.33;
+/// From this far beside a thing it is seen well and perhaps reached, metres.
+const NEAR_M: f64 = 1.2;
+/// Furniture higher than this is looked at as if it had boards, metres.
+const SHELVES_FROM_M: f64 = 1.05;
 
 /// What is known at the time of a decision.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +54,8 @@ pub struct View<'a> {
     pub grid: Option<&'a OccupancyGrid>,
     /// Where the base is, frame `map`.
     pub base: Pose2,
+    /// `map_from_camera` of the head camera's optical frame, where it is known.
+    pub camera: Option<Pose3>,
 }
 
 /// What to do.
@@ -70,8 +85,14 @@ pub struct Intended {
 pub enum Purpose {
     /// See what is around.
     Survey,
-    /// See floor that was never seen; the middle of the frontier.
-    Frontier(f64, f64),
+    /// See floor that was never seen; the middle of the frontier, and its length.
+    Frontier(f64, f64, f64),
+    /// See what is to both sides.
+    Glance,
+    /// See what is inside something that was just opened.
+    Peek,
+    /// See a thing better than before.
+    Closer,
     /// See what stands on a piece of furniture, or inside an open one.
     Inspect(ObjectId),
     /// See what is behind a shut door.
@@ -104,8 +125,10 @@ pub struct Mission {
     at: Option<ObjectId>,
     surveyed: bool,
     search: SearchState,
-    /// How often manipulating a thing failed, and how the last time.
-    failures: BTreeMap<(Manipulation, ObjectId), (u32, String)>,
+    /// What went wrong with things.
+    failures: BTreeMap<(Manipulation, ObjectId), Trouble>,
+    /// A thing to look at again before anything else is done with it.
+    closer: Option<ObjectId>,
     /// How often a thing was looked for, or could not be got at, to see whether it is still in its place.
     looks: BTreeMap<ObjectId, u32>,
 }
@@ -119,7 +142,45 @@ struct SearchState {
     inspected: BTreeSet<ObjectId>,
     /// Parts that were opened, or that would not open.
     opened: BTreeSet<ObjectId>,
+    /// The base stands where much that is new can be seen.
+    glance_due: bool,
+    /// A part was opened, and nobody has looked inside yet; whether the base has come close for it.
+    peek_due: Option<(ObjectId, bool)>,
     rounds: u32,
+}
+
+/// How something failed to work with a thing.
+#[derive(Debug, Clone)]
+struct Trouble {
+    /// How often in a row, with the same surroundings.
+    times: u32,
+    /// How the last time, in words.
+    detail: String,
+    with: Surroundings,
+    /// Not worth another try while there is something else to do.
+    deferred: bool,
+}
+
+/// What decides whether the robot can get at a thing.
+#[derive(Debug, Clone, Copy)]
+struct Surroundings {
+    center: Point3,
+    /// Free floor around it, square metres.
+    free_m2: f64,
+}
+
+impl Surroundings {
+    fn of(view: &View<'_>, id: ObjectId) -> Option<Self> {
+        let center = Belief { graph: view.graph }.object(id)?.shape.center;
+        let free_m2 = view
+            .grid
+            .map_or(0.0, |g| free_floor_m2(g, (center.x, center.y), SURROUNDINGS_M));
+        Some(Surroundings { center, free_m2 })
+    }
+
+    fn differ_from(&self, other: &Surroundings) -> bool {
+        (self.center - other.center).norm() > 0.1 || (self.free_m2 - other.free_m2).abs() > 0.3
+    }
 }
 
 /// Kinds of manipulation whose failures are counted apart.
@@ -180,18 +241,35 @@ impl Mission {
             surveyed: false,
             search: SearchState::default(),
             failures: BTreeMap::new(),
+            closer: None,
             looks: BTreeMap::new(),
         })
     }
 
     /// Notes what the camera sees in passing, so that it is not visited again for nothing.
     pub fn observe(&mut self, view: &View<'_>) {
+        let Some(map_from_camera) = view.camera else {
+            return;
+        };
         let fresh = view.now - Duration::from_millis(500);
         for o in &view.graph.objects {
-            let (dx, dy) = (o.shape.center.x - view.base.x_m, o.shape.center.y - view.base.y_m);
-            let bearing = wrap_angle_rad(dy.atan2(dx) - view.base.yaw_rad);
-            let close = dx.hypot(dy) < self.config.inspect_distance_m && bearing.abs() < 0.5;
-            if close && o.last_seen >= fresh && Belief::is_furniture(o) {
+            if o.last_seen < fresh || !Belief::is_furniture(o) || self.search.inspected.contains(&o.id) {
+                continue;
+            }
+            let boards = o.surfaces.len() > 1 || o.shape.top_m() > SHELVES_FROM_M;
+            let most_m = if boards {
+                self.config.inspect_shelves_m
+            } else {
+                self.config.inspect_distance_m
+            };
+            let seen = |p: &Point3| {
+                let p = map_from_camera.inverse_transform_point(p);
+                p.z > 0.0
+                    && p.coords.norm() < most_m
+                    && p.x.atan2(p.z).abs() < HALF_VIEW_RAD.0
+                    && p.y.atan2(p.z).abs() < HALF_VIEW_RAD.1
+            };
+            if inspection_points(o).iter().all(seen) {
                 self.search.inspected.insert(o.id);
             }
         }
@@ -203,10 +281,24 @@ impl Mission {
             return Decision::Do(vec![survey(view)]);
         }
         let belief = Belief { graph: view.graph };
+        if let Some(o) = self
+            .closer
+            .take()
+            .and_then(|id| Belief { graph: view.graph }.object(id))
+        {
+            return Decision::Do(vec![Intended {
+                skill: Skill::Look {
+                    at: inspection_points(o),
+                },
+                label: format!("look at {} {} again", o.class, o.id),
+                purpose: Purpose::Closer,
+            }]);
+        }
+        let ways = Ways::new(view, self.config.clearance_m);
         let relations = self.goal.relations.clone();
         let mut wanted = Vec::new();
         let mut taken = BTreeSet::new();
-        let mut unknown: Vec<(&GoalRelation, FailureReason)> = Vec::new();
+        let mut missing: Vec<Missing> = Vec::new();
         for relation in &relations {
             if let Some((s, t)) = belief.witness(relation) {
                 wanted.push((s.id, relation.kind, t.id));
@@ -217,12 +309,12 @@ impl Mission {
             if belief.witness(relation).is_some() {
                 continue;
             }
-            match self.bind(&belief, view, relation, &taken) {
+            match self.bind(&belief, view, &ways, relation, &taken) {
                 Ok(w) => {
                     taken.insert(w.0);
                     wanted.push(w);
                 }
-                Err(missing) => unknown.push((relation, missing)),
+                Err(m) => missing.push(m),
             }
         }
         let open: Vec<Wanted> = wanted
@@ -230,13 +322,13 @@ impl Mission {
             .copied()
             .filter(|&(s, kind, t)| !belief.holds(s, kind, t))
             .collect();
-        if open.is_empty() && unknown.is_empty() {
+        if open.is_empty() && missing.is_empty() {
             return self.verify(&belief, view, &wanted);
         }
         if !open.is_empty() {
             return self.pursue(&belief, view, &wanted);
         }
-        self.explore(&belief, view, &unknown)
+        self.explore(&belief, view, &ways, &missing)
     }
 
     /// Takes note of how a skill ended.
@@ -249,7 +341,18 @@ impl Mission {
         match intended.purpose {
             Purpose::Survey => self.surveyed = true,
             // One visit is all a frontier gets: what stayed unknown cannot be seen from there.
-            Purpose::Frontier(x, y) => self.search.frontiers.push((x, y)),
+            Purpose::Frontier(x, y, length_m) => {
+                self.search.frontiers.push((x, y));
+                self.search.glance_due = done && length_m >= self.config.wide_frontier_m;
+            }
+            Purpose::Glance => self.search.glance_due = false,
+            Purpose::Peek if travelled => {
+                if let Some((_, is_close)) = &mut self.search.peek_due {
+                    *is_close = true;
+                }
+            }
+            Purpose::Peek => self.search.peek_due = None,
+            Purpose::Closer => {}
             Purpose::Inspect(id) | Purpose::Unshut(id) if travelled && done => self.at = Some(id),
             Purpose::Inspect(id) => {
                 self.search.inspected.insert(id);
@@ -257,16 +360,10 @@ impl Mission {
             Purpose::Unshut(part) => {
                 self.search.opened.insert(part);
                 if done && !travelled {
-                    // Now there is an inside to look at.
-                    let belief = Belief { graph: view.graph };
-                    let owner = belief
-                        .object(part)
-                        .and_then(|o| o.articulation)
-                        .and_then(|a| a.owner);
-                    self.search.inspected.remove(&owner.unwrap_or(part));
+                    self.search.peek_due = Some((part, false));
                 }
             }
-            Purpose::Plan(step) => self.step_finished(step, ended, detail),
+            Purpose::Plan(step) => self.step_finished(view, step, ended, detail),
             Purpose::Verify(id) => {
                 if travelled && done {
                     self.at = Some(id);
@@ -277,14 +374,15 @@ impl Mission {
         }
     }
 
-    fn step_finished(&mut self, step: Step, ended: &Ended, detail: &str) {
+    fn step_finished(&mut self, view: &View<'_>, step: Step, ended: &Ended, detail: &str) {
+        let (manipulation, id) = Manipulation::of(step);
         match ended {
             Ended::Confirmed | Ended::Undecided => {
                 if let Step::Navigate(to) = step {
                     self.at = Some(to);
                 }
                 if *ended == Ended::Confirmed {
-                    self.failures.remove(&Manipulation::of(step));
+                    self.failures.remove(&(manipulation, id));
                     return;
                 }
                 // What nobody saw is tried again only so often.
@@ -304,13 +402,31 @@ impl Mission {
             }
             Ended::Refuted | Ended::Failed(_) => self.at = None,
         }
-        let entry = self
-            .failures
-            .entry(Manipulation::of(step))
-            .or_insert((0, String::new()));
-        entry.0 += 1;
-        detail.clone_into(&mut entry.1);
-        if entry.0 == self.config.max_attempts {
+        let Some(now) = Surroundings::of(view, id) else {
+            return;
+        };
+        // Nothing was tried: it would come out the same until more is known.
+        let no_way = matches!(
+            ended,
+            Ended::Failed(SkillFailure::NoPath | SkillFailure::OutOfReach | SkillFailure::NoSpace)
+        );
+        let before = self.failures.get(&(manipulation, id));
+        let times = 1 + before
+            .filter(|t| !t.with.differ_from(&now))
+            .map_or(0, |t| t.times);
+        self.failures.insert(
+            (manipulation, id),
+            Trouble {
+                times,
+                detail: detail.to_owned(),
+                with: now,
+                deferred: no_way && times >= 2,
+            },
+        );
+        if no_way && times == 1 {
+            self.closer = Some(id);
+        }
+        if times == self.config.max_attempts {
             // Another thing of the class, or another place, may do; look for one.
             self.restart_search();
         }
@@ -322,38 +438,58 @@ impl Mission {
         self.search.opened.clear();
     }
 
-    fn given_up(&self, manipulation: Manipulation, id: ObjectId) -> bool {
-        self.failures
-            .get(&(manipulation, id))
-            .is_some_and(|f| f.0 >= self.config.max_attempts)
+    /// Whether doing something with a thing failed too often, or cannot work before more is known.
+    fn given_up(&self, view: &View<'_>, manipulation: Manipulation, id: ObjectId) -> bool {
+        self.failures.get(&(manipulation, id)).is_some_and(|t| {
+            let changed = Surroundings::of(view, id).is_none_or(|now| t.with.differ_from(&now));
+            !changed && (t.deferred || t.times >= self.config.max_attempts)
+        })
     }
 
-    /// Chooses the things that a relation is to hold between; the reason where one is not known.
+    /// Chooses the things that a relation is to hold between; what is missing where one is not known, or where
+    /// no way to it is known.
     fn bind(
         &self,
         belief: &Belief<'_>,
         view: &View<'_>,
+        ways: &Ways<'_>,
         relation: &GoalRelation,
         taken: &BTreeSet<ObjectId>,
-    ) -> Result<Wanted, FailureReason> {
+    ) -> Result<Wanted, Missing> {
+        let missing = |class: &str, seen: bool, not_seen: FailureReason| Missing {
+            class: class.to_owned(),
+            reason: if seen {
+                FailureReason::Unreachable
+            } else {
+                not_seen
+            },
+        };
         let usable = |o: &&SceneObject| {
             !taken.contains(&o.id)
-                && !self.given_up(Manipulation::Grasp, o.id)
-                && !self.given_up(Manipulation::Reach, o.id)
+                && !self.given_up(view, Manipulation::Grasp, o.id)
+                && !self.given_up(view, Manipulation::Reach, o.id)
         };
         let from_base =
             |o: &SceneObject| (o.shape.center.x - view.base.x_m).hypot(o.shape.center.y - view.base.y_m);
         let held = belief.held().filter(|o| o.class == relation.subject);
+        let subjects: Vec<&SceneObject> = belief.of_class(&relation.subject).filter(usable).collect();
         let subject = held
             .or_else(|| {
-                belief
-                    .of_class(&relation.subject)
-                    .filter(usable)
+                subjects
+                    .iter()
+                    .copied()
+                    .filter(|o| ways.lead_to(o))
                     .min_by(|a, b| from_base(a).total_cmp(&from_base(b)))
             })
-            .ok_or(FailureReason::ObjectNotFound)?;
+            .ok_or_else(|| {
+                missing(
+                    &relation.subject,
+                    !subjects.is_empty(),
+                    FailureReason::ObjectNotFound,
+                )
+            })?;
         let from_subject = |o: &SceneObject| (o.shape.center - subject.shape.center).xy().norm();
-        let target = belief
+        let targets: Vec<&SceneObject> = belief
             .of_class(&relation.object)
             .filter(|o| o.id != subject.id)
             .flat_map(|o| match relation.kind {
@@ -361,21 +497,32 @@ impl Mission {
                 _ => vec![o],
             })
             .filter(|o| {
-                !self.given_up(Manipulation::Put, o.id)
-                    && !self.given_up(Manipulation::Reach, o.id)
-                    && (relation.kind != RelationKind::In || !self.is_stuck(belief, o.id))
+                !self.given_up(view, Manipulation::Put, o.id)
+                    && !self.given_up(view, Manipulation::Reach, o.id)
+                    && (relation.kind != RelationKind::In || !self.is_stuck(belief, view, o.id))
             })
+            .collect();
+        let target = targets
+            .iter()
+            .filter(|o| ways.lead_to(o))
             .min_by(|a, b| from_subject(a).total_cmp(&from_subject(b)))
-            .ok_or(FailureReason::TargetNotFound)?;
+            .ok_or_else(|| {
+                missing(
+                    &relation.object,
+                    !targets.is_empty(),
+                    FailureReason::TargetNotFound,
+                )
+            })?;
         Ok((subject.id, relation.kind, target.id))
     }
 
     /// Whether a container has parts and none of them will open.
-    fn is_stuck(&self, belief: &Belief<'_>, container: ObjectId) -> bool {
+    fn is_stuck(&self, belief: &Belief<'_>, view: &View<'_>, container: ObjectId) -> bool {
         let parts = belief.parts_of(container);
         !parts.is_empty()
             && parts.iter().all(|p| {
-                self.given_up(Manipulation::Articulate, p.id) || self.given_up(Manipulation::Reach, p.id)
+                self.given_up(view, Manipulation::Articulate, p.id)
+                    || self.given_up(view, Manipulation::Reach, p.id)
             })
     }
 
@@ -385,11 +532,21 @@ impl Mission {
         for item in household.items.values_mut() {
             item.parts.retain(|p| {
                 state.open.contains(p)
-                    || !self.given_up(Manipulation::Articulate, *p) && !self.given_up(Manipulation::Reach, *p)
+                    || !self.given_up(view, Manipulation::Articulate, *p)
+                        && !self.given_up(view, Manipulation::Reach, *p)
             });
         }
-        let wanted = &with_stray(belief, view, wanted)[..];
-        match search::plan(&household, &state, wanted, self.config.max_plan_states) {
+        let wanted = &with_stray(belief, view, wanted, false)[..];
+        let most = self.config.max_plan_states;
+        let plan = match search::plan(&household, &state, wanted, most) {
+            // With the hand full nothing opens: what it holds may have to be put aside first.
+            Err(Error::NoPlan(why)) if state.held.is_some() => {
+                let aside = with_stray(belief, view, wanted, true);
+                search::plan(&household, &state, &aside, most).map_err(|_| Error::NoPlan(why))
+            }
+            other => other,
+        };
+        match plan {
             Ok(steps) if steps.is_empty() => {
                 // Only something in the hand that the goal does not speak of can get here.
                 Decision::Fail(
@@ -448,36 +605,46 @@ impl Mission {
         &mut self,
         belief: &Belief<'_>,
         view: &View<'_>,
-        unknown: &[(&GoalRelation, FailureReason)],
+        ways: &Ways<'_>,
+        missing: &[Missing],
     ) -> Decision {
-        let sought: Vec<String> = unknown
+        if self.search.glance_due {
+            return Decision::Do(vec![glance(view)]);
+        }
+        if let Some((part, is_close)) = self.search.peek_due {
+            match belief.object(part) {
+                Some(part) => return Decision::Do(peek(belief, view, part, is_close)),
+                None => self.search.peek_due = None,
+            }
+        }
+        // What is too large to be in or on anything, and the way to what was seen, are found by driving around.
+        let small = missing
             .iter()
-            .map(|(r, missing)| match missing {
-                FailureReason::TargetNotFound => r.object.clone(),
-                _ => r.subject.clone(),
-            })
-            .collect();
-        let sought = sought.join(", ");
-        let field = view.grid.map(|g| {
-            (
-                g,
-                TravelField::new(g, (view.base.x_m, view.base.y_m), self.config.clearance_m),
-            )
-        });
+            .any(|m| m.reason != FailureReason::Unreachable && !self.config.furniture.contains(&m.class));
+        let sought = missing
+            .iter()
+            .map(|m| m.class.as_str())
+            .collect::<Vec<_>>()
+            .join(", ");
         let mut best: Option<(f64, Vec<Intended>)> = None;
         let mut offer = |cost: f64, what: Vec<Intended>| {
             if best.as_ref().is_none_or(|(b, _)| cost < *b) {
                 best = Some((cost, what));
             }
         };
-        if let Some((grid, field)) = &field {
-            for f in frontiers(grid, field, self.config.min_frontier_m) {
+        if let Some((grid, field)) = &ways.field {
+            let least_m2 = if self.search.rounds == 0 {
+                self.config.min_unseen_m2
+            } else {
+                0.0
+            };
+            for f in frontiers(grid, field, self.config.min_frontier_m, least_m2) {
                 let old =
                     self.search.frontiers.iter().any(|v| {
                         (v.0 - f.center.0).hypot(v.1 - f.center.1) < self.config.frontier_separation_m
                     });
                 if !old {
-                    let purpose = Purpose::Frontier(f.center.0, f.center.1);
+                    let purpose = Purpose::Frontier(f.center.0, f.center.1, f.length_m);
                     let go = Intended {
                         skill: Skill::Navigate {
                             to: NavigationTarget::Pose(f.viewpoint),
@@ -489,18 +656,15 @@ impl Mission {
                 }
             }
         }
-        let travel = |p: &Point3| match &field {
-            Some((grid, field)) => field.near_m(grid, (p.x, p.y), 1.5),
-            None => Some((p.x - view.base.x_m).hypot(p.y - view.base.y_m)),
-        };
         let hand_is_free = belief.held().is_none();
         for o in &view.graph.objects {
-            let Some(distance) = travel(&o.shape.center) else {
+            let Some(distance) = ways.travel_m(o) else {
                 continue;
             };
             // A part whose handle was never seen cannot be opened before it was looked at.
             let handle_hidden = o.articulation.is_some_and(|a| a.handle.is_none());
-            let worth_a_look = Belief::can_hold_things(o) || handle_hidden;
+            let bare = self.config.hold_nothing.contains(&o.class);
+            let worth_a_look = small && (Belief::can_hold_things(o) && !bare || handle_hidden);
             if worth_a_look && !self.search.inspected.contains(&o.id) {
                 let purpose = Purpose::Inspect(o.id);
                 let name = label(belief, o.id);
@@ -517,7 +681,7 @@ impl Mission {
             let shut = o
                 .articulation
                 .is_some_and(|a| a.handle.is_some() && a.is_open() != Some(true));
-            if shut && hand_is_free && !self.search.opened.contains(&o.id) {
+            if small && shut && hand_is_free && !self.search.opened.contains(&o.id) {
                 let purpose = Purpose::Unshut(o.id);
                 let name = label(belief, o.id);
                 let open = Intended {
@@ -526,11 +690,20 @@ impl Mission {
                     purpose,
                 };
                 let steps = self.there_first(o.id, format!("go to {name}"), open);
-                offer(distance + self.config.open_cost_m, steps);
+                // A drawer that is open hides what is in those below it.
+                let height_m = o.shape.center.z.max(0.0);
+                offer(distance + self.config.open_cost_m + LOW_FIRST * height_m, steps);
             }
         }
         match best {
             Some((_, steps)) => Decision::Do(steps),
+            // All that can be known is known: what was put off is worth a last try.
+            None if self.failures.values().any(|t| t.deferred) => {
+                for trouble in self.failures.values_mut() {
+                    trouble.deferred = false;
+                }
+                self.decide(view)
+            }
             None if self.search.rounds < self.config.max_search_rounds => {
                 self.search = SearchState {
                     rounds: self.search.rounds + 1,
@@ -539,7 +712,7 @@ impl Mission {
                 self.surveyed = false;
                 Decision::Do(vec![survey(view)])
             }
-            None => self.not_found(unknown),
+            None => self.not_found(missing),
         }
     }
 
@@ -560,32 +733,74 @@ impl Mission {
 
     /// Why the search ended with nothing: a thing that was found but could not be handled says more than
     /// that no other was found.
-    fn not_found(&self, unknown: &[(&GoalRelation, FailureReason)]) -> Decision {
+    fn not_found(&self, missing: &[Missing]) -> Decision {
         let worst = self
             .failures
             .iter()
-            .find(|(_, f)| f.0 >= self.config.max_attempts);
-        if let Some(((manipulation, id), (times, detail))) = worst {
+            .find(|(_, t)| t.times >= self.config.max_attempts);
+        if let Some(((manipulation, id), Trouble { times, detail, .. })) = worst {
             let text = format!("gave up on {id} after {times} attempts, the last: {detail}; found no other");
             return Decision::Fail(manipulation.reason(), text);
         }
-        let (relation, missing) = unknown[0];
-        let class = if missing == FailureReason::TargetNotFound {
-            &relation.object
+        let Missing { class, reason } = &missing[0];
+        let text = if *reason == FailureReason::Unreachable {
+            format!("saw a `{class}`, but searched everything in reach and found no way to it")
         } else {
-            &relation.subject
+            format!("searched everything in reach for `{class}` and did not see one")
         };
-        let text = format!("searched everything in reach for `{class}` and did not see one");
-        Decision::Fail(missing, text)
+        Decision::Fail(*reason, text)
     }
 }
 
-/// The goal, and a place for what the hand holds where the goal does not speak of it: it must be put down before
-/// anything else can be picked up.
-fn with_stray(belief: &Belief<'_>, view: &View<'_>, wanted: &[Wanted]) -> Vec<Wanted> {
+/// A class that a relation of the goal needs a thing of, and why there is none.
+#[derive(Debug)]
+struct Missing {
+    class: String,
+    reason: FailureReason,
+}
+
+/// Where the base can get from where it is.
+struct Ways<'a> {
+    base: (f64, f64),
+    /// `None` before the floor is mapped: then everything counts as within reach.
+    field: Option<(&'a OccupancyGrid, TravelField)>,
+}
+
+impl<'a> Ways<'a> {
+    fn new(view: &View<'a>, clearance_m: f64) -> Self {
+        let base = (view.base.x_m, view.base.y_m);
+        Ways {
+            base,
+            field: view.grid.map(|g| (g, TravelField::new(g, base, clearance_m))),
+        }
+    }
+
+    /// Travel to where a thing can be seen from close by, metres.
+    fn travel_m(&self, o: &SceneObject) -> Option<f64> {
+        let p = (o.shape.center.x, o.shape.center.y);
+        match &self.field {
+            Some((grid, field)) => field.near_m(grid, p, NEAR_M + o.shape.half.x.hypot(o.shape.half.y)),
+            None => Some((p.0 - self.base.0).hypot(p.1 - self.base.1)),
+        }
+    }
+
+    /// Whether the base can get near a thing as far as is known now.
+    fn lead_to(&self, o: &SceneObject) -> bool {
+        self.travel_m(o).is_some()
+    }
+}
+
+/// The goal, and a place for what the hand holds where the goal does not speak of it, or where that is to be put
+/// `aside`: it must be put down before anything else can be done with the hand.
+fn with_stray(belief: &Belief<'_>, view: &View<'_>, wanted: &[Wanted], aside: bool) -> Vec<Wanted> {
     let mut wanted = wanted.to_vec();
-    let stray = belief.held().filter(|h| wanted.iter().all(|w| w.0 != h.id));
-    if let Some(held) = stray {
+    let Some(held) = belief.held() else {
+        return wanted;
+    };
+    if aside {
+        wanted.retain(|w| w.0 != held.id);
+    }
+    if wanted.iter().all(|w| w.0 != held.id) {
         let from_base =
             |o: &SceneObject| (o.shape.center.x - view.base.x_m).hypot(o.shape.center.y - view.base.y_m);
         let nearest = view
@@ -653,6 +868,74 @@ fn survey(view: &View<'_>) -> Intended {
         skill: Skill::Look { at },
         label: "look around".into(),
         purpose: Purpose::Survey,
+    }
+}
+
+/// Looks inside what an open part closes: from where it was opened, but from right beside where only that shows
+/// the bottom.
+fn peek(belief: &Belief<'_>, view: &View<'_>, part: &SceneObject, is_close: bool) -> Vec<Intended> {
+    let articulation = part.articulation;
+    let is_drawer = articulation.is_some_and(|a| a.prismatic);
+    let is_lid = articulation.is_some_and(|a| !a.prismatic && a.axis.z.abs() < 0.5);
+    let owner = articulation
+        .and_then(|a| a.owner)
+        .and_then(|id| belief.object(id));
+    let inside = if is_drawer { part } else { owner.unwrap_or(part) };
+    let shape = &inside.shape;
+    // Behind a door there may be boards; what lies in a bin or a drawer lies at the bottom.
+    let shares: &[f64] = if is_drawer || is_lid {
+        &[0.3]
+    } else {
+        &[0.25, 0.75]
+    };
+    let at = shares
+        .iter()
+        .map(|share| {
+            let z = shape.bottom_m() + share * 2.0 * shape.half.z;
+            Point3::new(shape.center.x, shape.center.y, z)
+        })
+        .collect();
+    let look = Intended {
+        skill: Skill::Look { at },
+        label: format!("look into {}", label(belief, inside.id)),
+        purpose: Purpose::Peek,
+    };
+    if !is_lid || is_close {
+        return vec![look];
+    }
+    let (dx, dy) = (view.base.x_m - shape.center.x, view.base.y_m - shape.center.y);
+    let share = (shape.half.x.max(shape.half.y) + BESIDE_M) / dx.hypot(dy).max(1e-6);
+    let close = Pose2::new(
+        shape.center.x + share * dx,
+        shape.center.y + share * dy,
+        (-dy).atan2(-dx),
+    );
+    let go = Intended {
+        skill: Skill::Navigate {
+            to: NavigationTarget::Pose(close),
+        },
+        label: format!("go right up to {}", label(belief, inside.id)),
+        purpose: Purpose::Peek,
+    };
+    vec![go, look]
+}
+
+/// Looks to both sides from where the base stands, without turning it.
+fn glance(view: &View<'_>) -> Intended {
+    let at = [0.65, -0.65]
+        .map(|turn| {
+            let bearing = view.base.yaw_rad + turn;
+            Point3::new(
+                view.base.x_m + 2.5 * bearing.cos(),
+                view.base.y_m + 2.5 * bearing.sin(),
+                0.5,
+            )
+        })
+        .to_vec();
+    Intended {
+        skill: Skill::Look { at },
+        label: "look to both sides".into(),
+        purpose: Purpose::Glance,
     }
 }
 

@@ -2,15 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use steward_core::geometry::{OrientedBox, Point3, Pose2, Vector3};
+use std::f64::consts::FRAC_PI_2;
+
+use steward_core::geometry::{OrientedBox, Point3, Pose2, Pose3, Rotation3, Vector3};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
-    ArticulationState, FailureReason, Goal, Header, NavigationTarget, Presence, Provenance, Relation,
-    RelationKind, SceneGraph, SceneObject, Skill, SkillFailure,
+    ArticulationState, FailureReason, Goal, Header, NavigationTarget, OccupancyGrid, Presence, Provenance,
+    Relation, RelationKind, SceneGraph, SceneObject, Skill, SkillFailure, SupportSurface,
 };
 use steward_core::{Duration, Time};
 use steward_task::config::MissionConfig;
-use steward_task::mission::{Decision, Ended, Intended, Mission, View};
+use steward_task::mission::{Decision, Ended, Intended, Mission, Purpose, View};
 
 const MUG: ObjectId = ObjectId(1);
 const DESK: ObjectId = ObjectId(2);
@@ -81,6 +83,7 @@ fn view(graph: &SceneGraph, now_s: f64) -> View<'_> {
         graph,
         grid: None,
         base: Pose2::default(),
+        camera: None,
     }
 }
 
@@ -282,12 +285,17 @@ fn a_vanished_object_is_searched_for_and_a_second_one_taken_instead() {
 fn what_passes_by_close_to_the_camera_is_not_visited_again() {
     let near = SceneObject {
         last_seen: Time::from_secs_f64(5.0),
-        ..object(TABLE, "table", (1.0, 0.0, 0.37), (0.5, 0.5, 0.37))
+        ..object(TABLE, "table", (1.5, 0.0, 0.37), (0.5, 0.5, 0.37))
     };
+    // A metre above the base, level: the optical axis is x of the map.
+    let axes = Rotation3::from_axis_angle(&Vector3::z_axis(), -FRAC_PI_2)
+        * Rotation3::from_axis_angle(&Vector3::x_axis(), -FRAC_PI_2);
+    let camera = Pose3::from_parts(Point3::new(0.0, 0.0, 1.0).into(), axes);
     let g = graph([near, desk()], &[]);
     let mut m = mission("on(mug, desk)", &g);
     m.observe(&View {
         now: Time::from_secs_f64(5.0) + Duration::from_millis(100),
+        camera: Some(camera),
         ..view(&g, 0.0)
     });
     assert_eq!(step(&mut m, &view(&g, 6.0)).skill, navigate(DESK));
@@ -308,4 +316,144 @@ fn goals_that_make_no_sense_are_refused() {
         )
         .is_err()
     );
+}
+
+/// Free floor from x = -1 m to `to_m` and 1 m to both sides, unknown beyond.
+fn floor(to_m: f64) -> OccupancyGrid {
+    const RESOLUTION_M: f64 = 0.1;
+    let (width, height) = (80, 40);
+    let cells = (0..width * height)
+        .map(|n| {
+            let (x, y) = (
+                f64::from(n % width) * RESOLUTION_M - 2.0,
+                f64::from(n / width) * RESOLUTION_M - 2.0,
+            );
+            if (-1.0..to_m).contains(&x) && y.abs() < 1.0 {
+                0
+            } else {
+                -1
+            }
+        })
+        .collect::<Vec<i8>>();
+    OccupancyGrid {
+        header: Header::default(),
+        resolution_m: RESOLUTION_M,
+        width: width as u32,
+        height: height as u32,
+        origin: Pose2::new(-2.0, -2.0, 0.0),
+        cells: cells.into(),
+    }
+}
+
+#[test]
+fn the_way_to_a_thing_seen_from_afar_is_explored_first() {
+    let g = graph([mug(), desk()], &[]);
+    let near = graph(
+        [mug(), object(DESK, "desk", (0.0, 1.2, 0.37), (0.6, 0.3, 0.37))],
+        &[],
+    );
+    let mut m = mission("on(mug, desk)", &g);
+    let (short, long) = (floor(1.0), floor(3.0));
+    let with = |grid| View {
+        grid: Some(grid),
+        ..view(&near, 2.0)
+    };
+    let first = step(&mut m, &with(&short));
+    assert!(
+        matches!(
+            first.skill,
+            Skill::Navigate {
+                to: NavigationTarget::Pose(_)
+            }
+        ),
+        "{first:?}"
+    );
+    assert_eq!(step(&mut m, &with(&long)).skill, navigate(MUG));
+}
+
+#[test]
+fn what_is_out_of_reach_is_looked_at_again_and_then_put_off_until_all_else_was_seen() {
+    let g = graph([mug(), desk(), table()], &[]);
+    let mut m = mission("on(mug, desk)", &g);
+    let mut story = Vec::new();
+    for _ in 0..60 {
+        match m.decide(&view(&g, 10.0)) {
+            Decision::Do(steps) => {
+                let ended = match steps[0].skill {
+                    Skill::Pick { .. } => Ended::Failed(SkillFailure::OutOfReach),
+                    _ => Ended::Confirmed,
+                };
+                story.push(steps[0].clone());
+                m.finished(&view(&g, 10.0), &steps[0], &ended, "too far");
+            }
+            Decision::Fail(reason, detail) => {
+                assert_eq!(reason, FailureReason::GraspFailed);
+                assert!(detail.contains("too far"), "{detail}");
+                break;
+            }
+            Decision::Succeed(_) => panic!("nothing was grasped"),
+        }
+    }
+    let picks: Vec<usize> = (0..story.len())
+        .filter(|&i| matches!(story[i].skill, Skill::Pick { .. }))
+        .collect();
+    assert_eq!(picks.len(), 3);
+    assert_eq!(story[picks[0] + 1].purpose, Purpose::Closer);
+    let between = &story[picks[1]..picks[2]];
+    assert!(
+        between.iter().any(|s| matches!(s.purpose, Purpose::Inspect(_))),
+        "{between:?}"
+    );
+}
+
+#[test]
+fn a_full_hand_is_emptied_before_something_is_opened() {
+    let held = SceneObject {
+        presence: Presence::Held,
+        ..mug()
+    };
+    let shelf = SceneObject {
+        surfaces: vec![SupportSurface {
+            center: Point3::new(3.0, 0.0, 0.74),
+            yaw_rad: 0.0,
+            half_x_m: 0.5,
+            half_y_m: 0.5,
+            clearance_m: SupportSurface::MAX_CLEARANCE_M,
+        }],
+        ..table()
+    };
+    let g = graph([held, shelf].into_iter().chain(fridge(Some(0.0))), &[]);
+    let mut m = mission("in(mug, fridge)", &g);
+    assert_eq!(step(&mut m, &view(&g, 2.0)).skill, navigate(TABLE));
+    // A door that is measured a little less open than when it was opened still lets the hand in.
+    let ajar = graph([mug(), table()].into_iter().chain(fridge(Some(0.9))), &[]);
+    let mut m = mission("in(mug, fridge)", &ajar);
+    match m.decide(&view(&ajar, 2.0)) {
+        Decision::Do(steps) => assert!(
+            !steps.iter().any(|s| matches!(s.skill, Skill::Open { .. })),
+            "{steps:?}"
+        ),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_was_opened_is_looked_into_before_going_on() {
+    let g = graph(fridge(Some(0.0)), &[]);
+    let mut m = mission("on(mug, desk)", &g);
+    for _ in 0..10 {
+        let next = step(&mut m, &view(&g, 10.0));
+        m.finished(&view(&g, 10.0), &next, &Ended::Confirmed, "");
+        if next.skill == (Skill::Open { part: DOOR }) {
+            break;
+        }
+    }
+    let next = step(&mut m, &view(&g, 11.0));
+    let Skill::Look { at } = &next.skill else {
+        panic!("{next:?}");
+    };
+    let inside = &g.objects[0].shape;
+    assert!(at.iter().all(|p| inside.contains(p, 0.0)), "{at:?}");
+    m.finished(&view(&g, 12.0), &next, &Ended::Confirmed, "");
+    assert_ne!(step(&mut m, &view(&g, 13.0)).purpose, Purpose::Peek);
 }
