@@ -63,6 +63,9 @@ const EDGE_M: f64 = 0.06;
 const SPACING_M: f64 = 0.05;
 /// Spacing of heights that are tried in furniture without a known board, metres.
 const UNSEEN_BOARD_M: f64 = 0.08;
+/// What a surface much smaller than the largest of the furniture costs, metres of driving: armrests and ledges are not
+/// what things are put on.
+const MINOR: f64 = 3.0;
 /// Room between things put down and what stands there, metres.
 const GAP_M: f64 = 0.03;
 
@@ -88,15 +91,20 @@ impl Query<'_> {
         } else {
             target.surfaces.clone()
         };
-        let mut spots: Vec<Spot> = surfaces
-            .iter()
-            .flat_map(|s| self.on_surface(s, Some(target.id), EDGE_M))
-            .collect();
+        let area = |s: &SupportSurface| s.half_x_m * s.half_y_m;
+        let largest = surfaces.iter().map(area).fold(0.0, f64::max);
+        let with_edge = |edge_m: f64| -> Vec<Spot> {
+            let of = |s: &SupportSurface| {
+                let small = MINOR * (1.0 - 2.0 * area(s) / largest.max(1e-6)).max(0.0);
+                let mut spots = self.on_surface(s, Some(target.id), edge_m);
+                spots.iter_mut().for_each(|spot| spot.cost += small);
+                spots
+            };
+            surfaces.iter().flat_map(of).collect()
+        };
+        let mut spots = with_edge(EDGE_M);
         if spots.is_empty() {
-            spots = surfaces
-                .iter()
-                .flat_map(|s| self.on_surface(s, Some(target.id), 0.0))
-                .collect();
+            spots = with_edge(0.0);
         }
         spots
     }
