@@ -70,6 +70,8 @@ pub struct Physics {
     dirty: bool,
     /// Steps since the robot last moved.
     still_steps: u32,
+    /// What kept the robot from moving in the step before, by link.
+    blocked_by: Option<(usize, rp::ColliderHandle)>,
 }
 
 impl std::fmt::Debug for Physics {
@@ -105,6 +107,7 @@ impl Physics {
             pads: grip::Pads::default(),
             dirty: true,
             still_steps: 0,
+            blocked_by: None,
         };
         physics.entities = home.entities.clone();
         physics.bodies = vec![None; home.entities.len()];
@@ -265,13 +268,15 @@ impl Physics {
     }
 
     /// Tells developers what keeps the robot from moving: nodes have to find out by themselves.
-    fn log_blocked(&self) {
+    fn log_blocked(&mut self) {
+        let blocked = self.robot.blocked_by();
+        if blocked == self.blocked_by {
+            return;
+        }
+        self.blocked_by = blocked;
         let Some((link, collider)) = self.robot.blocked() else {
             return;
         };
-        if self.still_steps % 125 != 1 {
-            return;
-        }
         let owner = self.world.colliders.get(collider).map(|c| c.user_data as usize);
         let name = owner
             .and_then(|i| self.entities.get(i))

@@ -35,7 +35,7 @@ impl Default for ArticulationConfig {
     fn default() -> Self {
         ArticulationConfig {
             door_open_at_rad: 1.4,
-            drawer_open_at_m: 0.25,
+            drawer_open_at_m: 0.3,
             lid_open_at_rad: 1.2,
             handle_reach_m: 0.15,
             owner_reach_m: 0.25,
@@ -114,6 +114,19 @@ pub struct PartView<'a> {
     pub alone: bool,
 }
 
+/// Where the bar of a handle is, from the surface points of the handle and the middle of its box: in height as the
+/// box, from above where most points are. The box reaches back to the panel along the posts; what the camera sees is
+/// mostly the bar.
+pub(crate) fn front_of_bar(points: &[Point3], middle: &Point3) -> Point3 {
+    match (
+        median_along(points, &Vector3::x()),
+        median_along(points, &Vector3::y()),
+    ) {
+        (Some(x), Some(y)) => Point3::new(x, y, middle.z),
+        _ => *middle,
+    }
+}
+
 /// The closed rectangle of a part.
 #[derive(Debug, Clone)]
 struct Rest {
@@ -165,6 +178,8 @@ pub struct Joint {
 
 /// Views in a row that must contradict the closed rectangle before it is estimated anew.
 const CONTRADICTION_LIMIT: u32 = 6;
+/// How far the middle of a handle's bar is in front of a door or drawer, metres.
+const HANDLE_OUT_M: (f64, f64) = (0.02, 0.09);
 /// Views after which the closed rectangle is better known than the box of the furniture.
 const ESTABLISHED_VIEWS: u32 = 5;
 
@@ -251,6 +266,15 @@ impl Joint {
         if closed && !view.cut_sideways {
             refine(self.kind, rest, view, handle);
         }
+        let handle = match (handle, self.position) {
+            (Some(handle), Some(position)) if self.kind != PartKind::Lid => {
+                let home = moved(self.kind, rest, &handle, -position);
+                let out = rest.outward.dot(&(home - rest.center));
+                let home = home + rest.outward * (out.clamp(HANDLE_OUT_M.0, HANDLE_OUT_M.1) - out);
+                Some(moved(self.kind, rest, &home, position))
+            }
+            _ => handle,
+        };
         if let (Some(handle), Some(position)) = (handle, self.position) {
             self.handle_seen = Some((handle, Some(position)));
             let home = moved(self.kind, rest, &handle, -position);

@@ -19,7 +19,7 @@ use steward_core::messages::{ChangeKind, Header, Presence, Provenance, SceneChan
 use steward_core::{Duration, Time, frames};
 
 use crate::Result;
-use crate::articulation::{Joint, PartKind, PartView, owner_class};
+use crate::articulation::{Joint, PartKind, PartView, front_of_bar, owner_class};
 
 mod association;
 mod cloud;
@@ -356,7 +356,7 @@ impl ObjectMemory {
         // Each handle belongs to the part with the nearest point.
         let mut handle_of: BTreeMap<Key, (f64, Point3)> = BTreeMap::new();
         for handle in handles {
-            let at = handle.shape.center;
+            let at = front_of_bar(&handle.points, &handle.shape.center);
             let nearest = parts
                 .iter()
                 .map(|(view, key)| {

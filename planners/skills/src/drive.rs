@@ -3,6 +3,9 @@
 //! The tracker is pure pursuit (Coulter 1992) with a speed that falls with curvature, with clearance and towards
 //! the goal; large heading errors are turned away on the spot.
 
+use std::collections::VecDeque;
+use std::f64::consts::PI;
+
 use steward_core::Time;
 use steward_core::geometry::{Point3, Pose2, wrap_angle_rad};
 use steward_core::messages::SkillFailure;
@@ -34,6 +37,12 @@ impl Tolerance {
     pub const FINE: Tolerance = Tolerance {
         position_m: 0.04,
         yaw_rad: Some(0.03),
+        relocate_m: 0.06,
+    };
+    /// Enough before a look that is followed by planning from where the base then stands.
+    pub const NEAR: Tolerance = Tolerance {
+        position_m: 0.05,
+        yaw_rad: Some(0.3),
         relocate_m: 0.06,
     };
 }
@@ -78,7 +87,9 @@ pub struct Turn {
     tolerance_rad: f64,
     smoother: Smoother,
     settled: u32,
-    since: Option<Time>,
+    /// Heading at the last sign of motion, and when that was.
+    mark: Option<(f64, Time)>,
+    started: Option<Time>,
 }
 
 impl Turn {
@@ -89,14 +100,20 @@ impl Turn {
             tolerance_rad,
             smoother: Smoother::default(),
             settled: 0,
-            since: None,
+            mark: None,
+            started: None,
         }
     }
 
     /// One control period.
     pub fn step(&mut self, ctx: &Context, inputs: &Inputs, out: &mut Commands) -> Part {
-        let since = *self.since.get_or_insert(inputs.now);
-        let error = wrap_angle_rad(self.yaw_rad - inputs.base.yaw_rad);
+        let started = *self.started.get_or_insert(inputs.now);
+        let yaw = inputs.base.yaw_rad;
+        let error = wrap_angle_rad(self.yaw_rad - yaw);
+        let (mark, since) = *self.mark.get_or_insert((yaw, inputs.now));
+        if wrap_angle_rad(yaw - mark).abs() > 0.5 * self.tolerance_rad.min(0.1) {
+            self.mark = Some((yaw, inputs.now));
+        }
         if error.abs() <= self.tolerance_rad && inputs.velocity.1.abs() < 0.15 {
             self.settled += 1;
             out.base = self.smoother.limit(ctx, inputs, (0.0, 0.0));
@@ -107,7 +124,8 @@ impl Turn {
             };
         }
         self.settled = 0;
-        if (inputs.now - since).secs_f64() > 5.0 + 2.0 * error.abs() {
+        let too_long = (inputs.now - started).secs_f64() > 10.0;
+        if too_long || (inputs.now - since).secs_f64() > STANDSTILL_S {
             return Part::Failed(
                 SkillFailure::Blocked,
                 format!(
@@ -118,8 +136,93 @@ impl Turn {
         }
         let speed = braking_speed(error.abs(), ctx.config.max_turn_acceleration_rad_s2)
             .min(ctx.config.max_turn_rad_s)
-            .min(2.5 * error.abs() + 0.02);
+            .min(TURN_GAIN * error.abs() + 0.02);
         out.base = self.smoother.limit(ctx, inputs, (0.0, speed * error.signum()));
+        Part::Busy
+    }
+}
+
+/// Turning speed per heading error, 1/s.
+const TURN_GAIN: f64 = 3.5;
+/// How long the base may be told to move without moving, seconds.
+const STANDSTILL_S: f64 = 1.5;
+
+/// Getting free of what keeps the base from moving: in turn every way it can move in, until one works. The map does
+/// not matter here: what holds the base is not on it, and where the base has just been there is room.
+#[derive(Debug, Clone)]
+pub struct Escape {
+    moves: VecDeque<EscapeMove>,
+    /// Where the move under way began, the furthest it got, and when that was.
+    under_way: Option<(Pose2, f64, Time)>,
+    smoother: Smoother,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum EscapeMove {
+    /// Metres, negative: back.
+    Straight(f64),
+    /// Radians, positive: left.
+    Turn(f64),
+}
+
+impl Escape {
+    /// Escape from something in a direction in the base frame, radians.
+    pub fn from(direction_rad: f64) -> Self {
+        let away = if direction_rad.cos() >= -0.2 { -1.0 } else { 1.0 };
+        let side = if direction_rad.sin() > 0.0 { -1.0 } else { 1.0 };
+        Escape {
+            moves: VecDeque::from([
+                EscapeMove::Straight(0.15 * away),
+                EscapeMove::Turn(0.5 * side),
+                EscapeMove::Straight(-0.15 * away),
+                EscapeMove::Turn(-0.5 * side),
+            ]),
+            under_way: None,
+            smoother: Smoother::default(),
+        }
+    }
+
+    /// One control period. Fails where none of the ways got anywhere.
+    pub fn step(&mut self, ctx: &Context, inputs: &Inputs, out: &mut Commands) -> Part {
+        const STUCK_S: f64 = 0.7;
+        let Some(next) = self.moves.front().copied() else {
+            return Part::Failed(
+                SkillFailure::Blocked,
+                "the base can neither drive nor turn".into(),
+            );
+        };
+        let base = inputs.base;
+        let (start, furthest, at) = self.under_way.get_or_insert((base, 0.0, inputs.now));
+        let (wanted, done, notable) = match next {
+            EscapeMove::Straight(by) => {
+                let (s, c) = start.yaw_rad.sin_cos();
+                let along = c * (base.x_m - start.x_m) + s * (base.y_m - start.y_m);
+                (by.abs(), along * by.signum(), 0.008)
+            }
+            EscapeMove::Turn(by) => (
+                by.abs(),
+                wrap_angle_rad(base.yaw_rad - start.yaw_rad) * by.signum(),
+                0.03,
+            ),
+        };
+        if done > *furthest + notable {
+            (*furthest, *at) = (done, inputs.now);
+        }
+        let stuck = (inputs.now - *at).secs_f64() > STUCK_S;
+        if done >= 0.9 * wanted || (stuck && done > 0.5 * wanted) {
+            return Part::Finished;
+        }
+        if stuck {
+            self.moves.pop_front();
+            self.under_way = None;
+            self.smoother = Smoother::default();
+            return Part::Busy;
+        }
+        let command = match next {
+            EscapeMove::Straight(by) => (0.2 * by.signum(), 0.0),
+            EscapeMove::Turn(by) => (0.0, 0.7 * by.signum()),
+        };
+        out.base = self.smoother.limit(ctx, inputs, command);
         Part::Busy
     }
 }
@@ -130,6 +233,8 @@ pub struct Creep {
     distance_m: f64,
     speed_m_s: f64,
     start: Option<(Pose2, Time)>,
+    /// The furthest it got and when that was.
+    furthest: Option<(f64, Time)>,
     smoother: Smoother,
 }
 
@@ -140,6 +245,7 @@ impl Creep {
             distance_m,
             speed_m_s,
             start: None,
+            furthest: None,
             smoother: Smoother::default(),
         }
     }
@@ -153,7 +259,14 @@ impl Creep {
         let left = self.distance_m - along;
         let seconds = (inputs.now - since).secs_f64();
         let bumped = inputs.bumper.is_some_and(|b| b.pressed) && seconds > 0.3;
-        if left * self.distance_m.signum() < 0.004
+        let done = along * self.distance_m.signum();
+        let (furthest, at) = self.furthest.get_or_insert((done, inputs.now));
+        if done > *furthest + 0.005 {
+            (*furthest, *at) = (done, inputs.now);
+        }
+        let stuck = (inputs.now - *at).secs_f64() > 0.8;
+        if stuck
+            || left * self.distance_m.signum() < 0.004
             || seconds > 3.0 + self.distance_m.abs() / self.speed_m_s
             || bumped
         {
@@ -190,7 +303,9 @@ pub struct Drive {
     planned_on: Time,
     turning: bool,
     final_turn: Option<Turn>,
-    backing: Option<Creep>,
+    escape: Option<Escape>,
+    /// The rear goes first.
+    backwards: bool,
     smoother: Smoother,
     started: Option<Time>,
     no_path_since: Option<Time>,
@@ -202,11 +317,15 @@ pub struct Drive {
 }
 
 /// Speed between things that the base just fits between, metres per second.
-const TIGHT_SPEED_M_S: f64 = 0.35;
+const TIGHT_SPEED_M_S: f64 = 0.4;
 /// Clearance from which the base drives at full speed, metres.
 const AT_EASE_M: f64 = 0.42;
 /// Bumps and standstills after which a drive gives up.
-const MAX_SETBACKS: u32 = 6;
+const MAX_SETBACKS: u32 = 4;
+/// Longest way driven backwards, metres.
+const BACKWARDS_M: f64 = 1.0;
+/// Turning that driving backwards must save, radians.
+const BACKWARDS_GAIN_RAD: f64 = 0.6;
 /// How often a path is made anew though the old one is still free, seconds.
 const REPLAN_PERIOD_S: f64 = 2.0;
 /// How long the robot waits for a path to appear, seconds.
@@ -224,7 +343,8 @@ impl Drive {
             planned_on: Time::ZERO,
             turning: true,
             final_turn: None,
-            backing: None,
+            escape: None,
+            backwards: false,
             smoother: Smoother::default(),
             started: None,
             no_path_since: None,
@@ -250,22 +370,26 @@ impl Drive {
     pub fn step(&mut self, ctx: &mut Context, inputs: &Inputs, out: &mut Commands) -> Part {
         let now = inputs.now;
         let started = *self.started.get_or_insert(now);
-        if let Some(turn) = &mut self.final_turn {
-            head::ahead(inputs, out, 0.0);
-            return turn.step(ctx, inputs, out);
-        }
-        if let Some(backing) = &mut self.backing {
-            if backing.step(ctx, inputs, out) == Part::Busy {
+        if let Some(escape) = &mut self.escape {
+            if escape.step(ctx, inputs, out) == Part::Busy {
                 return Part::Busy;
             }
-            self.backing = None;
+            self.escape = None;
+            self.final_turn = None;
             self.path = None;
             self.anchor = None;
+        }
+        if let Some(turn) = &mut self.final_turn {
+            head::ahead(inputs, out, 0.0);
+            return match turn.step(ctx, inputs, out) {
+                Part::Failed(_, text) => self.set_back(0.0, &text).unwrap_or(Part::Busy),
+                part => part,
+            };
         }
         if let Some(failed) = self.watch(ctx, inputs) {
             return failed;
         }
-        if self.backing.is_some() {
+        if self.escape.is_some() {
             return Part::Busy;
         }
         let Some(map) = ctx.map(inputs) else {
@@ -312,15 +436,14 @@ impl Drive {
         let look = if clearance < 0.4 { 0.22 } else { 0.38 };
         let target = point_at(path, look);
         let bearing = (target.1 - here.1).atan2(target.0 - here.0);
-        let error = wrap_angle_rad(bearing - inputs.base.yaw_rad);
+        let front = inputs.base.yaw_rad + if self.backwards { PI } else { 0.0 };
+        let error = wrap_angle_rad(bearing - front);
         let far = point_at(path, 1.0);
-        head::ahead(
-            inputs,
-            out,
-            wrap_angle_rad((far.1 - here.1).atan2(far.0 - here.0) - inputs.base.yaw_rad),
-        );
+        let ahead = wrap_angle_rad((far.1 - here.1).atan2(far.0 - here.0) - inputs.base.yaw_rad);
+        head::ahead(inputs, out, if self.backwards { 0.0 } else { ahead });
+        // With room the way may begin in an arc.
         self.turning = if self.turning {
-            error.abs() > 0.12
+            error.abs() > if clearance < 0.4 { 0.12 } else { 0.4 }
         } else {
             error.abs() > 0.75
         };
@@ -328,7 +451,7 @@ impl Drive {
         let wanted = if self.turning {
             let speed = braking_speed(error.abs(), c.max_turn_acceleration_rad_s2)
                 .min(c.max_turn_rad_s)
-                .min(2.5 * error.abs() + 0.05);
+                .min(TURN_GAIN * error.abs() + 0.05);
             (0.0, speed * error.signum())
         } else {
             let hard = c.hard_clearance_m();
@@ -339,7 +462,8 @@ impl Drive {
                 .min(c.max_speed_m_s * (1.0 - error.abs() / 0.9).max(0.15))
                 .max(0.03);
             let distance = (target.0 - here.0).hypot(target.1 - here.1).max(0.1);
-            (v, 2.0 * v * error.sin() / distance + 0.8 * error)
+            let forward = if self.backwards { -v } else { v };
+            (forward, 2.0 * v * error.sin() / distance + 0.8 * error)
         };
         out.base = self.smoother.limit(ctx, inputs, wanted);
         self.was_moving = true;
@@ -357,21 +481,28 @@ impl Drive {
             let at = base.yaw_rad + bumper.direction_rad;
             let r = ctx.config.footprint_radius_m + 0.03;
             ctx.bumped_at(base.x_m + r * at.cos(), base.y_m + r * at.sin(), now);
-            let ahead = bumper.direction_rad.cos() >= -0.2;
-            return self.set_back(if ahead { -0.12 } else { 0.10 }, "bumped into something");
+            return self.set_back(bumper.direction_rad, "bumped into something");
         }
         let (anchor, since) = *self.anchor.get_or_insert((base, now));
         let moved =
-            anchor.distance_m(&base) > 0.04 || wrap_angle_rad(anchor.yaw_rad - base.yaw_rad).abs() > 0.15;
+            anchor.distance_m(&base) > 0.025 || wrap_angle_rad(anchor.yaw_rad - base.yaw_rad).abs() > 0.08;
         if moved || !self.was_moving {
             self.anchor = Some((base, now));
-        } else if (now - since).secs_f64() > 2.5 {
-            return self.set_back(-0.15, "the wheels turn but nothing moves");
+        } else if (now - since).secs_f64() > STANDSTILL_S {
+            let direction = if self.backwards { PI } else { 0.0 };
+            if !self.turning {
+                // Whatever it is, the map does not show it.
+                let at = base.yaw_rad + direction;
+                let r = ctx.config.footprint_radius_m + 0.03;
+                ctx.bumped_at(base.x_m + r * at.cos(), base.y_m + r * at.sin(), now);
+            }
+            return self.set_back(direction, "the wheels turn but nothing moves");
         }
         None
     }
 
-    fn set_back(&mut self, distance_m: f64, why: &str) -> Option<Part> {
+    /// Gets free of what is in a direction in the base frame, unless that had to be done too often.
+    fn set_back(&mut self, direction_rad: f64, why: &str) -> Option<Part> {
         self.setbacks += 1;
         if self.setbacks > MAX_SETBACKS {
             return Some(Part::Failed(
@@ -380,7 +511,7 @@ impl Drive {
             ));
         }
         self.smoother = Smoother::default();
-        self.backing = Some(Creep::by(distance_m, 0.15));
+        self.escape = Some(Escape::from(direction_rad));
         self.was_moving = false;
         self.turning = true;
         None
@@ -434,6 +565,7 @@ impl Drive {
             Some(path) => {
                 if self.path.is_none() {
                     self.turning = true;
+                    self.backwards = self.is_quicker_backwards(&path, &inputs.base);
                 }
                 self.end = end;
                 self.closest_m = path.length_m();
@@ -466,6 +598,28 @@ impl Drive {
                 ))
             }
         }
+    }
+}
+
+impl Drive {
+    /// Whether a way is short and takes less turning when the rear goes first.
+    fn is_quicker_backwards(&self, path: &Path, base: &Pose2) -> bool {
+        if path.length_m() > BACKWARDS_M {
+            return false;
+        }
+        let direction = |a: (f64, f64), b: (f64, f64)| (b.1 - a.1).atan2(b.0 - a.0);
+        let n = path.points.len();
+        let first = direction(path.points[0], path.points[1]);
+        let last = direction(path.points[n - 2], path.points[n - 1]);
+        let turning = |front: f64| {
+            let at_start = wrap_angle_rad(first + front - base.yaw_rad).abs();
+            let at_end = match self.tolerance.yaw_rad {
+                Some(_) => wrap_angle_rad(self.goal.yaw_rad - last - front).abs(),
+                None => 0.0,
+            };
+            at_start + at_end
+        };
+        turning(PI) + BACKWARDS_GAIN_RAD < turning(0.0)
     }
 }
 

@@ -73,6 +73,15 @@ impl HandPose {
         self.moved(-self.fingers.into_inner() * distance_m)
     }
 
+    /// The hand at a pose of the grasp centre: x along the fingers, y in the closing direction.
+    pub fn of(pose: &Pose3) -> Self {
+        HandPose {
+            position: pose.translation.vector.into(),
+            fingers: pose.rotation * Vector3::x_axis(),
+            closing: pose.rotation * Vector3::y_axis(),
+        }
+    }
+
     /// As a pose: x along the fingers, y in the closing direction.
     pub fn pose(&self) -> Pose3 {
         let (x, y) = (self.fingers.into_inner(), self.closing.into_inner());

@@ -4,9 +4,12 @@ use steward_core::Time;
 use steward_core::geometry::Point3;
 use steward_core::messages::SkillFailure;
 
-use crate::drive::Turn;
+use crate::drive::{Escape, Turn};
 use crate::head::{self, Gaze};
 use crate::machine::{Commands, Context, Inputs, Part, Progress};
+
+/// How often the base gets itself free when it cannot turn.
+const MAX_ESCAPES: u32 = 2;
 
 /// Holds the camera on one point until enough fresh images came.
 #[derive(Debug, Clone)]
@@ -14,6 +17,9 @@ pub struct Gazing {
     point: Point3,
     dwell_s: f64,
     turn: Option<Turn>,
+    /// Under way after the base could not turn; and how often that was.
+    escape: Option<Escape>,
+    escapes: u32,
     steady_since: Option<Time>,
     started: Option<Time>,
 }
@@ -26,6 +32,8 @@ impl Gazing {
             // One period until the first image that was exposed after the head stopped, and one for delays.
             dwell_s: f64::from(ctx.config.look_frames + 1) * ctx.config.frame_period_s,
             turn: None,
+            escape: None,
+            escapes: 0,
             steady_since: None,
             started: None,
         }
@@ -40,13 +48,25 @@ impl Gazing {
     pub fn step(&mut self, ctx: &Context, inputs: &Inputs, out: &mut Commands, may_turn: bool) -> Part {
         let started = *self.started.get_or_insert(inputs.now);
         let gaze = head::look_at(ctx, inputs, out, &self.point);
+        if let Some(escape) = &mut self.escape {
+            if escape.step(ctx, inputs, out) == Part::Busy {
+                return Part::Busy;
+            }
+            self.escape = None;
+        }
         if let Some(turn) = &mut self.turn {
             match turn.step(ctx, inputs, out) {
                 Part::Finished => self.turn = None,
+                Part::Failed(..) if self.escapes < MAX_ESCAPES => {
+                    self.escapes += 1;
+                    self.escape = Some(Escape::from(0.0));
+                    self.turn = None;
+                    return Part::Busy;
+                }
                 other => return other,
             }
         }
-        if gaze == Gaze::OutOfRange && may_turn && (inputs.now - started).secs_f64() < 15.0 {
+        if gaze == Gaze::OutOfRange && may_turn && (inputs.now - started).secs_f64() < 20.0 {
             let p = self.point;
             let yaw = (p.y - inputs.base.y_m).atan2(p.x - inputs.base.x_m);
             let error = steward_core::geometry::wrap_angle_rad(yaw - inputs.base.yaw_rad);

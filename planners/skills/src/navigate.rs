@@ -6,8 +6,9 @@ use steward_core::geometry::{Point3, Pose2};
 use steward_core::messages::{NavigationTarget, SceneObject, SkillFailure};
 
 use crate::approach::{self, Candidate};
-use crate::drive::{Drive, Tolerance};
+use crate::drive::{Drive, Tolerance, facing};
 use crate::machine::{Commands, Context, Inputs, Part, Progress};
+use crate::operate::{Operate, Standing};
 use crate::path::CostField;
 use crate::posture::{Stow, StowState};
 
@@ -110,6 +111,19 @@ impl Navigate {
         };
         let shape = &object.shape;
         self.looking_at = Some(shape.center);
+        // In front of a closed part, where it can be opened from.
+        if let Some(a) = object.articulation.filter(|a| a.is_open() != Some(true))
+            && let Ok(standing) = Operate::open(id).find_places(ctx, inputs, object, &a)
+        {
+            let places = match standing {
+                Standing::Here => VecDeque::from([inputs.base]),
+                Standing::At(places) => places,
+            };
+            return Ok(places
+                .into_iter()
+                .map(|p| facing((p.x_m, p.y_m), &shape.center))
+                .collect());
+        }
         let mut found = viewing_places(object, &map, &field);
         spread(&mut found);
         if found.is_empty() {

@@ -11,26 +11,34 @@ use crate::approach;
 use crate::collision::Obstacles;
 use crate::drive::{Creep, Drive, Smoother, Tolerance};
 use crate::handing::{HandState, Handing};
-use crate::ik::{self, HandPose};
+use crate::ik::{self, HandPose, Miss};
 use crate::look::Gazing;
 use crate::machine::{Commands, Context, Inputs, Part, Progress};
 use crate::parts::HandlePath;
 use crate::path::CostField;
 use crate::pick::{Closing, Grip};
-use crate::posture::{ArmMotion, ArmState, Stow, StowState, Waypoint, fingers};
+use crate::posture::{ArmMotion, ArmState, Stow, StowState, fingers};
 use crate::reach::{self, NoReach, Scene};
 use crate::robot::{ARM, Posture, Robot};
 
 /// Distances between base and closed handle that are tried, metres.
 const REACH_M: [f64; 8] = [0.80, 0.72, 0.88, 0.64, 0.96, 1.04, 0.56, 1.10];
 /// How quickly a handle is led, metres per second.
-const LEAD_SPEED_M_S: f64 = 0.14;
+const LEAD_SPEED_M_S: f64 = 0.18;
 /// Distance between where the hand is and should be at which the leading waits, and at which it counts as stuck.
 const WAIT_ERROR_M: f64 = 0.03;
 /// How long the hand may lag behind, seconds.
 const STUCK_S: f64 = 2.5;
 /// Opening of the fingers on the way to a bar, metres.
 const OPENING_M: f64 = 0.09;
+/// Length of the straight way to a bar and off it, metres.
+const APPROACH_M: f64 = 0.12;
+/// Speed on it, metres per second.
+const SLIDE_SPEED_M_S: f64 = 0.15;
+/// Opening of the fingers at which a bar is free, metres.
+const RELEASED_M: f64 = 0.06;
+/// How often a hand that is caught is freed along its fingers.
+const MAX_UNHOOKS: u32 = 2;
 /// Tries before giving up.
 const MAX_TRIES: u32 = 4;
 
@@ -43,8 +51,23 @@ pub struct Operate {
     places: VecDeque<Pose2>,
     tries: u32,
     drives: u32,
+    unhooked: u32,
     last_problem: Option<(SkillFailure, String)>,
+    /// Where the base stood when a plan made there did not work out.
+    failed_at: Vec<Pose2>,
 }
+
+/// Where the base is to stand.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    /// Where it is.
+    Here,
+    /// At one of these places, best first.
+    At(VecDeque<Pose2>),
+}
+
+/// Places closer than this are the same for the arm, metres.
+const SAME_PLACE_M: f64 = 0.08;
 
 #[derive(Debug)]
 enum Phase {
@@ -54,9 +77,11 @@ enum Phase {
     Gaze(Gazing, Option<Time>),
     Plan,
     Hand(Box<Handing>, Lead),
+    SlideIn(Slide, Lead),
     CloseFingers(Lead, Closing),
     Lead(Lead),
     Release(Lead, Time),
+    SlideOut(Slide),
     Retreat(ArmMotion),
     BackOff(Creep),
     FinalStow(Stow),
@@ -74,7 +99,7 @@ struct Lead {
     good_at: Option<Time>,
     /// Position at the last mark of progress, and when that was.
     mark: Option<(f64, Time)>,
-    smoother: Smoother,
+    follower: Follower,
 }
 
 impl Operate {
@@ -96,7 +121,9 @@ impl Operate {
             places: VecDeque::new(),
             tries: 0,
             drives: 0,
+            unhooked: 0,
             last_problem: None,
+            failed_at: Vec::new(),
         }
     }
 
@@ -152,7 +179,12 @@ impl Operate {
                     return Progress::Done(format!("{name} is {state} already"));
                 }
                 match self.find_places(ctx, inputs, object, &a) {
-                    Ok(places) => {
+                    Ok(Standing::Here) => {
+                        self.phase =
+                            Phase::Gaze(Gazing::at(a.handle.unwrap_or(object.shape.center), ctx), None);
+                        Progress::Running(format!("looking at {name}"))
+                    }
+                    Ok(Standing::At(places)) => {
                         self.places = places;
                         self.next_place()
                     }
@@ -197,13 +229,14 @@ impl Operate {
                 match planned {
                     Ok((path, yaw, goal)) => {
                         let start = a.position.unwrap_or(0.0);
-                        let hand = path.hand_at(start);
-                        let handing = Handing::new(hand, hand.backed_off(0.12), yaw, 0.3);
+                        let before = path.hand_at(start).backed_off(APPROACH_M);
+                        let handing = Handing::new(before, before, yaw, 0.6);
                         let lead = Lead::new(path, start, goal);
                         self.phase = Phase::Hand(Box::new(handing), lead);
                         Progress::Running(doing)
                     }
                     Err(why) => {
+                        self.failed_at.push(inputs.base);
                         self.last_problem = Some((
                             SkillFailure::OutOfReach,
                             format!("the handle of {name} cannot be led from here: {why}"),
@@ -217,8 +250,9 @@ impl Operate {
                 match handing.step(ctx, inputs, out) {
                     HandState::Busy(what) => Progress::Running(format!("{doing}: {what}")),
                     HandState::Arrived => {
-                        self.phase = Phase::CloseFingers(lead.clone(), Closing::new());
-                        Progress::Running(format!("{doing}: taking the handle"))
+                        let slide = Slide::to_bar(&lead.path.hand_at(lead.at));
+                        self.phase = Phase::SlideIn(slide, lead.clone());
+                        Progress::Running(format!("{doing}: approaching the handle"))
                     }
                     HandState::Failed(miss) => {
                         self.last_problem = Some((
@@ -229,10 +263,21 @@ impl Operate {
                     }
                 }
             }
+            Phase::SlideIn(slide, lead) => {
+                fingers(&ctx.robot, out, OPENING_M, 1.0);
+                if slide.step(ctx, inputs, out) != Part::Busy {
+                    self.phase = Phase::CloseFingers(lead.clone(), Closing::new());
+                }
+                Progress::Running(format!("{doing}: approaching the handle"))
+            }
             Phase::CloseFingers(lead, closing) => {
                 match closing.step(ctx, inputs, out) {
                     Grip::Closing => {}
-                    Grip::Holding => self.phase = Phase::Lead(lead.clone()),
+                    Grip::Holding => {
+                        let hand = inputs.base.to_pose3() * ctx.robot.grasp_center(&inputs.posture());
+                        let path = lead.path.taken_at(&hand.translation.vector.into(), lead.at);
+                        self.phase = Phase::Lead(Lead::new(path, lead.at, lead.goal));
+                    }
                     Grip::Nothing(opening) => {
                         self.last_problem = Some((
                             SkillFailure::GraspFailed,
@@ -261,15 +306,34 @@ impl Operate {
             }
             Phase::Release(lead, since) => {
                 fingers(&ctx.robot, out, OPENING_M, 1.0);
-                if (inputs.now - *since).secs_f64() > 0.9 {
-                    let way = lead.retreat(&ctx.robot, inputs);
-                    self.phase = Phase::Retreat(ArmMotion::through(way));
+                let open = inputs.contacts.is_some_and(|c| c.opening_m > RELEASED_M);
+                if open || (inputs.now - *since).secs_f64() > 0.9 {
+                    self.phase = Phase::SlideOut(Slide::off_bar(&lead.path.hand_at(lead.at)));
+                }
+                Progress::Running(format!("{doing}: letting go"))
+            }
+            Phase::SlideOut(slide) => {
+                fingers(&ctx.robot, out, OPENING_M, 1.0);
+                if slide.step(ctx, inputs, out) != Part::Busy {
+                    let retracted = Posture {
+                        extend_m: 0.0,
+                        ..inputs.posture()
+                    };
+                    self.phase = Phase::Retreat(ArmMotion::to(retracted, 0.8));
                 }
                 Progress::Running(format!("{doing}: letting go"))
             }
             Phase::Retreat(motion) => {
-                if motion.step(&ctx.robot, inputs, out) != ArmState::Busy {
-                    self.phase = Phase::BackOff(Creep::by(-0.12, 0.2));
+                let state = motion.step(&ctx.robot, inputs, out);
+                match state {
+                    ArmState::Busy => {}
+                    // A finger is caught behind the bar.
+                    ArmState::Stalled(_) if self.unhooked < MAX_UNHOOKS => {
+                        self.unhooked += 1;
+                        let pose = inputs.base.to_pose3() * ctx.robot.grasp_center(&inputs.posture());
+                        self.phase = Phase::SlideOut(Slide::off_bar(&HandPose::of(&pose)));
+                    }
+                    _ => self.phase = Phase::BackOff(Creep::by(-0.12, 0.2)),
                 }
                 Progress::Running(format!("{doing}: withdrawing the arm"))
             }
@@ -319,7 +383,8 @@ impl Operate {
                 }
                 self.drives = 0;
                 self.phase = Phase::Places;
-                Progress::Running(format!("{doing}: trying again"))
+                let problem = self.last_problem.as_ref().map_or("", |p| p.1.as_str());
+                Progress::Running(format!("trying again: {problem}"))
             }
         }
     }
@@ -328,7 +393,7 @@ impl Operate {
         self.drives += 1;
         match self.places.pop_front() {
             Some(place) if self.drives <= 4 => {
-                self.phase = Phase::Drive(Box::new(Drive::to(place, Tolerance::FINE)));
+                self.phase = Phase::Drive(Box::new(Drive::to(place, Tolerance::NEAR)));
                 Progress::Running("driving to where the handle is in reach".into())
             }
             _ => {
@@ -341,13 +406,14 @@ impl Operate {
         }
     }
 
-    fn find_places(
+    /// Where to stand to lead the part's handle all the way.
+    pub(crate) fn find_places(
         &self,
         ctx: &mut Context,
         inputs: &Inputs,
         object: &SceneObject,
         a: &ArticulationState,
-    ) -> Result<VecDeque<Pose2>, (SkillFailure, String)> {
+    ) -> Result<Standing, (SkillFailure, String)> {
         let name = format!("{} {}", object.class, object.id);
         let Some(path) = HandlePath::new(a) else {
             return Err((
@@ -362,6 +428,14 @@ impl Operate {
             return Err((SkillFailure::NoPath, "the robot stands outside its map".into()));
         };
         let goals = self.goals(a);
+        let here = (inputs.base.x_m, inputs.base.y_m);
+        let failed_here = self
+            .failed_at
+            .iter()
+            .any(|p| p.distance_m(&inputs.base) < SAME_PLACE_M);
+        if !failed_here && plan_from(ctx, inputs, object, a, goals[0], here).is_ok() {
+            return Ok(Standing::Here);
+        }
         let start = a.position.unwrap_or(0.0);
         let middle = path.handle_at(0.5 * (start + goals[0]));
         let found = approach::around_point(&map, &field, &middle, &REACH_M, 0.05);
@@ -379,7 +453,9 @@ impl Operate {
         for goal in goals {
             for candidate in found.iter().take(160) {
                 let pose = candidate.pose;
-                if places.iter().any(|p| p.distance_m(&pose) < 0.2) {
+                let near = |p: &Pose2, distance_m: f64| p.distance_m(&pose) < distance_m;
+                if places.iter().any(|p| near(p, 0.2)) || self.failed_at.iter().any(|p| near(p, SAME_PLACE_M))
+                {
                     continue;
                 }
                 match plan_from(ctx, inputs, object, a, goal, (pose.x_m, pose.y_m)) {
@@ -404,7 +480,7 @@ impl Operate {
                 ),
             ));
         }
-        Ok(places)
+        Ok(Standing::At(places))
     }
 }
 
@@ -424,16 +500,17 @@ fn plan_from(
         return Err("the part would swing into the base".into());
     }
     let mut reason = String::from("no posture of the hand fits");
-    for follow in [1.0, 0.75, 0.5, 0.25] {
-        for offset in [0.0, 0.3, -0.3, 0.55, -0.55] {
+    // Straight onto the bar is the surest grasp.
+    for offset in [0.0, 0.3, -0.3, 0.55, -0.55] {
+        for follow in [1.0, 0.75, 0.5, 0.25] {
             let path = path.with(follow, offset);
             match leads(ctx, inputs, object, &path, start, goal, base) {
                 Ok(yaw) => return Ok((path, yaw)),
                 Err(why) => reason = why,
             }
-        }
-        if a.prismatic {
-            break;
+            if a.prismatic {
+                break;
+            }
         }
     }
     Err(reason)
@@ -466,7 +543,7 @@ fn leads(
             return Err(format!("at {at:.2} the part would be in the arm's way"));
         }
         if i == SAMPLES {
-            let back = hand.backed_off(0.06);
+            let back = hand.backed_off(0.08);
             ik::solve(&ctx.robot, base, &back).map_err(|miss| format!("letting go, the hand is {miss}"))?;
         }
     }
@@ -492,7 +569,10 @@ fn leads(
         payload: None,
         gripper: OPENING_M * 0.5,
     };
-    match reach::plan(&scene, base, &hand, &hand.backed_off(0.12)) {
+    let before = hand.backed_off(APPROACH_M);
+    let planned =
+        reach::plan(&scene, base, &hand, &hand).and_then(|_| reach::plan(&scene, base, &before, &before));
+    match planned {
         Ok(reach) => {
             if let Some(at) = blocked_on_the_way(ctx, inputs, &ignored[0], path, start, goal, base) {
                 return Err(format!("at {at:.2} something is in the arm's way"));
@@ -608,7 +688,7 @@ impl Lead {
             last: None,
             good_at: None,
             mark: None,
-            smoother: Smoother::default(),
+            follower: Follower::default(),
         }
     }
 
@@ -649,47 +729,127 @@ impl Lead {
         if near_end && (error < 0.015 || (inputs.now - good_at).secs_f64() > 0.6) {
             return Part::Finished;
         }
-        let ease = (1.0 - error / WAIT_ERROR_M).clamp(0.0, 1.0);
-        let step = LEAD_SPEED_M_S * ease * dt / self.radius_m;
+        let step = LEAD_SPEED_M_S * ease(error) * dt / self.radius_m;
         self.at += left.clamp(-step, step);
         let hand = self.path.hand_at(self.at);
-        let base = (inputs.base.x_m, inputs.base.y_m);
-        let Ok(solution) = ik::solve(&ctx.robot, base, &hand) else {
+        if self.follower.bring(ctx, inputs, &hand, out).is_err() {
             return Part::Failed(
                 SkillFailure::Stuck,
                 format!("at {:.2} it went out of reach", self.at),
             );
-        };
-        let posture = ik::solve_facing(&ctx.robot, &inputs.base, &hand).unwrap_or(solution.posture);
+        }
+        Part::Busy
+    }
+}
+
+/// Share of the full speed at which the hand is led while it is off by an error, so that it can catch up.
+fn ease(error_m: f64) -> f64 {
+    (1.5 * (1.0 - error_m / WAIT_ERROR_M)).clamp(0.0, 1.0)
+}
+
+/// Moves arm and base heading so that the hand follows a pose.
+#[derive(Debug, Clone, Default)]
+struct Follower {
+    smoother: Smoother,
+    /// Heading asked for in the last control period.
+    heading: Option<(f64, Time)>,
+}
+
+impl Follower {
+    /// Brings the hand to a pose close to where it is. Whether that is in reach.
+    fn bring(
+        &mut self,
+        ctx: &Context,
+        inputs: &Inputs,
+        hand: &HandPose,
+        out: &mut Commands,
+    ) -> Result<(), Miss> {
+        let solution = ik::solve(&ctx.robot, (inputs.base.x_m, inputs.base.y_m), hand)?;
+        let posture = ik::solve_facing(&ctx.robot, &inputs.base, hand).unwrap_or(solution.posture);
         for (i, (name, q)) in ARM.iter().zip(posture.to_array()).enumerate() {
             out.joint(name, ctx.robot.arm[i].clamp(q), ctx.robot.arm[i].velocity);
         }
-        let turn = wrap_angle_rad(solution.base_yaw_rad - inputs.base.yaw_rad);
-        let w = (4.0 * turn).clamp(-0.6, 0.6);
-        out.base = self
-            .smoother
-            .limit(ctx, inputs, (0.0, if turn.abs() < 0.004 { 0.0 } else { w }));
-        Part::Busy
+        // What the heading lags behind, the hand is off sideways, so its rate is commanded, too.
+        let heading = solution.base_yaw_rad;
+        let rate = self.heading.map_or(0.0, |(before, at)| {
+            wrap_angle_rad(heading - before) / (inputs.now - at).secs_f64().max(0.01)
+        });
+        self.heading = Some((heading, inputs.now));
+        let turn = wrap_angle_rad(heading - inputs.base.yaw_rad);
+        let w = if turn.abs() < 0.003 && rate.abs() < 0.003 {
+            0.0
+        } else {
+            (rate + 5.0 * turn).clamp(-1.0, 1.0)
+        };
+        out.base = self.smoother.limit(ctx, inputs, (0.0, w));
+        Ok(())
+    }
+}
+
+/// The hand on a straight way along its fingers, the base turning with it: fingers on both sides of a bar must not
+/// move sideways.
+#[derive(Debug, Clone)]
+struct Slide {
+    /// The hand on the bar.
+    hand: HandPose,
+    /// Distance from there, now and at the end, metres.
+    back_m: f64,
+    end_m: f64,
+    started: Option<Time>,
+    last: Option<Time>,
+    good_at: Option<Time>,
+    follower: Follower,
+}
+
+impl Slide {
+    fn to_bar(hand: &HandPose) -> Self {
+        Slide::new(hand, APPROACH_M, 0.0)
     }
 
-    /// Straight back off the bar, then the arm in.
-    fn retreat(&self, robot: &Robot, inputs: &Inputs) -> Vec<Waypoint> {
-        let now = inputs.posture();
-        let hand = self.path.hand_at(self.at);
-        let mut way: Vec<Waypoint> = [0.04, 0.08, 0.12]
-            .iter()
-            .filter_map(|d| ik::solve_facing(robot, &inputs.base, &hand.backed_off(*d)).ok())
-            .map(|posture| Waypoint::new(posture, 0.4))
-            .collect();
-        let last = way.last().map_or(now, |w| w.posture);
-        way.push(Waypoint::new(
-            Posture {
-                extend_m: 0.0,
-                ..last
-            },
-            0.6,
-        ));
-        way
+    fn off_bar(hand: &HandPose) -> Self {
+        Slide::new(hand, 0.0, APPROACH_M)
+    }
+
+    fn new(hand: &HandPose, back_m: f64, end_m: f64) -> Self {
+        Slide {
+            hand: *hand,
+            back_m,
+            end_m,
+            started: None,
+            last: None,
+            good_at: None,
+            follower: Follower::default(),
+        }
+    }
+
+    /// One control period. Finished also where the hand touches something or gets out of reach.
+    fn step(&mut self, ctx: &Context, inputs: &Inputs, out: &mut Commands) -> Part {
+        const SETTLE_S: f64 = 0.6;
+        const LONGEST_S: f64 = 3.0;
+        let now = inputs.now;
+        let started = *self.started.get_or_insert(now);
+        let dt = self.last.map_or(0.0, |t| (now - t).secs_f64().clamp(0.0, 0.1));
+        self.last = Some(now);
+        let error = hand_error_m(&ctx.robot, inputs, &self.hand.backed_off(self.back_m));
+        let left = self.end_m - self.back_m;
+        let arrived = left.abs() < 1e-6;
+        if error < if arrived { 0.006 } else { WAIT_ERROR_M } {
+            if arrived {
+                return Part::Finished;
+            }
+            self.good_at = Some(now);
+        }
+        let behind = (now - *self.good_at.get_or_insert(now)).secs_f64() > SETTLE_S;
+        if behind || (now - started).secs_f64() > LONGEST_S {
+            return Part::Finished;
+        }
+        let step = SLIDE_SPEED_M_S * ease(error) * dt;
+        self.back_m += left.clamp(-step, step);
+        let hand = self.hand.backed_off(self.back_m);
+        match self.follower.bring(ctx, inputs, &hand, out) {
+            Ok(()) => Part::Busy,
+            Err(_) => Part::Finished,
+        }
     }
 }
 

@@ -79,6 +79,15 @@ impl HandlePath {
         }
     }
 
+    /// The same way for a hand that took the bar with the part at a position: wherever it is then, it holds the bar.
+    pub fn taken_at(self, hand: &Point3, position: f64) -> Self {
+        let fingers = self.hand_at(position).fingers.into_inner();
+        HandlePath {
+            closed_handle: moved(&self.part, -position) * (hand + fingers * BAR_STANDOFF_M),
+            ..self
+        }
+    }
+
     /// The handle with the part at a position.
     pub fn handle_at(&self, position: f64) -> Point3 {
         moved(&self.part, position) * self.closed_handle

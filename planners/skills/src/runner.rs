@@ -17,7 +17,7 @@ use crate::robot::Robot;
 #[derive(Debug)]
 enum Running {
     Navigate(Box<Navigate>),
-    Look(Look),
+    Look(Box<Look>),
     Pick(Box<Pick>),
     Place(Box<Place>),
     Operate(Box<Operate>),
@@ -82,7 +82,7 @@ impl SkillRunner {
         let (running, limit_s) = match skill {
             Skill::Navigate { to } => (Running::Navigate(Box::new(Navigate::to(*to))), c.navigate_limit_s),
             Skill::Look { at } => (
-                Running::Look(Look::at(at.clone())),
+                Running::Look(Box::new(Look::at(at.clone()))),
                 10.0 + 12.0 * at.len().min(64) as f64,
             ),
             Skill::Pick { object } => (Running::Pick(Box::new(Pick::new(*object))), c.manipulate_limit_s),

@@ -139,12 +139,26 @@ impl Physics {
         self.finish_releases();
         if self.grip.is_some() {
             if self.slips() {
+                self.log_slip();
                 self.let_go();
             }
         } else if self.robot.wants_to_close() {
             self.try_grip();
         }
         self.pads.holds_handle = self.grip.as_ref().is_some_and(|g| g.is_handle);
+    }
+
+    /// Tells developers where what slips out is and where the gripper wants it.
+    fn log_slip(&self) {
+        let Some((grip, pose)) = self.grip.as_ref().and_then(|g| Some((g, self.pose(g.entity)?))) else {
+            return;
+        };
+        let name = &self.entities[grip.entity.0 as usize].name;
+        let wanted = self.robot.world_from_palm() * grip.palm_point;
+        log::debug!(
+            "{name} at {:.3} slips out of the gripper at {wanted:.3}",
+            pose * grip.thing_point
+        );
     }
 
     fn read_pads(&mut self) {
@@ -201,7 +215,19 @@ impl Physics {
             let Some(is_handle) = self.is_grasp(entity, left, right) else {
                 continue;
             };
-            self.hold(entity, (left.0 + right.0) * 0.5, is_handle);
+            let point = Point3::from((left.0 + right.0) * 0.5);
+            self.hold(entity, point.coords, is_handle);
+            let description = &self.entities[entity.0 as usize];
+            log::debug!("the gripper holds {}", description.name);
+            if let EntityKind::Part(joint) = &description.kind {
+                let closed = description.pose;
+                log::debug!(
+                    "its hinge is at {:.3}, it is taken at {:.3}, position {:.3?}",
+                    closed * Point3::from(joint.anchor),
+                    point,
+                    self.part_position(entity)
+                );
+            }
             return;
         }
     }

@@ -123,7 +123,7 @@ pub struct Mobile {
     command: (f64, f64),
     command_age_s: f64,
     bumper: Option<BumperContact>,
-    /// The link and what it touches, while the base cannot move as it should.
+    /// The link and what it touches, while base or joints cannot move as they should.
     blocked: Option<(usize, rp::ColliderHandle)>,
     world_from_link: Vec<Pose3>,
     /// Steps in a row for which a held object kept the base from moving.
@@ -251,10 +251,16 @@ impl Mobile {
         self.bumper
     }
 
-    /// The link that keeps the base from moving and what it touches; `None` for that where a held thing pulls.
+    /// The link that kept base or joints from moving as they should in the last step, and what it touches: an
+    /// invalid handle where a held thing pulls.
     pub(super) fn blocked(&self) -> Option<(&str, rp::ColliderHandle)> {
         let (link, collider) = self.blocked?;
         Some((&self.model.links()[link].name, collider))
+    }
+
+    /// As [`Mobile::blocked`], with the link's index.
+    pub(super) fn blocked_by(&self) -> Option<(usize, rp::ColliderHandle)> {
+        self.blocked
     }
 
     /// `world_from_link`, in the order of [`KinematicModel::links`].
@@ -371,6 +377,7 @@ impl Mobile {
 
     /// Moves base and joints for one step as far as the surroundings allow. Whether anything moved.
     pub(super) fn advance(&mut self, around: &Surroundings) -> bool {
+        self.blocked = None;
         let mut moved = self.advance_base(around);
         for joint in 0..self.drives.len() {
             moved |= if joint == self.fingers.joints[0] {
@@ -406,7 +413,6 @@ impl Mobile {
         self.linear_m_s = approach(self.linear_m_s, linear, b.linear_acceleration_m_s2);
         self.angular_rad_s = approach(self.angular_rad_s, angular, b.angular_acceleration_rad_s2);
         self.release_bumper(around);
-        self.blocked = None;
         if self.linear_m_s == 0.0 && self.angular_rad_s == 0.0 {
             return false;
         }
@@ -414,7 +420,7 @@ impl Mobile {
         let straight = FRACTIONS.map(|f| (whole.0 * f, whole.1 * f));
         let turn = FRACTIONS.map(|f| (0.0, whole.1 * f));
         let drive = FRACTIONS.map(|f| (whole.0 * f, 0.0));
-        let mut first_hit = None;
+        let mut first_hit: Option<Hit> = None;
         for (ds, dyaw) in straight.into_iter().chain(turn).chain(drive) {
             if ds == 0.0 && dyaw == 0.0 {
                 continue;
@@ -430,6 +436,7 @@ impl Mobile {
                     if first_hit.is_none() {
                         self.pressed_steps = 0;
                     }
+                    self.blocked = first_hit.as_ref().map(|h| (h.link, h.collider));
                     self.press_bumper(first_hit.as_ref());
                     return true;
                 }
@@ -489,9 +496,12 @@ impl Mobile {
             next.accept((q, velocity * fraction));
             self.drives[joint] = Some(next);
             let candidate = self.forward(self.base);
-            if self.obstacle(&self.moved_by[joint], &candidate, around).is_none() {
-                self.world_from_link = candidate;
-                return true;
+            match self.obstacle(&self.moved_by[joint], &candidate, around) {
+                None => {
+                    self.world_from_link = candidate;
+                    return true;
+                }
+                Some(hit) => self.blocked = Some((hit.link, hit.collider)),
             }
         }
         let mut stopped = start;
