@@ -1,8 +1,8 @@
 //! One task in one simulated home, from order to end.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use steward_core::geometry::Pose2;
@@ -17,7 +17,8 @@ use steward_sim::truth::Truth;
 
 use crate::error::{Error, Result};
 use crate::message::Message;
-use crate::node::message;
+use crate::node::{Node, message};
+use crate::runtime::realtime::{self, RealtimeConfig, RealtimeReport};
 use crate::runtime::{Delivery, Observer, Scheduler, Stop};
 use crate::simulator::Simulator;
 use crate::wiring::LoopConfig;
@@ -26,6 +27,8 @@ use crate::wiring::LoopConfig;
 const ORDER_AT: Time = Time::from_nanos(1_000_000_000);
 /// The loop goes on this long after the end of the task, so that a recording shows the robot at rest.
 const AFTERMATH: Duration = Duration::from_secs(1);
+/// How often a run in real time looks at the stop flag.
+const STOP_POLL: std::time::Duration = std::time::Duration::from_millis(50);
 /// The path is sampled this often.
 const PATH_PERIOD: Duration = Duration::from_millis(200);
 
@@ -187,8 +190,10 @@ pub struct Episode {
     config: EpisodeConfig,
     home: Home,
     simulation: Arc<Mutex<Simulation>>,
-    scheduler: Scheduler,
+    nodes: Vec<Box<dyn Node>>,
+    task: Message,
     start: Pose2,
+    stop: Arc<AtomicBool>,
 }
 
 impl Episode {
@@ -210,24 +215,23 @@ impl Episode {
         let simulation =
             Simulation::new(home.clone(), &config.simulation, spec.seed).map_err(Error::Simulation)?;
         let simulation = Arc::new(Mutex::new(simulation));
-        let mut nodes: Vec<Box<dyn crate::node::Node>> =
-            vec![Box::new(Simulator::new(Arc::clone(&simulation)))];
+        let mut nodes: Vec<Box<dyn Node>> = vec![Box::new(Simulator::new(Arc::clone(&simulation)))];
         nodes.extend(config.nodes.nodes(steward_sim::robot::URDF)?);
-        let mut scheduler = Scheduler::new(nodes, Time::ZERO)?;
         let task = Task {
             header: Header::new(ORDER_AT, frames::MAP),
             id: TaskId(1),
             goal: spec.goal.clone(),
             deadline: ORDER_AT + Duration::from_secs_f64(config.time_limit_s),
         };
-        scheduler.inject(ORDER_AT, message(Message::Task, task))?;
         let episode = Episode {
             spec,
             config,
             home,
             simulation,
-            scheduler,
+            nodes,
+            task: message(Message::Task, task),
             start,
+            stop: Arc::default(),
         };
         episode.apply(episode.spec.changes.clone())?;
         Ok(episode)
@@ -235,36 +239,35 @@ impl Episode {
 
     /// Ends the run early when set; for Ctrl-C.
     pub fn set_stop_flag(&mut self, flag: Arc<AtomicBool>) {
-        self.scheduler.set_stop_flag(flag);
+        self.stop = flag;
     }
 
-    /// Runs to the end of the task.
+    /// Runs to the end of the task, in simulated time and as fast as the machine can.
     ///
     /// # Errors
     /// What the scheduler or the observer returns.
     pub fn run(mut self, observer: &mut dyn Observer) -> Result<EpisodeReport> {
+        let mut scheduler = Scheduler::new(std::mem::take(&mut self.nodes), Time::ZERO)?;
+        scheduler.set_stop_flag(Arc::clone(&self.stop));
+        scheduler.inject(ORDER_AT, self.task.clone())?;
         let mut account = Account::new(self.start);
+        let mut advance =
+            |scheduler: &mut Scheduler, account: &mut Account, end, condition: Condition<'_>| {
+                let mut both: Vec<&mut dyn Observer> = vec![account, observer];
+                scheduler.run(end, &mut both, condition)
+            };
         let end = ORDER_AT + Duration::from_secs_f64(self.config.time_limit_s + 5.0);
         let mut stop = Stop::TimeReached;
         if let Some(disturbance) = self.spec.disturbance.clone() {
-            stop = self.advance(end, observer, &mut account, |d| {
-                disturbance.trigger.matches(d.message) || is_result(d.message)
+            stop = advance(&mut scheduler, &mut account, end, &mut |d| {
+                disturbance.trigger.matches(d.message) || is_result(d)
             })?;
             if stop == Stop::ConditionMet && account.result.is_none() {
-                stop = self.advance(
-                    self.scheduler.now() + disturbance.delay,
-                    observer,
-                    &mut account,
-                    |d| is_result(d.message),
-                )?;
-                let state = self
-                    .simulation
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .state();
+                let then = scheduler.now() + disturbance.delay;
+                stop = advance(&mut scheduler, &mut account, then, &mut is_result)?;
+                let state = self.simulation().state();
                 if stop == Stop::TimeReached
-                    && let Some((changes, label)) =
-                        disturbance.resolve(&self.home, &state, self.scheduler.now())
+                    && let Some((changes, label)) = disturbance.resolve(&self.home, &state, scheduler.now())
                 {
                     self.apply(changes)?;
                     account.disturbance = Some(label);
@@ -272,35 +275,70 @@ impl Episode {
             }
         }
         if stop == Stop::TimeReached || account.result.is_none() && stop != Stop::Interrupted {
-            stop = self.advance(end, observer, &mut account, |d| is_result(d.message))?;
+            stop = advance(&mut scheduler, &mut account, end, &mut is_result)?;
         }
-        let ended = self.scheduler.now();
+        let ended = scheduler.now();
         if stop != Stop::Interrupted {
-            self.advance(ended + AFTERMATH, observer, &mut account, |_| false)?;
+            advance(&mut scheduler, &mut account, ended + AFTERMATH, &mut |_| false)?;
         }
-        Ok(self.report(account, ended))
+        Ok(self.report(account, ended, scheduler.counters()))
     }
 
-    fn advance(
-        &mut self,
-        end: Time,
-        observer: &mut dyn Observer,
-        account: &mut Account,
-        condition: impl FnMut(&Delivery<'_>) -> bool,
-    ) -> Result<Stop> {
-        let mut both: Vec<&mut dyn Observer> = vec![account, observer];
-        self.scheduler.run(end, &mut both, condition)
+    /// Runs to the end of the task by the wall clock, every node on a thread of its own. Which message arrives
+    /// before which then depends on the machine, so no two runs are the same. Disturbances are left out.
+    ///
+    /// # Errors
+    /// What the runtime or the observer returns.
+    pub fn run_realtime<O: Observer + 'static>(
+        mut self,
+        config: RealtimeConfig,
+        observer: O,
+    ) -> Result<(O, EpisodeReport, RealtimeReport)> {
+        let flag = Arc::clone(&self.stop);
+        let stop = async move {
+            while !flag.load(Ordering::Relaxed) {
+                tokio::time::sleep(STOP_POLL).await;
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_time()
+            .build()
+            .map_err(|e| Error::Realtime(format!("no threads for it: {e}")))?;
+        let ((account, observer), realtime) = runtime.block_on(realtime::run(
+            std::mem::take(&mut self.nodes),
+            config,
+            vec![(ORDER_AT, self.task.clone())],
+            (Account::new(self.start), observer),
+            stop,
+            is_result,
+        ))?;
+        let mut counters = account.counters.clone();
+        for (node, dropped) in &realtime.dropped {
+            counters
+                .entry((*node).to_owned())
+                .or_default()
+                .extend(dropped.clone());
+        }
+        let report = self.report(account, realtime.end, counters);
+        Ok((observer, report, realtime))
+    }
+
+    fn simulation(&self) -> MutexGuard<'_, Simulation> {
+        // A panic elsewhere while it was locked does not make the world invalid.
+        self.simulation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn apply(&self, changes: Vec<ResolvedChange>) -> Result<()> {
-        let mut simulation = self.simulation.lock().unwrap_or_else(PoisonError::into_inner);
-        simulation.schedule(changes).map_err(Error::Simulation)
+        self.simulation().schedule(changes).map_err(Error::Simulation)
     }
 
-    fn report(self, account: Account, ended: Time) -> EpisodeReport {
-        // The simulator counts too, and needs the lock for it.
-        let counters = self.scheduler.counters();
-        let simulation = self.simulation.lock().unwrap_or_else(PoisonError::into_inner);
+    fn report(
+        &self,
+        account: Account,
+        ended: Time,
+        counters: BTreeMap<String, BTreeMap<String, u64>>,
+    ) -> EpisodeReport {
+        let simulation = self.simulation();
         let truth = simulation.truth();
         let goal = &self.spec.goal;
         let (outcome, detail) = match account.result {
@@ -311,7 +349,7 @@ impl Episode {
             .relations
             .iter()
             .filter(|r| !truth.holds(r.kind, &r.subject, &r.object))
-            .map(|r| format!("{r} ({})", whereabouts(&truth, &r.subject)))
+            .map(|r| format!("{r} ({})", whereabouts(&simulation, &truth, &r.subject)))
             .collect();
         EpisodeReport {
             goal: goal.to_string(),
@@ -332,7 +370,7 @@ impl Episode {
 }
 
 /// Where the things of a class really are, for people.
-fn whereabouts(truth: &Truth, class: &str) -> String {
+fn whereabouts(simulation: &Simulation, truth: &Truth, class: &str) -> String {
     let places = truth.things.iter().filter(|t| t.class == class).map(|t| {
         let stands = truth
             .relations
@@ -341,8 +379,9 @@ fn whereabouts(truth: &Truth, class: &str) -> String {
             .filter_map(|r| Some(format!("{} {}", r.kind, truth.thing(r.object)?.name)));
         let stands: Vec<String> = stands.collect();
         let p = t.pose.translation.vector;
+        let (v, w) = simulation.physics().velocity(t.id).unwrap_or_default();
         let place = if stands.is_empty() {
-            "nowhere".to_owned()
+            format!("nowhere, at {:.3} m/s and {:.2} rad/s,", v.norm(), w.norm())
         } else {
             stands.join(", ")
         };
@@ -351,8 +390,11 @@ fn whereabouts(truth: &Truth, class: &str) -> String {
     places.collect::<Vec<_>>().join("; ")
 }
 
-fn is_result(message: &Message) -> bool {
-    matches!(message, Message::TaskResult(_))
+/// Ends a stretch of a run when it holds for a message.
+type Condition<'a> = &'a mut dyn FnMut(&Delivery<'_>) -> bool;
+
+fn is_result(delivery: &Delivery<'_>) -> bool {
+    matches!(delivery.message, Message::TaskResult(_))
 }
 
 /// Takes down what the report says.
@@ -362,6 +404,8 @@ struct Account {
     skills: BTreeMap<String, u32>,
     setbacks: Vec<String>,
     disturbance: Option<String>,
+    /// What nodes said last of what they count.
+    counters: BTreeMap<String, BTreeMap<String, u64>>,
     travelled_m: f64,
     map_from_odom: steward_core::geometry::Pose3,
     last: Option<Pose2>,
@@ -377,6 +421,7 @@ impl Account {
             skills: BTreeMap::new(),
             setbacks: Vec::new(),
             disturbance: None,
+            counters: BTreeMap::new(),
             travelled_m: 0.0,
             map_from_odom: steward_core::geometry::Pose3::identity(),
             last: None,
@@ -402,6 +447,9 @@ impl Observer for Account {
             Message::Verdict(v) if v.kind != steward_core::messages::VerdictKind::Confirmed => {
                 self.setbacks
                     .push(format!("{} {:?}: {}", v.step, v.kind, v.detail));
+            }
+            Message::Diagnostics(d) => {
+                self.counters.insert(d.node.clone(), d.counters.clone());
             }
             Message::Localization(transforms) => {
                 for t in transforms.transforms.iter().filter(|t| t.child == frames::ODOM) {

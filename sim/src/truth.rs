@@ -5,7 +5,7 @@ use rapier3d::prelude as rp;
 use steward_core::geometry::{Point3, Pose2, Pose3, Vector3};
 use steward_core::messages::RelationKind;
 
-use crate::model::{Entity, EntityId, EntityKind};
+use crate::model::{Cavity, Collider, ColliderShape, Entity, EntityId, EntityKind};
 use crate::physics::Physics;
 
 /// Height between an object's bottom and a surface up to which it rests on it, metres.
@@ -182,21 +182,22 @@ impl<'a> Present<'a> {
         self.entity.cavities.iter().any(|c| c.bounds.contains(&p))
     }
 
-    /// Whether another thing rests on one of the surfaces that are not behind a door.
+    /// Whether another thing rests on it, and not behind a door: on one of its surfaces, or on any other board of it,
+    /// such as an armrest or the part of a counter that a microwave stands on.
     fn carries(&self, other: &Present) -> bool {
         let foot = Point3::new(other.center.x, other.center.y, other.bottom_m);
-        self.entity.surfaces.iter().any(|s| {
-            let middle = Point3::from(s.pose.translation.vector) + Vector3::new(0.0, 0.0, ON_HEIGHT_M);
-            let behind_door = self
-                .entity
-                .cavities
-                .iter()
-                .any(|c| c.door.is_some() && c.bounds.contains(&middle));
-            let p = (self.pose * s.pose).inverse() * foot;
-            !behind_door
-                && p.z.abs() <= ON_HEIGHT_M
-                && p.x.abs() <= s.half[0] + ON_MARGIN_M
-                && p.y.abs() <= s.half[1] + ON_MARGIN_M
+        let inside = self.pose.inverse() * foot + Vector3::new(0.0, 0.0, ON_HEIGHT_M);
+        let behind_door = |c: &Cavity| c.door.is_some() && c.bounds.contains(&inside);
+        if self.entity.cavities.iter().any(behind_door) {
+            return false;
+        }
+        let surfaces = self.entity.surfaces.iter().map(|s| (s.pose, s.half));
+        let boards = self.entity.colliders.iter().filter_map(top_of);
+        surfaces.chain(boards).any(|(top, half)| {
+            let p = (self.pose * top).inverse() * foot;
+            p.z.abs() <= ON_HEIGHT_M
+                && p.x.abs() <= half[0] + ON_MARGIN_M
+                && p.y.abs() <= half[1] + ON_MARGIN_M
         })
     }
 
@@ -217,5 +218,16 @@ impl<'a> Present<'a> {
         };
         query::distance(&pose(self), &cuboid(self), &pose(other), &cuboid(other))
             .map_or(f64::INFINITY, |d| f64::from(d.distance))
+    }
+}
+
+/// The upper side of a board: its middle in the entity's frame, and its half side lengths.
+fn top_of(collider: &Collider) -> Option<(Pose3, [f64; 2])> {
+    match collider.shape {
+        ColliderShape::Cuboid { half } => {
+            let top = collider.pose * Pose3::translation(0.0, 0.0, half.z);
+            Some((top, [half.x, half.y]))
+        }
+        _ => None,
     }
 }

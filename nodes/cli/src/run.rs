@@ -14,7 +14,8 @@ use steward_core::geometry::Point3;
 use steward_core::messages::{Goal, Outcome, SkillState, StepState};
 use steward_nodes::episode::{Episode, EpisodeConfig, EpisodeReport, EpisodeSpec};
 use steward_nodes::message::Message;
-use steward_nodes::recording::{Recorder, RecordingSummary, RunMetadata};
+use steward_nodes::recording::{Clock, Recorder, RecordingSummary, RunMetadata};
+use steward_nodes::runtime::realtime::RealtimeConfig;
 use steward_nodes::runtime::{Delivery, Observer};
 use steward_sim::changes::ChangeScript;
 use steward_sim::home::{self, HomeSpec};
@@ -56,6 +57,12 @@ pub(crate) struct RunArguments {
     /// Folder for recording, rerun file, summary and picture; made if absent
     #[arg(long, default_value = "runs/latest")]
     out: PathBuf,
+    /// Run by the wall clock, every node on its own thread, as on a robot; recordings then differ from run to run
+    #[arg(long)]
+    real_time: bool,
+    /// With --real-time: simulated seconds per second
+    #[arg(long, default_value_t = 1.0, requires = "real_time")]
+    speed: f64,
     /// Exit with 0 also when the robot could not do it
     #[arg(long)]
     allow_failure: bool,
@@ -160,10 +167,13 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
         .with_context(|| format!("cannot make the folder {}", arguments.out.display()))?;
 
     let home_yaml = serde_saphyr::to_string(&spec).context("cannot write the home down")?;
-    let metadata = RunMetadata::simulated(arguments.seed, serde_json::to_value(&config)?, home_yaml);
-    let mut recorder = Recorder::create(&arguments.out.join("run.mcap"), &metadata)?;
-    let mut pictures = Pictures::new(arguments.rerun, &arguments.out.join("run.rrd"))?;
-    let mut terminal = Terminal::new(arguments.time_limit_s);
+    let mut metadata = RunMetadata::simulated(arguments.seed, serde_json::to_value(&config)?, home_yaml);
+    if arguments.real_time {
+        metadata.clock = Clock::RealTime;
+    }
+    let recorder = Recorder::create(&arguments.out.join("run.mcap"), &metadata)?;
+    let pictures = Pictures::new(arguments.rerun, &arguments.out.join("run.rrd"))?;
+    let terminal = Terminal::new(arguments.time_limit_s);
     let stop = ui::stop_on_ctrl_c()?;
 
     eprintln!(
@@ -183,10 +193,19 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
     };
     let mut episode = Episode::in_home(home.clone(), episode_spec, config)?;
     episode.set_stop_flag(stop.clone());
-    let report = {
-        let mut observers: Vec<&mut dyn Observer> = vec![&mut recorder, &mut terminal, &mut pictures];
+    let mut observers = (recorder, (terminal, pictures));
+    let report = if arguments.real_time {
+        let config = RealtimeConfig {
+            speed: arguments.speed,
+            ..RealtimeConfig::default()
+        };
+        let (given_back, report, _) = episode.run_realtime(config, observers)?;
+        observers = given_back;
+        report
+    } else {
         episode.run(&mut observers)?
     };
+    let (recorder, (terminal, pictures)) = observers;
     terminal.bar.finish_and_clear();
     let recording = recorder.finish()?;
     pictures.finish()?;

@@ -51,6 +51,14 @@ impl Observer for () {
     }
 }
 
+/// Two observers, called in order.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn on_message(&mut self, delivery: &Delivery<'_>) -> Result<()> {
+        self.0.on_message(delivery)?;
+        self.1.on_message(delivery)
+    }
+}
+
 /// Several observers, called in order.
 impl Observer for Vec<&mut dyn Observer> {
     fn on_message(&mut self, delivery: &Delivery<'_>) -> Result<()> {

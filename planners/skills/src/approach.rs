@@ -3,6 +3,7 @@
 use std::f64::consts::TAU;
 
 use steward_core::geometry::{OrientedBox, Point3, Pose2};
+use steward_core::messages::{Relation, RelationKind, SceneGraph, SceneObject};
 
 use crate::drive::facing;
 use crate::navmap::{COST_PER_M, NavMap};
@@ -20,12 +21,17 @@ pub struct Candidate {
 /// Directions tried around a thing.
 const DIRECTIONS: usize = 32;
 
-/// Places on rings around a point, from which the base faces it. `reach_m`: distances tried, best first; each later
-/// one costs `ring_cost` more.
+/// How close to a thing occupied cells may belong to it, metres.
+const OWN_CELLS_M: f64 = 0.15;
+
+/// Places on rings around a point, from which the base faces it. `body`: what the point belongs to, or what carries
+/// it; places on the other side of a wall from it are left out unless there are no others. `reach_m`: distances tried,
+/// best first; each later one costs `ring_cost` more.
 pub fn around_point(
     map: &NavMap,
     field: &CostField,
     point: &Point3,
+    body: &OrientedBox,
     reach_m: &[f64],
     ring_cost: f64,
 ) -> Vec<Candidate> {
@@ -42,8 +48,40 @@ pub fn around_point(
             }
         }
     }
+    keep_this_side(map, body, &mut found);
     sort(&mut found);
     found
+}
+
+/// The box of what a thing stands on or is in, its own where that is not known.
+pub fn carrier(graph: Option<&SceneGraph>, object: &SceneObject) -> OrientedBox {
+    let carried = |r: &&Relation| r.subject == object.id && r.kind != RelationKind::Near;
+    graph
+        .and_then(|g| {
+            let relation = g.relations.iter().find(carried)?;
+            g.objects.iter().find(|o| o.id == relation.object)
+        })
+        .map_or(object.shape, |o| o.shape)
+}
+
+/// Leaves out places from which a wall, or other furniture, hides the nearest side of a box, unless all are such.
+fn keep_this_side(map: &NavMap, body: &OrientedBox, found: &mut Vec<Candidate>) {
+    let is_open = |c: &Candidate| {
+        let at = (c.pose.x_m, c.pose.y_m);
+        let local = body
+            .pose()
+            .inverse_transform_point(&Point3::new(at.0, at.1, body.center.z));
+        let near = Point3::new(
+            local.x.clamp(-body.half.x, body.half.x),
+            local.y.clamp(-body.half.y, body.half.y),
+            0.0,
+        );
+        let near = body.pose() * near;
+        map.sees(at, (near.x, near.y), OWN_CELLS_M)
+    };
+    if found.iter().any(is_open) {
+        found.retain(is_open);
+    }
 }
 
 /// Places around an upright box at a distance from its sides, facing its centre.
@@ -78,6 +116,7 @@ pub fn around_box(
             }
         }
     }
+    keep_this_side(map, shape, &mut found);
     sort(&mut found);
     found
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use steward_core::geometry::{Point3, Pose2};
+use steward_core::geometry::{OrientedBox, Point3, Pose2};
 use steward_core::messages::{NavigationTarget, SceneObject, SkillFailure};
 
 use crate::approach::{self, Candidate};
@@ -124,7 +124,7 @@ impl Navigate {
                 .map(|p| facing((p.x_m, p.y_m), &shape.center))
                 .collect());
         }
-        let mut found = viewing_places(object, &map, &field);
+        let mut found = viewing_places(object, &approach::carrier(inputs.graph, object), &map, &field);
         spread(&mut found);
         if found.is_empty() {
             return Err((
@@ -139,11 +139,16 @@ impl Navigate {
     }
 }
 
-/// Places to stand for an object, best first.
-fn viewing_places(object: &SceneObject, map: &crate::navmap::NavMap, field: &CostField) -> Vec<Candidate> {
+/// Places to stand for an object, best first; `body`: what carries it.
+fn viewing_places(
+    object: &SceneObject,
+    body: &OrientedBox,
+    map: &crate::navmap::NavMap,
+    field: &CostField,
+) -> Vec<Candidate> {
     let shape = &object.shape;
     if let Some(handle) = object.articulation.and_then(|a| a.handle) {
-        let found = approach::around_point(map, field, &handle, &[0.85, 0.75, 0.95, 1.1, 1.3], 0.1);
+        let found = approach::around_point(map, field, &handle, shape, &[0.85, 0.75, 0.95, 1.1, 1.3], 0.1);
         // In front of the part: on the side of the handle as seen from the part's middle.
         let outward = handle - shape.center;
         let front: Vec<Candidate> = found
@@ -159,11 +164,11 @@ fn viewing_places(object: &SceneObject, map: &crate::navmap::NavMap, field: &Cos
         }
     }
     if shape.half.x.max(shape.half.y) <= SMALL_HALF_M {
-        let near = approach::around_point(map, field, &shape.center, &[0.7, 0.6, 0.8, 0.9], 0.1);
+        let near = approach::around_point(map, field, &shape.center, body, &[0.7, 0.6, 0.8, 0.9], 0.1);
         if !near.is_empty() {
             return near;
         }
-        return approach::around_point(map, field, &shape.center, &[1.0, 1.2, 1.4, 1.6], 0.3);
+        return approach::around_point(map, field, &shape.center, body, &[1.0, 1.2, 1.4, 1.6], 0.3);
     }
     let near = approach::around_box(map, field, shape, &[0.5, 0.4, 0.65]);
     if !near.is_empty() {

@@ -439,7 +439,7 @@ impl Operate {
         }
         let start = a.position.unwrap_or(0.0);
         let middle = path.handle_at(0.5 * (start + goals[0]));
-        let found = approach::around_point(&map, &field, &middle, &REACH_M, 0.05);
+        let found = approach::around_point(&map, &field, &middle, &object.shape, &REACH_M, 0.05);
         if found.is_empty() {
             return Err((
                 SkillFailure::NoPath,

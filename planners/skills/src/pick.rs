@@ -39,6 +39,9 @@ const MAX_PLACES: usize = 80;
 /// How far things are lifted before they are taken away, least first, metres: over what stands in front of them.
 const RISES_M: [f64; 4] = [0.05, 0.12, 0.20, 0.30];
 
+/// What is held this many times thinner than the thing looked is something else: a bottle's neck is not.
+const THINNER: f64 = 0.35;
+
 /// The skill.
 #[derive(Debug)]
 pub struct Pick {
@@ -160,6 +163,11 @@ pub fn grip(inputs: &Inputs) -> Grip {
         Some(c) => Grip::Nothing(c.opening_m),
         None => Grip::Nothing(0.0),
     }
+}
+
+/// Distance between the fingers, metres.
+fn opening(inputs: &Inputs) -> f64 {
+    inputs.contacts.map_or(0.0, |c| c.opening_m)
 }
 
 impl Pick {
@@ -352,6 +360,17 @@ impl Pick {
             }
             Phase::CloseFingers(plan, closing) => match closing.step(ctx, inputs, out) {
                 Grip::Closing => Progress::Running(format!("closing on {name}")),
+                // A board or an edge between the fingers is felt as well as the thing beside it.
+                Grip::Holding if opening(inputs) < THINNER * plan.grasp.width_m => {
+                    self.last_problem = Some((
+                        SkillFailure::GraspFailed,
+                        format!(
+                            "the fingers closed to {:.3} m on something thinner than {name}",
+                            opening(inputs)
+                        ),
+                    ));
+                    self.withdraw(ctx, inputs)
+                }
                 Grip::Holding => {
                     let up = lifted(ctx, inputs, plan, self.margin_m);
                     self.phase = Phase::Lift(plan.clone(), ArmMotion::to(up, 0.7));
@@ -647,10 +666,11 @@ fn find_places(
         return Err(no_place(SkillFailure::NoPath, text));
     };
     let at = object.shape.center;
-    let mut found = approach::around_point(&map, &field, &at, &REACH_M, 0.12);
+    let body = approach::carrier(inputs.graph, object);
+    let mut found = approach::around_point(&map, &field, &at, &body, &REACH_M, 0.12);
     if found.is_empty() {
         // Between furniture the free floor can be a narrow strip.
-        found = approach::around_point(&map, &field, &at, &fine_rings(), 0.02);
+        found = approach::around_point(&map, &field, &at, &body, &fine_rings(), 0.02);
     }
     if found.is_empty() {
         let text = format!(

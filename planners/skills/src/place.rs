@@ -371,7 +371,7 @@ impl Place {
         // Of spots close together the best one stands for all; the rest is for when the robot is there.
         let mut pairs: Vec<(f64, Candidate, Spot)> = Vec::new();
         for spot in thinned(&spots, 0.12, 24) {
-            for candidate in approach::around_point(&map, &field, &spot.point, &REACH_M, 0.1)
+            for candidate in approach::around_point(&map, &field, &spot.point, &target.shape, &REACH_M, 0.1)
                 .into_iter()
                 .take(40)
             {

@@ -164,6 +164,9 @@ fn carrying_roll(robot: &Robot, held: &Held) -> f64 {
 /// side, metres.
 const HAND_REACH_M: [f64; 2] = [0.22, 0.27];
 
+/// How far the arm rises before it is taken back again after something kept it out, metres.
+const RETRY_LIFT_M: f64 = 0.25;
+
 /// Brings the arm into the posture for driving.
 #[derive(Debug, Clone, Default)]
 pub struct Stow {
@@ -214,7 +217,15 @@ impl Stow {
             };
             let roll = ctx.held.map_or(roll, |held| carrying_roll(&ctx.robot, &held));
             let target = driving(held, roll);
-            ArmMotion::through(stow_waypoints(now, target))
+            let mut way = stow_waypoints(now, target);
+            if self.retried > 0 {
+                // What keeps the hand from coming back, a drawer's front or a rim, is left upwards.
+                let lift_m = ctx.robot.arm[0].clamp(now.lift_m + RETRY_LIFT_M);
+                let up = Posture { lift_m, ..now };
+                way = stow_waypoints(up, target);
+                way.insert(0, Waypoint::new(up, 0.5));
+            }
+            ArmMotion::through(way)
         });
         if !held && !self.fingers_stay {
             fingers(&ctx.robot, out, 0.03, 1.0);

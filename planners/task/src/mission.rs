@@ -40,6 +40,12 @@ const LOW_FIRST: f64 = 3.0;
 const BESIDE_M: f64 = 0.33;
 /// From this far beside a thing it is seen well and perhaps reached, metres.
 const NEAR_M: f64 = 1.2;
+/// Furniture this many times longer than deep has its front on a long side.
+const LONG: f64 = 1.3;
+/// Cosine of the angle to straight ahead up to which a front is seen well.
+const FACING: f64 = 0.6;
+/// Distance to the front of furniture from which it is seen from bottom to top, metres.
+const IN_FRONT_M: f64 = 0.85;
 /// Furniture higher than this is looked at as if it had boards, metres.
 const SHELVES_FROM_M: f64 = 1.05;
 
@@ -256,12 +262,15 @@ impl Mission {
             if o.last_seen < fresh || !Belief::is_furniture(o) || self.search.inspected.contains(&o.id) {
                 continue;
             }
-            let boards = o.surfaces.len() > 1 || o.shape.top_m() > SHELVES_FROM_M;
-            let most_m = if boards {
+            let most_m = if has_boards(o) {
                 self.config.inspect_shelves_m
             } else {
                 self.config.inspect_distance_m
             };
+            let camera = Point3::from(map_from_camera.translation.vector);
+            if !is_faced(o, &camera) {
+                continue;
+            }
             let seen = |p: &Point3| {
                 let p = map_from_camera.inverse_transform_point(p);
                 p.z > 0.0
@@ -366,7 +375,12 @@ impl Mission {
             Purpose::Plan(step) => self.step_finished(view, step, ended, detail),
             Purpose::Verify(id) => {
                 if travelled && done {
-                    self.at = Some(id);
+                    self.at = match intended.skill {
+                        Skill::Navigate {
+                            to: NavigationTarget::Object(place),
+                        } => Some(place),
+                        _ => Some(id),
+                    };
                 } else {
                     *self.looks.entry(id).or_insert(0) += 1;
                 }
@@ -579,9 +593,12 @@ impl Mission {
             {
                 return Decision::Fail(FailureReason::Unconfirmed, format!("could not see {what}"));
             }
+            // Where the thing itself cannot be seen from, what it is on or in is approached.
+            let tries = self.looks.get(&subject).copied().unwrap_or(0);
+            let place = if tries % 2 == 0 { subject } else { target };
             let go = Intended {
                 skill: Skill::Navigate {
-                    to: NavigationTarget::Object(subject),
+                    to: NavigationTarget::Object(place),
                 },
                 label: format!("go and see {what}"),
                 purpose,
@@ -593,7 +610,7 @@ impl Mission {
                 label: format!("look {what}"),
                 purpose,
             };
-            let there = self.at == Some(subject);
+            let there = self.at == Some(place);
             return Decision::Do(if there { vec![look] } else { vec![go, look] });
         }
         let seen = self.goal.to_string();
@@ -675,7 +692,12 @@ impl Mission {
                     label: format!("look for {sought} on {name}"),
                     purpose,
                 };
-                let steps = self.there_first(o.id, format!("go to {name}"), look);
+                let mut steps = self.there_first(o.id, format!("go to {name}"), look);
+                if let ([go, _], Some(place)) = (&mut steps[..], ways.in_front_of(o)) {
+                    go.skill = Skill::Navigate {
+                        to: NavigationTarget::Pose(place),
+                    };
+                }
                 offer(distance + self.config.inspect_cost_m, steps);
             }
             let shut = o
@@ -782,6 +804,27 @@ impl<'a> Ways<'a> {
             Some((grid, field)) => field.near_m(grid, p, NEAR_M + o.shape.half.x.hypot(o.shape.half.y)),
             None => Some((p.0 - self.base.0).hypot(p.1 - self.base.1)),
         }
+    }
+
+    /// Where to stand to see what is behind the long side of furniture, such as boards and drawers; `None` for
+    /// furniture without a long side, or where the base cannot stand there.
+    fn in_front_of(&self, o: &SceneObject) -> Option<Pose2> {
+        let (grid, field) = self.field.as_ref()?;
+        if !is_long(o) {
+            return None;
+        }
+        let (s, c) = o.shape.yaw_rad.sin_cos();
+        let away = o.shape.half.y + IN_FRONT_M;
+        [1.0, -1.0]
+            .into_iter()
+            .filter_map(|side| {
+                let (dx, dy) = (-s * side * away, c * side * away);
+                let at = (o.shape.center.x + dx, o.shape.center.y + dy);
+                let travel = field.near_m(grid, at, 0.3)?;
+                Some((travel, Pose2::new(at.0, at.1, (-dy).atan2(-dx))))
+            })
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, pose)| pose)
     }
 
     /// Whether the base can get near a thing as far as is known now.
@@ -939,8 +982,35 @@ fn glance(view: &View<'_>) -> Intended {
     }
 }
 
-/// Points that together show what stands on a piece of furniture: its middle, and its ends where it is long.
+/// Whether things may stand one above the other in a piece of furniture.
+fn has_boards(o: &SceneObject) -> bool {
+    o.surfaces.len() > 1 || o.shape.top_m() > SHELVES_FROM_M
+}
+
+/// Whether furniture is so long that its front must be one of the long sides.
+fn is_long(o: &SceneObject) -> bool {
+    Belief::is_furniture(o) && o.shape.half.x > LONG * o.shape.half.y
+}
+
+/// Whether a camera looks at the front of furniture, where that matters for what it shows.
+fn is_faced(o: &SceneObject, camera: &Point3) -> bool {
+    let local = o.shape.pose().inverse_transform_point(camera);
+    !is_long(o) || local.y.abs() > FACING * local.x.hypot(local.y)
+}
+
+/// Points that together show what stands on a piece of furniture: its middle, its ends where it is long, and low and
+/// high where there may be boards.
 fn inspection_points(o: &SceneObject) -> Vec<Point3> {
+    if has_boards(o) {
+        let at = |share: f64| {
+            Point3::new(
+                o.shape.center.x,
+                o.shape.center.y,
+                share * o.shape.top_m().min(1.8),
+            )
+        };
+        return vec![at(0.35), at(0.75)];
+    }
     let height = o
         .surfaces
         .last()
