@@ -141,3 +141,54 @@ fn standing_cost(map: &NavMap, field: &CostField, at: (f64, f64), point: &Point3
 fn sort(candidates: &mut [Candidate]) {
     candidates.sort_by(|a, b| a.cost.total_cmp(&b.cost));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use steward_core::geometry::Vector3;
+    use steward_core::messages::{Header, OccupancyGrid};
+
+    use super::*;
+    use crate::config::SkillsConfig;
+
+    /// Six by four metres of floor around the origin with a wall along y = 0 that ends one metre before the right
+    /// border.
+    fn divided_floor() -> NavMap {
+        let (width, height, resolution_m) = (120, 80, 0.05);
+        let cells: Vec<i8> = (0..width * height)
+            .map(|n| {
+                let (column, row) = (n % width, n / width);
+                if (39..=40).contains(&row) && column < 100 { 100 } else { 0 }
+            })
+            .collect();
+        let grid = OccupancyGrid {
+            header: Header::default(),
+            resolution_m,
+            width: width as u32,
+            height: height as u32,
+            origin: Pose2::new(-3.0, -2.0, 0.0),
+            cells: Arc::new(cells),
+        };
+        NavMap::new(&grid, &SkillsConfig::default())
+    }
+
+    #[test]
+    fn places_behind_a_wall_are_left_out_however_near_they_are() {
+        let map = divided_floor();
+        // The robot stands on this side of the wall, the bench along it on the other.
+        let field = CostField::from_start(&map, (-1.0, -0.6)).unwrap();
+        let bench = OrientedBox {
+            center: Point3::new(-1.0, 0.3, 0.22),
+            yaw_rad: 0.0,
+            half: Vector3::new(0.5, 0.15, 0.22),
+        };
+        let beside = around_box(&map, &field, &bench, &[0.5, 0.65]);
+        assert!(!beside.is_empty());
+        assert!(beside.iter().all(|c| c.pose.y_m > 0.3), "{beside:?}");
+        let spot = Point3::new(-1.0, 0.3, 0.44);
+        let near = around_point(&map, &field, &spot, &bench, &[0.7, 0.9], 0.1);
+        assert!(!near.is_empty());
+        assert!(near.iter().all(|c| c.pose.y_m > 0.0), "{near:?}");
+    }
+}
