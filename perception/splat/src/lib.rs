@@ -14,8 +14,11 @@
 
 pub mod calibrate;
 pub mod camera;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod edit;
 pub mod error;
+pub mod eval;
 pub mod fit;
 pub mod io;
 pub mod map;

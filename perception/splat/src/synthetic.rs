@@ -93,8 +93,10 @@ struct Solid {
 const ROOM_M: [f64; 3] = [5.0, 4.0, 2.6];
 const LAMP: [f64; 3] = [2.2, 1.7, 2.3];
 
-/// Furniture: smallest corner, size, texture, tint.
-const FURNITURE: [([f64; 3], [f64; 3], Texture, [f64; 3]); 17] = [
+/// Smallest corner, size (metres), texture, tint.
+type Furniture = ([f64; 3], [f64; 3], Texture, [f64; 3]);
+
+const FURNITURE: [Furniture; 17] = [
     // a table with four legs
     (
         [1.7, 1.4, 0.70],
@@ -348,11 +350,8 @@ fn cast(solids: &[Solid], eye: &Point3, ray: &Vector3) -> (f64, [f64; 3]) {
     let (at, i, axis) = best;
     let p = eye + ray * at;
     let solid = &solids[i];
-    let normal_sign = if i == last {
-        ray[axis].signum() * -1.0
-    } else {
-        -ray[axis].signum()
-    };
+    // Towards the camera, for the room's walls as for furniture.
+    let normal_sign = -ray[axis].signum();
     (at, shade(solid, &p, axis, normal_sign, i == last))
 }
 

@@ -1,5 +1,7 @@
 //! What maps are built from: folders of RGB-D frames and COLMAP reconstructions.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::path::Path;
 
 use steward_splat::Error;

@@ -11,18 +11,20 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use kiddo::{ImmutableKdTree, SquaredEuclidean};
 use nalgebra as na;
 use steward_core::camera::CameraIntrinsics;
 use steward_core::geometry::{Pose3, Rotation3};
 use steward_core::time::Time;
 
-use super::bytes::Source;
+use super::bytes::{Source, logit};
 use super::rgbd::{PosedImage, read_color};
 use super::{in_file, open, write_whole};
-use crate::{Error, Result, View};
+use crate::{Error, Gaussian, GaussianMap, Result, View};
 
 /// A point of the reconstruction.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -104,8 +106,9 @@ fn intrinsics(model: usize, size: [u64; 2], p: &[f64]) -> std::result::Result<Ca
 /// The pose of a camera from COLMAP's `camera_from_world`, quaternion (w, x, y, z).
 fn pose(q: [f64; 4], t: [f64; 3]) -> std::result::Result<Pose3, String> {
     let rotation = na::Quaternion::new(q[0], q[1], q[2], q[3]);
-    let finite = t.iter().all(|x| x.is_finite());
-    if !finite || !((rotation.norm() - 1.0).abs() < 1e-2) {
+    // False also for NaN.
+    let is_unit = (rotation.norm() - 1.0).abs() < 1e-2;
+    if !is_unit || t.iter().any(|x| !x.is_finite()) {
         return Err("an unusable pose".into());
     }
     Ok(Pose3::from_parts(t.into(), Rotation3::from_quaternion(rotation)).inverse())
@@ -473,3 +476,30 @@ fn text_points(path: &Path) -> Result<BTreeMap<u64, ColoredPoint>> {
     }
     Ok(points)
 }
+
+/// A map to start a fit from: one Gaussian of degree 0 per point, as in Kerbl et al. 2023: a ball as large as the mean
+/// distance to the three nearest points, with an opacity of a tenth.
+///
+/// # Errors
+/// None for points that were read.
+pub fn seed(points: &[ColoredPoint]) -> Result<GaussianMap> {
+    let positions: Vec<[f32; 3]> = points.iter().map(|p| p.position).collect();
+    let tree: ImmutableKdTree<f32, 3> = ImmutableKdTree::new_from_slice(&positions);
+    let mut map = GaussianMap::new(0, 0)?;
+    for point in points {
+        // The point itself is the first.
+        let near = tree.nearest_n::<SquaredEuclidean>(&point.position, NEIGHBOURS);
+        let distances = near.iter().skip(1).map(|n| n.distance.sqrt());
+        let mean = distances.sum::<f32>() / near.len().saturating_sub(1).max(1) as f32;
+        map.push(&Gaussian {
+            mean: point.position,
+            log_scale: [mean.clamp(1e-4, 1.0).ln(); 3],
+            opacity_logit: logit(0.1),
+            ..Gaussian::default().with_color(point.rgb.map(|c| f32::from(c) / 255.0))
+        })?;
+    }
+    Ok(map)
+}
+
+/// A point and its three nearest.
+const NEIGHBOURS: NonZeroUsize = NonZeroUsize::new(4).unwrap();

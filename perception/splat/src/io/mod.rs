@@ -7,7 +7,7 @@
 //! | [`splat`] | mean, scale exactly; colour of degree 0, opacity and rotation in 8 bits | yes | yes |
 //! | [`spz`] | mean in 1/4096 m, everything else in 4 to 10 bits | versions 2, 3 and 4 | version 4, or 3 for older readers |
 //!
-//! Coordinates are written as they are in the map: no format turns axes. All readers stream; memory grows with what
+//! `.ply` and `.splat` have the map's coordinates; `.spz` turns axes, see there. All readers stream; memory grows with what
 //! was really read, never with what a header promises, and errors name the byte.
 
 mod bytes;

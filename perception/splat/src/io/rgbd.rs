@@ -275,6 +275,13 @@ impl RgbdFolder {
         &self.camera
     }
 
+    /// Names and views of all frames.
+    pub fn views(&self) -> impl Iterator<Item = (&str, View)> {
+        self.frames
+            .iter()
+            .map(|f| (f.name.as_str(), View::new(self.camera, f.world_from_camera)))
+    }
+
     /// Reads the images of a frame.
     ///
     /// # Errors

@@ -13,7 +13,9 @@
 //! harmonics n x u8    128 + 128 * coefficient, `[coefficient][rgb]`; 5 bits are kept at degree 1, 4 above
 //! ```
 //!
-//! Coordinates are written as they are (the format's "unspecified" axes).
+//! The format puts y up and z towards the viewer where `.ply` files have y down and z away from the viewer, so y and z are
+//! negated on the way in and out, as Niantic's own converters do: the same map as `.ply` and as `.spz` is the same
+//! scene for other programs.
 
 use std::io::{Read, Write};
 
@@ -36,6 +38,18 @@ const COLOR_SCALE: f32 = 0.15;
 const MAX_COMPRESSION: u64 = 1100;
 /// Vendor extensions may stand between the header and the table of contents of version 4.
 const MAX_EXTENSIONS: u64 = 1 << 20;
+
+/// Signs of the axes between `.ply` and `.spz`: half a turn about x.
+const AXES: [f32; 3] = [1.0, -1.0, -1.0];
+/// What half a turn about x does to the spherical harmonics, in the order of `.ply`.
+const SH_SIGNS: [f32; 16] = [
+    1.0, -1.0, -1.0, 1.0, -1.0, 1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0, -1.0, 1.0, -1.0, 1.0,
+];
+
+/// What half a turn about x does to a rotation (w, x, y, z).
+fn turned([w, x, y, z]: [f32; 4]) -> [f32; 4] {
+    [w, x, -y, -z]
+}
 
 /// Versions that can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,16 +248,18 @@ fn unpack(header: &Header, parts: &[Vec<u8>]) -> Result<GaussianMap> {
             i32::from_le_bytes([0, means[at], means[at + 1], means[at + 2]]) >> 8
         };
         let mut gaussian = Gaussian {
-            mean: [0, 1, 2].map(|c| (f64::from(fixed(c)) * unit) as f32),
+            mean: [0, 1, 2].map(|c| (f64::from(fixed(c)) * unit) as f32 * AXES[c]),
             log_scale: [0, 1, 2].map(|c| f32::from(scales[3 * i + c]) / 16.0 - 10.0),
-            rotation: unpack_rotation(&rotations[per_rotation * i..per_rotation * (i + 1)]),
+            rotation: turned(unpack_rotation(
+                &rotations[per_rotation * i..per_rotation * (i + 1)],
+            )),
             opacity_logit: logit(f32::from(*opacity) / 255.0),
             ..Gaussian::default()
         };
         gaussian.sh[0] = [0, 1, 2].map(|c| (f32::from(colors[3 * i + c]) / 255.0 - 0.5) / COLOR_SCALE);
         let rest = &mut gaussian.sh.as_flattened_mut()[3..3 + per_sh];
-        for (value, byte) in rest.iter_mut().zip(&sh[per_sh * i..]) {
-            *value = (f32::from(*byte) - 128.0) / 128.0;
+        for (k, (value, byte)) in rest.iter_mut().zip(&sh[per_sh * i..]).enumerate() {
+            *value = (f32::from(*byte) - 128.0) / 128.0 * SH_SIGNS[1 + k / 3];
         }
         map.push(&gaussian)?;
     }
@@ -354,8 +370,8 @@ fn pack(map: &GaussianMap) -> Result<[Vec<u8>; 6]> {
         mut sh,
     ]: [Vec<u8>; 6] = Default::default();
     for i in 0..map.len() {
-        for x in map.means()[i] {
-            let fixed = (f64::from(x) * unit).round();
+        for (x, sign) in map.means()[i].iter().zip(AXES) {
+            let fixed = (f64::from(x * sign) * unit).round();
             if !(-8_388_608.0..8_388_608.0).contains(&fixed) {
                 return Err(Error::BadGaussian(format!(
                     "Gaussian {i} lies at {x} m; spz reaches 2048 m from the origin, so move the map or write .ply"
@@ -365,15 +381,15 @@ fn pack(map: &GaussianMap) -> Result<[Vec<u8>; 6]> {
         }
         opacities.push(to_byte(sigmoid(map.opacity_logits()[i]) * 255.0));
         scales.extend(map.log_scales()[i].map(|s| to_byte((s + 10.0) * 16.0)));
-        rotations.extend(pack_rotation(
+        rotations.extend(pack_rotation(turned(
             normalized(map.rotations()[i]).unwrap_or([1.0, 0.0, 0.0, 0.0]),
-        ));
+        )));
         let coefficients = &map.sh()[i * map.sh_stride()..(i + 1) * map.sh_stride()];
         for (k, x) in coefficients.iter().enumerate() {
             match k {
                 0..3 => colors.push(to_byte(x * (COLOR_SCALE * 255.0) + 127.5)),
-                3..12 => sh.push(pack_coefficient(*x, 8)),
-                _ => sh.push(pack_coefficient(*x, 16)),
+                3..12 => sh.push(pack_coefficient(x * SH_SIGNS[k / 3], 8)),
+                _ => sh.push(pack_coefficient(x * SH_SIGNS[k / 3], 16)),
             }
         }
     }
