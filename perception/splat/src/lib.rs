@@ -35,3 +35,8 @@ pub use fit::{Budget, Event, Exposure, Fit, FitConfig, Keyframe};
 pub use map::{Gaussian, GaussianMap, SplatId};
 pub use render::{Engine, Gradients, ImageGradients, RenderOptions, Renderer, Rendering, Scope};
 pub use subset::Subset;
+
+/// The examples of the README, run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,4 +1,5 @@
 //! Images and gradients against a renderer in double precision and its central differences.
+#![allow(clippy::needless_range_loop, reason = "an index runs over several images")]
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod common;

@@ -1,4 +1,5 @@
 //! The forward pass against images that gsplat rendered (`../shared/data/splat`).
+#![allow(clippy::needless_range_loop, reason = "an index runs over several images")]
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod common;

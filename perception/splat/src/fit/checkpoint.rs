@@ -5,11 +5,13 @@
 
 use std::io::{Read, Write};
 
+use nalgebra as na;
 use serde::{Deserialize, Serialize};
+use steward_core::geometry::Pose3;
 use steward_core::ids::ObjectId;
 use steward_core::time::Time;
 
-use super::{Fit, FitConfig, FrameState, Keyframe, Moments};
+use super::{Exposure, Fit, FitConfig, FrameState, Keyframe, Moments};
 use crate::map::GaussianMap;
 use crate::{Error, Result, SplatId, Subset};
 
@@ -27,7 +29,59 @@ struct Header {
     feature_len: usize,
     next_id: u64,
     restricted: bool,
-    frames: Vec<FrameState>,
+    /// Bits of [`FrameState::to_numbers`], since decimal numbers would be rounded.
+    frames: Vec<Vec<u64>>,
+}
+
+const FRAME_NUMBERS: usize = 38;
+
+impl FrameState {
+    fn to_numbers(self) -> [f64; FRAME_NUMBERS] {
+        let mut out = [0.0; FRAME_NUMBERS];
+        let exposure = self
+            .exposure
+            .gain
+            .iter()
+            .chain(&self.exposure.offset)
+            .map(|&x| f64::from(x));
+        let moments = self
+            .exposure_moments
+            .iter()
+            .chain(&self.pose_moments)
+            .flatten()
+            .copied();
+        let pose = &self.correction;
+        let correction = pose
+            .translation
+            .vector
+            .iter()
+            .chain(pose.rotation.coords.iter())
+            .copied();
+        let all = exposure
+            .chain(moments)
+            .chain(correction)
+            .chain([f64::from(self.visits)]);
+        out.iter_mut().zip(all).for_each(|(o, x)| *o = x);
+        out
+    }
+
+    fn from_numbers(n: &[f64; FRAME_NUMBERS]) -> Self {
+        let six = |at: usize| std::array::from_fn(|k| n[at + k]);
+        let rotation = na::Quaternion::new(n[36], n[33], n[34], n[35]);
+        FrameState {
+            exposure: Exposure {
+                gain: std::array::from_fn(|k| n[k] as f32),
+                offset: std::array::from_fn(|k| n[3 + k] as f32),
+            },
+            exposure_moments: [six(6), six(12)],
+            pose_moments: [six(18), six(24)],
+            correction: Pose3::from_parts(
+                na::Translation3::new(n[30], n[31], n[32]),
+                na::UnitQuaternion::new_unchecked(rotation),
+            ),
+            visits: n[37] as u32,
+        }
+    }
 }
 
 impl Fit {
@@ -45,7 +99,11 @@ impl Fit {
             feature_len: map.feature_len(),
             next_id: map.next_id(),
             restricted: self.free.is_some(),
-            frames: self.frames.clone(),
+            frames: self
+                .frames
+                .iter()
+                .map(|f| f.to_numbers().map(f64::to_bits).to_vec())
+                .collect(),
         };
         let json = serde_json::to_vec(&header).map_err(|e| Error::BadCheckpoint(e.to_string()))?;
         to.write_all(MAGIC)?;
@@ -166,7 +224,12 @@ impl Fit {
         for keyframe in keyframes {
             fit.add_keyframe(keyframe)?;
         }
-        fit.frames = header.frames;
+        for (frame, bits) in fit.frames.iter_mut().zip(header.frames) {
+            let numbers: [u64; FRAME_NUMBERS] = bits
+                .try_into()
+                .map_err(|_| Error::BadCheckpoint("a keyframe's state is damaged".into()))?;
+            *frame = FrameState::from_numbers(&numbers.map(f64::from_bits));
+        }
         Ok(fit)
     }
 }

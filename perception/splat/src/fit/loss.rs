@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keyframe::{Exposure, Target};
 use super::ssim::ssim;
-use crate::render::{ImageGradients, Rendering};
+use crate::render::{ImageGradients, Rendering, TILE};
 use crate::{Error, Result};
 
 /// Weights of the terms of the loss.
@@ -32,7 +32,7 @@ impl Default for LossConfig {
     fn default() -> Self {
         LossConfig {
             ssim: 0.2,
-            depth: 0.2,
+            depth: 2.0,
             depth_limit_m: 0.3,
             alpha: 0.05,
             normal: 0.0,
@@ -71,13 +71,58 @@ pub struct Loss {
     pub total: f64,
     /// Mean absolute difference of colour.
     pub color_l1: f64,
-    /// Structural similarity.
+    /// Structural similarity, over what was drawn.
     pub ssim: f64,
     /// Mean absolute difference of depth over pixels that have both, metres, limited.
     pub depth_l1_m: f64,
 }
 
-/// The loss, its gradients by the images, and by the exposure's gains and offsets.
+/// Gains that bring the mean of what the map shows to that of the image, as a start.
+pub(crate) fn first_exposure(rendering: &Rendering, target: &Target) -> Exposure {
+    const SOLID: f32 = 0.9;
+    let n = rendering.alpha.len();
+    let mut exposure = Exposure::default();
+    for (c, gain) in exposure.gain.iter_mut().enumerate() {
+        let (mut shown, mut seen) = (0.0f64, 0.0f64);
+        for i in (0..n).filter(|&i| rendering.alpha[i] > SOLID) {
+            shown += f64::from(rendering.color[c * n + i]);
+            seen += f64::from(target.color[c * n + i]);
+        }
+        if shown > 0.01 * n as f64 {
+            *gain = (seen / shown).clamp(0.5, 2.0) as f32;
+        }
+    }
+    exposure
+}
+
+/// The part of the image around the tiles that were drawn, far enough for the windows of SSIM.
+struct Crop {
+    left: usize,
+    top: usize,
+    width: usize,
+    height: usize,
+}
+
+impl Crop {
+    fn around(rendering: &Rendering) -> Self {
+        const MARGIN: usize = 6;
+        let [left, top, right, bottom] = rendering.drawn_box();
+        let (left, top) = (left.saturating_sub(MARGIN), top.saturating_sub(MARGIN));
+        Crop {
+            left,
+            top,
+            width: (right + MARGIN).min(rendering.width) - left,
+            height: (bottom + MARGIN).min(rendering.height) - top,
+        }
+    }
+
+    /// Where its row starts in the whole image.
+    fn start(&self, row: usize, width: usize) -> usize {
+        (self.top + row) * width + self.left
+    }
+}
+
+/// The loss, its gradients by the images, and by the exposure's gains and offsets. What was not drawn counts as equal.
 pub(crate) fn loss(
     rendering: &Rendering,
     target: &Target,
@@ -85,32 +130,44 @@ pub(crate) fn loss(
     config: &LossConfig,
 ) -> (Loss, ImageGradients, [f64; 6]) {
     let (width, n) = (rendering.width, rendering.width * rendering.height);
-    let drawn = |i: usize| rendering.is_drawn(i % width, i / width);
+    let crop = Crop::around(rendering);
+    let (wide, pixels) = (crop.width, crop.width * crop.height);
     let mut color = vec![0.0f32; 3 * n];
     let mut loss = Loss::default();
     let mut by_exposure = [0.0; 6];
+    if pixels == 0 {
+        let gradients = ImageGradients {
+            color,
+            ..ImageGradients::default()
+        };
+        return (loss, gradients, by_exposure);
+    }
     let l1_weight = (1.0 - config.ssim) / (3 * n) as f32;
-    let mut exposed = vec![0.0f32; n];
+    let share = pixels as f32 / n as f32;
+    let (mut exposed, mut truth, mut gradient) =
+        (vec![0.0f32; pixels], vec![0.0f32; pixels], vec![0.0f32; pixels]);
     for c in 0..3 {
         let (gain, offset) = (exposure.gain[c], exposure.offset[c]);
         let image = &rendering.color[c * n..(c + 1) * n];
-        let truth = &target.color[c * n..(c + 1) * n];
-        let gradient = &mut color[c * n..(c + 1) * n];
-        // Where nothing was drawn nothing differs.
+        let all = &target.color[c * n..(c + 1) * n];
         let sums: Vec<f64> = exposed
-            .par_chunks_mut(width)
-            .zip(gradient.par_chunks_mut(width))
+            .par_chunks_mut(wide)
+            .zip(truth.par_chunks_mut(wide))
+            .zip(gradient.par_chunks_mut(wide))
             .enumerate()
-            .map(|(row, (exposed, gradient))| {
-                let at = row * width;
+            .map(|(row, ((exposed, truth), gradient))| {
+                let at = crop.start(row, width);
+                truth.copy_from_slice(&all[at..at + wide]);
+                let tiles = rendering.drawn_row(crop.top + row);
                 let mut sum = 0.0;
-                for i in 0..width {
-                    let x = if drawn(at + i) {
+                for i in 0..wide {
+                    let drawn = tiles.is_none_or(|t| t[(crop.left + i) / TILE]);
+                    let x = if drawn {
                         image[at + i] * gain + offset
                     } else {
-                        truth[at + i]
+                        truth[i]
                     };
-                    let d = x - truth[at + i];
+                    let d = x - truth[i];
                     exposed[i] = x;
                     gradient[i] = if d == 0.0 { 0.0 } else { l1_weight.copysign(d) };
                     sum += d.abs();
@@ -119,24 +176,26 @@ pub(crate) fn loss(
             })
             .collect();
         loss.color_l1 += sums.iter().sum::<f64>() / (3 * n) as f64;
-        loss.ssim += if config.ssim > 0.0 {
-            ssim(&exposed, truth, width, -config.ssim / 3.0, gradient) / 3.0
-        } else {
-            0.0
-        };
-        let sums: Vec<[f64; 2]> = gradient
+        if config.ssim > 0.0 {
+            loss.ssim += ssim(&exposed, &truth, wide, -config.ssim * share / 3.0, &mut gradient) / 3.0;
+        }
+        let out = &mut color[c * n..(c + 1) * n];
+        let sums: Vec<[f64; 2]> = out[crop.top * width..(crop.top + crop.height) * width]
             .par_chunks_mut(width)
+            .zip(gradient.par_chunks(wide))
             .enumerate()
-            .map(|(row, gradient)| {
-                let (mut by_gain, mut by_offset) = (0.0, 0.0);
-                for (i, g) in gradient.iter_mut().enumerate() {
-                    let at = row * width + i;
-                    let g_here = if drawn(at) { *g } else { 0.0 };
-                    by_gain += f64::from(g_here * image[at]);
-                    by_offset += f64::from(g_here);
-                    *g = g_here * gain;
+            .map(|(row, (out, gradient))| {
+                let at = crop.start(row, width);
+                let tiles = rendering.drawn_row(crop.top + row);
+                let (mut by_gain, mut by_offset) = (0.0f32, 0.0f32);
+                for (i, g) in gradient.iter().enumerate() {
+                    let drawn = tiles.is_none_or(|t| t[(crop.left + i) / TILE]);
+                    let g = if drawn { *g } else { 0.0 };
+                    by_gain += g * image[at + i];
+                    by_offset += g;
+                    out[crop.left + i] = g * gain;
                 }
-                [by_gain, by_offset]
+                [f64::from(by_gain), f64::from(by_offset)]
             })
             .collect();
         for [by_gain, by_offset] in sums {
@@ -148,7 +207,8 @@ pub(crate) fn loss(
         color,
         ..ImageGradients::default()
     };
-    loss.total = f64::from(1.0 - config.ssim) * loss.color_l1 + f64::from(config.ssim) * (1.0 - loss.ssim);
+    loss.total =
+        f64::from(1.0 - config.ssim) * loss.color_l1 + f64::from(config.ssim * share) * (1.0 - loss.ssim);
     if let Some(truth) = target
         .depth
         .as_ref()
@@ -163,9 +223,10 @@ pub(crate) fn loss(
             .enumerate()
             .map(|(row, (by_depth, by_alpha))| {
                 let mut sums = [0.0; 3];
+                let tiles = rendering.drawn_row(row);
                 for i in 0..width {
                     let at = row * width + i;
-                    if !truth[at].is_finite() || !drawn(at) {
+                    if !truth[at].is_finite() || tiles.is_some_and(|t| !t[i / TILE]) {
                         continue;
                     }
                     by_alpha[i] = -alpha_weight;
@@ -192,7 +253,8 @@ pub(crate) fn loss(
         let weight = config.normal / n as f32;
         let mut by_normals = vec![0.0f32; 3 * n];
         let mut sum = 0.0;
-        for i in (0..n).filter(|&i| truth[i].is_finite() && drawn(i)) {
+        let drawn = |i: &usize| rendering.is_drawn(i % width, i / width);
+        for i in (0..n).filter(|&i| truth[i].is_finite()).filter(drawn) {
             let mut cosine = 0.0;
             for c in 0..3 {
                 by_normals[c * n + i] = -weight * truth[c * n + i];

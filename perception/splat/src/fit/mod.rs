@@ -53,7 +53,7 @@ pub struct FitConfig {
     pub max_bytes: usize,
     /// Iterations on a keyframe at half the resolution before those at the full one.
     pub coarse_visits: u32,
-    /// Learning rate of the exposures (gain and offset per channel of each keyframe); 0: fixed.
+    /// Learning rate of the exposures (gain and offset per channel of each keyframe) at first; 0: fixed.
     pub exposure_rate: f32,
     /// Learning rate of the keyframes' positions, metres per step; 0: fixed.
     pub position_rate_m: f32,
@@ -67,17 +67,21 @@ impl Default for FitConfig {
     fn default() -> Self {
         FitConfig {
             seed: 0,
-            render: RenderOptions::default(),
+            // What the map lacks is least wrong in grey.
+            render: RenderOptions {
+                background: [0.5; 3],
+                ..RenderOptions::default()
+            },
             rates: Rates::default(),
             loss: LossConfig::default(),
             densify: DensifyConfig::default(),
             seeding: SeedConfig::default(),
-            max_gaussians: 1_000_000,
+            max_gaussians: 500_000,
             max_bytes: 4 << 30,
             coarse_visits: 4,
-            exposure_rate: 1e-3,
-            position_rate_m: 1e-4,
-            orientation_rate_rad: 1e-4,
+            exposure_rate: 3e-3,
+            position_rate_m: 2e-4,
+            orientation_rate_rad: 2e-4,
             max_overlap: 0.95,
         }
     }
@@ -177,7 +181,7 @@ pub struct Observed {
 }
 
 /// What is estimated per keyframe.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct FrameState {
     exposure: Exposure,
     exposure_moments: [[f64; 6]; 2],
@@ -278,8 +282,8 @@ impl Fit {
         self.config.max_gaussians.min(self.config.max_bytes / bytes)
     }
 
-    /// Restricts optimisation to a subset, `None` to all. The rest neither moves nor is deleted; Gaussians that are
-    /// added belong to the subset.
+    /// Restricts optimisation to a subset, `None` to all. The rest neither moves nor is deleted, and poses stay;
+    /// Gaussians that are added belong to the subset. With an empty subset only poses and exposures are estimated.
     ///
     /// # Errors
     /// [`Error::SubsetSize`].
@@ -501,18 +505,20 @@ impl Fit {
             features: false,
             ..config.render
         };
+        // With nothing free, the whole image serves the pose.
+        let free = self.free.as_ref().filter(|f| f.count() > 0);
         let scope = Scope {
             subset: None,
-            // With nothing free, the whole image serves the pose.
-            around: self.free.as_ref().filter(|f| f.count() > 0),
+            around: free,
         };
         let rendering = self.engine.forward(&self.map, &view, &options, scope)?;
-        let (loss, mut by_images, by_exposure) =
-            loss::loss(&rendering, &target, &frame.exposure, &config.loss);
+        let mut exposure = frame.exposure;
+        if frame.visits == 0 && config.exposure_rate > 0.0 {
+            exposure = loss::first_exposure(&rendering, &target);
+        }
+        let (loss, mut by_images, by_exposure) = loss::loss(&rendering, &target, &exposure, &config.loss);
         by_images.absolute = config.densify.absolute();
-        let gradients = self
-            .engine
-            .backward(&self.map, &rendering, &by_images, self.free.as_ref())?;
+        let gradients = self.engine.backward(&self.map, &rendering, &by_images, free)?;
 
         let visible = gradients
             .chunks
@@ -528,7 +534,9 @@ impl Fit {
             half_image: [0.5 * rendering.width as f32, 0.5 * rendering.height as f32],
             stamp: keyframe.stamp,
         };
-        adam::step(&mut self.map, &mut self.moments, &gradients, &step);
+        if self.free.is_none() || free.is_some() {
+            adam::step(&mut self.map, &mut self.moments, &gradients, &step);
+        }
         if let Densify::Mcmc { noise, .. } = config.densify.method {
             let indices = gradients
                 .chunks
@@ -537,7 +545,24 @@ impl Fit {
             let mut rng = self.rng(2);
             densify::wander(&mut self.map, indices, &self.config.rates, noise, &mut rng);
         }
+        self.frames[number].exposure = exposure;
         self.step_frame(number, &by_exposure, &gradients.twist);
+        // By its first look at full resolution a keyframe's neighbours have had their say: what is open now stays open.
+        if self.free.is_none() && self.frames[number].visits == self.config.coarse_visits + 1 {
+            let room = self.cap().saturating_sub(self.map.len());
+            let posed = Keyframe {
+                view,
+                ..self.keyframes[number].clone()
+            };
+            seed::fill(
+                &mut self.map,
+                &posed,
+                &rendering.alpha,
+                &self.config.seeding,
+                room,
+            )?;
+            self.moments.grow(&self.map);
+        }
         Ok((number, loss))
     }
 
@@ -549,7 +574,8 @@ impl Fit {
         let steps = frame.visits;
         if config.exposure_rate > 0.0 {
             let change = adam_step(&mut frame.exposure_moments, by_exposure, steps);
-            let rate = f64::from(config.exposure_rate);
+            // Falls with the visits, so that exposures come to rest.
+            let rate = f64::from(config.exposure_rate) / (1.0 + f64::from(steps) / 30.0);
             for c in 0..3 {
                 // Drawn back a little to "as the map": the map's own brightness is free.
                 let (gain, offset) = (&mut frame.exposure.gain[c], &mut frame.exposure.offset[c]);
@@ -557,8 +583,11 @@ impl Fit {
                 *offset -= (rate * (change[3 + c] + 0.05 * f64::from(*offset) / 0.1)) as f32;
             }
         }
-        // Poses wait until the keyframe's part of the map has taken shape.
-        if (config.position_rate_m > 0.0 || config.orientation_rate_rad > 0.0) && steps > config.coarse_visits
+        // Poses wait until the keyframe's part of the map has taken shape; a part of the map alone does not tell them.
+        let part = self.free.as_ref().is_some_and(|f| f.count() > 0);
+        if !part
+            && (config.position_rate_m > 0.0 || config.orientation_rate_rad > 0.0)
+            && steps > config.coarse_visits
         {
             let change = adam_step(&mut frame.pose_moments, by_twist, steps - config.coarse_visits);
             let (position, orientation) = (

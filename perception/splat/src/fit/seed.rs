@@ -33,7 +33,7 @@ impl Default for SeedConfig {
     fn default() -> Self {
         SeedConfig {
             stride_px: 3,
-            size: 0.6,
+            size: 0.7,
             thickness: 0.15,
             opacity: 0.7,
             transparent: 0.5,
@@ -149,6 +149,97 @@ pub(crate) fn seed(
     Ok(taken.len())
 }
 
+/// Opacity of the map under which a pixel that never had a depth is filled.
+const HOLE: f32 = 0.3;
+
+/// Adds Gaussians for pixels that the sensor has no depth for and the map does not show, such as dark or shiny surfaces
+/// and the border of the colour image: at a depth interpolated from around them. `alpha` is what the map shows from the
+/// keyframe at its resolution. Gives how many were added, at most `room`.
+pub(crate) fn fill(
+    map: &mut GaussianMap,
+    keyframe: &Keyframe,
+    alpha: &[f32],
+    config: &SeedConfig,
+    room: usize,
+) -> Result<usize> {
+    let Some(depth) = &keyframe.depth else {
+        return Ok(0);
+    };
+    let camera = &keyframe.view.camera;
+    let (width, height) = (camera.width as usize, camera.height as usize);
+    // What fills a hole is blurred anyway.
+    let stride = 2 * config.stride_px as usize;
+    let (columns, rows) = (width.div_ceil(stride), height.div_ceil(stride));
+    let pixel = |i: usize| {
+        let (x, y) = (
+            i % columns * stride + stride / 2,
+            i / columns * stride + stride / 2,
+        );
+        (x.min(width - 1), y.min(height - 1))
+    };
+    let measured = |i: usize| {
+        let (x, y) = pixel(i);
+        let d = depth.data()[y * width + x];
+        if d > 0.0 && d <= config.max_depth_m {
+            d
+        } else {
+            f32::NAN
+        }
+    };
+    let sparse: Vec<f32> = (0..columns * rows).map(measured).collect();
+    let dense = interpolated(&sparse, columns);
+    let single = keyframe.view.single();
+    let mut added = 0;
+    for (i, &d) in dense.iter().enumerate() {
+        let (x, y) = pixel(i);
+        if !sparse[i].is_nan() || d.is_nan() || alpha[y * width + x] >= HOLE || added >= room {
+            continue;
+        }
+        let p = camera.unproject(x as f64 + 0.5, y as f64 + 0.5, f64::from(d));
+        let mean = keyframe.view.world_from_camera * p;
+        let rgb = keyframe.color.data()[y * width + x].map(|c| f32::from(c) / 255.0);
+        let gaussian = Gaussian {
+            mean: [mean.x as f32, mean.y as f32, mean.z as f32],
+            log_scale: [(d / single.fx * stride as f32 * config.size).ln(); 3],
+            opacity_logit: logit(config.opacity),
+            confidence: 0.1,
+            first_seen: keyframe.stamp,
+            last_seen: keyframe.stamp,
+            feature: vec![0.0; map.feature_len()],
+            ..Gaussian::default()
+        };
+        map.push(&gaussian.with_color(rgb))?;
+        added += 1;
+    }
+    Ok(added)
+}
+
+/// Fills NaN from coarser and coarser means ("pull-push", Gortler et al. 1996). Means favour the far side, which is where
+/// holes at the edges of objects lie.
+fn interpolated(values: &[f32], columns: usize) -> Vec<f32> {
+    let rows = values.len() / columns.max(1);
+    if values.iter().all(|v| !v.is_nan()) || (columns <= 1 && rows <= 1) {
+        return values.to_vec();
+    }
+    let (half_columns, half_rows) = (columns.div_ceil(2), rows.div_ceil(2));
+    let mut sums = vec![[0.0f32; 2]; half_columns * half_rows];
+    for (i, &v) in values.iter().enumerate().filter(|(_, v)| !v.is_nan()) {
+        let sum = &mut sums[i / columns / 2 * half_columns + i % columns / 2];
+        let weight = v * v;
+        *sum = [sum[0] + v * weight, sum[1] + weight];
+    }
+    let coarse: Vec<f32> = sums.iter().map(|[s, w]| s / w).collect();
+    let coarse = interpolated(&coarse, half_columns);
+    let value = |(i, v): (usize, &f32)| {
+        if v.is_nan() {
+            coarse[i / columns / 2 * half_columns + i % columns / 2]
+        } else {
+            *v
+        }
+    };
+    values.iter().enumerate().map(value).collect()
+}
+
 /// A rotation that takes the z axis to a unit vector.
 fn facing(n: [f32; 3]) -> [f32; 4] {
     // Half way between z and n; turned the other way round where that is ill-defined.
@@ -162,6 +253,15 @@ fn facing(n: [f32; 3]) -> [f32; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn holes_are_filled_from_around_and_the_rest_is_kept() {
+        let nan = f32::NAN;
+        let filled = interpolated(&[1.0, nan, nan, nan, 3.0, nan], 3);
+        assert_eq!((filled[0], filled[4]), (1.0, 3.0));
+        assert!(filled.iter().all(|v| (1.0..=3.0).contains(v)));
+        assert!(interpolated(&[nan; 6], 2).iter().all(|v| v.is_nan()));
+    }
 
     #[test]
     fn the_thin_axis_faces_the_normal() {

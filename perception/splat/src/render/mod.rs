@@ -19,8 +19,8 @@ use steward_core::image::{ColorImage, DepthImage};
 
 use crate::map::GaussianMap;
 use crate::{Error, Result, Subset, View};
-pub(crate) use bands::CHUNK;
-use bands::{Band, TILE, VisibleChunk};
+use bands::{Band, VisibleChunk};
+pub(crate) use bands::{CHUNK, TILE};
 use project::{CHANNELS, Projector};
 use tile::{Plane, Slot, TileGradient, TileImage};
 
@@ -197,6 +197,20 @@ impl Rendering {
             .is_none_or(|d| d[row / TILE * self.tiles() + column / TILE])
     }
 
+    /// The flags of the tiles that a row of pixels runs through, `None` where all were drawn.
+    pub(crate) fn drawn_row(&self, row: usize) -> Option<&[bool]> {
+        let start = row / TILE * self.tiles();
+        self.drawn.as_ref().map(|d| &d[start..start + self.tiles()])
+    }
+
+    /// The smallest box around the tiles that were drawn: left, top, right and bottom pixel, the latter two excluded.
+    pub(crate) fn drawn_box(&self) -> [usize; 4] {
+        match &self.drawn {
+            None => [0, 0, self.width, self.height],
+            Some(drawn) => box_of(drawn, self.width, self.height),
+        }
+    }
+
     fn tiles(&self) -> usize {
         self.width.div_ceil(TILE)
     }
@@ -307,10 +321,25 @@ impl Engine for Renderer {
         Ok(match (gradients.normals.is_some(), gradients.absolute) {
             (false, false) => backward::<4, false>(map, rendering, gradients, free),
             (false, true) => backward::<4, true>(map, rendering, gradients, free),
-            (true, false) => backward::<7, false>(map, rendering, gradients, free),
-            (true, true) => backward::<7, true>(map, rendering, gradients, free),
+            (true, _) => backward::<7, true>(map, rendering, gradients, free),
         })
     }
+}
+
+/// The box around flagged tiles: left, top, right and bottom pixel, the latter two excluded; empty where there is none.
+fn box_of(flags: &[bool], width: usize, height: usize) -> [usize; 4] {
+    let tiles = width.div_ceil(TILE);
+    let mut out = [width, height, 0, 0];
+    for (i, _) in flags.iter().enumerate().filter(|(_, f)| **f) {
+        let (x, y) = (i % tiles * TILE, i / tiles * TILE);
+        out = [
+            out[0].min(x),
+            out[1].min(y),
+            out[2].max((x + TILE).min(width)),
+            out[3].max((y + TILE).min(height)),
+        ];
+    }
+    if out[2] == 0 { [0; 4] } else { out }
 }
 
 /// Cuts planes into bands: entry `[band][plane]`.
@@ -353,7 +382,7 @@ fn render<const C: usize>(
     options: &RenderOptions,
     scope: Scope<'_>,
 ) -> Rendering {
-    let projector = Projector::new(map, view.single(), options.near_m as f32, options.antialias);
+    let mut projector = Projector::new(map, view.single(), options.near_m as f32, options.antialias);
     let (width, height) = (view.camera.width as usize, view.camera.height as usize);
     let (tiles, n_bands) = (width.div_ceil(TILE), height.div_ceil(TILE));
     let n = width * height;
@@ -380,6 +409,9 @@ fn render<const C: usize>(
             .flat_map_iter(touched)
             .collect::<Vec<bool>>()
     });
+    if let Some(active) = &active {
+        projector.restrict(box_of(active, width, height));
+    }
     let chunks = bands::project(&projector, subset, active.as_deref(), options.normals);
 
     let mut color = vec![0.0; 3 * n];

@@ -71,6 +71,8 @@ pub(crate) struct Projector<'a> {
     pub(crate) near_m: f32,
     pub(crate) antialias: bool,
     limits: [[f32; 2]; 2],
+    /// Slopes beyond which nothing is looked at.
+    bounds: [[f32; 2]; 2],
     /// Longest a unit of the Jacobian's columns gets within the limits.
     stretch: f32,
 }
@@ -92,8 +94,19 @@ impl<'a> Projector<'a> {
             near_m,
             antialias,
             limits,
+            bounds: limits,
             stretch: (1.0 + widest * widest).sqrt(),
         }
+    }
+
+    /// Leaves out what cannot reach a box of pixels (left, top, right, bottom).
+    pub(crate) fn restrict(&mut self, pixels: [usize; 4]) {
+        let v = &self.view;
+        let [left, top, right, bottom] = pixels.map(|p| p as f32);
+        // The blur reaches this far beyond the Gaussian itself.
+        let blur = MAX_EXTENT * BLUR.sqrt() + 1.0;
+        let slopes = |from: f32, to: f32, f: f32, c: f32| [(from - blur - c) / f, (to + blur - c) / f];
+        self.bounds = [slopes(left, right, v.fx, v.cx), slopes(top, bottom, v.fy, v.cy)];
     }
 
     /// Projects the geometry; `None` where it is behind the near plane, too faint or degenerate.
@@ -109,11 +122,12 @@ impl<'a> Projector<'a> {
         let (xz, yz) = (p[0] * inv_z, p[1] * inv_z);
         // Far outside: a sphere of the largest radius does not reach the image.
         let reach = MAX_EXTENT * scales[0].max(scales[1]).max(scales[2]) * inv_z * self.stretch;
-        let [lx, ly] = self.limits;
-        let far = xz + reach < lx[0] || xz - reach > lx[1] || yz + reach < ly[0] || yz - reach > ly[1];
+        let [bx, by] = self.bounds;
+        let far = xz + reach < bx[0] || xz - reach > bx[1] || yz + reach < by[0] || yz - reach > by[1];
         if far {
             return None;
         }
+        let [lx, ly] = self.limits;
         let slope = [xz.clamp(lx[0], lx[1]), yz.clamp(ly[0], ly[1])];
         let within = [slope[0] == xz, slope[1] == yz];
         let (unit, factor) = normalized(self.map.rotations[i]);

@@ -2,6 +2,7 @@
 //! every Gaussian at every pixel, no tiles. Its decisions (which Gaussians count at a pixel, in what order, which are
 //! capped) can be held fixed, which makes it a smooth function whose central differences are the gradients that
 //! a renderer with those clamps has.
+#![allow(clippy::needless_range_loop, reason = "an index runs over several images")]
 
 use nalgebra as na;
 use steward_splat::{GaussianMap, View};
