@@ -67,6 +67,8 @@ impl Width {
 /// Most ground actions, and most gates, of one task.
 const MAX_ACTIONS: usize = 400_000;
 const MAX_GATES: usize = 4_000_000;
+/// Longest chain of derived facts: things in things in things.
+const MAX_UNFOLDING: usize = 3;
 /// Most rounds in which the focus grows.
 const MAX_ROUNDS: usize = 32;
 
@@ -170,26 +172,11 @@ pub(crate) fn lift(request: &Request<'_>, width: Width) -> Result<Task> {
 }
 
 fn name_objects(condition: &Condition, into: &mut BTreeSet<Obj>) {
-    let mut term = |term: &Term| {
+    each_term(condition, &mut |term| {
         if let Term::Object(object) = term {
             into.insert(*object);
         }
-    };
-    match condition {
-        Condition::Atom(_, terms) => terms.iter().for_each(term),
-        Condition::Equal(a, b) => {
-            term(a);
-            term(b);
-        }
-        Condition::Is(a, _) => term(a),
-        Condition::Not(inner) => name_objects(inner, into),
-        Condition::And(parts) | Condition::Or(parts) => {
-            for part in parts {
-                name_objects(part, into);
-            }
-        }
-        Condition::Exists { body, .. } | Condition::AtLeast { body, .. } => name_objects(body, into),
-    }
+    });
 }
 
 /// The first slot after all that a condition leaves free, and whether steps can change its truth.
@@ -240,6 +227,13 @@ impl<'d> Fixed<'d> {
 /// Where an action may set a fact: predicate and fixed arguments, with a mask of the fixed places.
 type Pattern = (Atom, u8, bool);
 
+/// Outcomes of actions that do the same under the same conditions.
+struct Group {
+    example: GroundAction,
+    outcome: u16,
+    actions: Vec<u32>,
+}
+
 struct Lifter<'a> {
     scene: &'a Arc<Scene>,
     domain: &'a Domain,
@@ -248,7 +242,11 @@ struct Lifter<'a> {
     focus: &'a BTreeSet<Obj>,
     possible: Possible<'a>,
     actions: Vec<GroundAction>,
-    achievers: HashMap<Pattern, Vec<(u32, u16)>>,
+    groups: Vec<Group>,
+    patterns: HashMap<Pattern, Vec<u32>>,
+    /// Groups of each action.
+    groups_of: Vec<Vec<u32>>,
+    effect_conditions: HashMap<(u32, Atom, bool), GateId>,
     gates: Gates,
     facts: Vec<Atom>,
     fact_number: HashMap<Atom, u32>,
@@ -258,12 +256,12 @@ struct Lifter<'a> {
     unfolding: Vec<(Atom, bool)>,
     /// Whether an unfolding was cut short below the present one.
     cut: bool,
+    /// Whether a chain was left out.
+    shortened: bool,
     demanded: Vec<bool>,
     demands: Vec<GateId>,
     included: HashMap<u32, u32>,
     operators: Vec<Operator>,
-    /// Operators whose outcomes may set facts of a predicate: operator and outcome.
-    setters: HashMap<PredicateId, Vec<(u32, u16)>>,
     facts_of: HashMap<PredicateId, Vec<u32>>,
     linked_facts: usize,
     wanted: BTreeSet<Obj>,
@@ -284,7 +282,10 @@ impl<'a> Lifter<'a> {
             focus,
             possible: Possible::new(state),
             actions: Vec::new(),
-            achievers: HashMap::new(),
+            groups: Vec::new(),
+            patterns: HashMap::new(),
+            groups_of: Vec::new(),
+            effect_conditions: HashMap::new(),
             gates: Gates::new(),
             facts: Vec::new(),
             fact_number: HashMap::new(),
@@ -292,11 +293,11 @@ impl<'a> Lifter<'a> {
             derived: HashMap::new(),
             unfolding: Vec::new(),
             cut: false,
+            shortened: false,
             demanded: Vec::new(),
             demands: Vec::new(),
             included: HashMap::new(),
             operators: Vec::new(),
-            setters: HashMap::new(),
             facts_of: HashMap::new(),
             linked_facts: 0,
             wanted: BTreeSet::new(),
@@ -304,7 +305,7 @@ impl<'a> Lifter<'a> {
         };
         lifter.instantiate()?;
         lifter.find_possible();
-        lifter.index_achievers();
+        lifter.group_outcomes();
         Ok(lifter)
     }
 
@@ -403,25 +404,59 @@ impl<'a> Lifter<'a> {
         }
     }
 
-    fn index_achievers(&mut self) {
+    /// Puts outcomes that are alike together: of one schema, with the same objects in all places that matter.
+    fn group_outcomes(&mut self) {
+        let used: Vec<Vec<u16>> = self
+            .domain
+            .schemas
+            .iter()
+            .map(|schema| schema.outcomes.iter().map(slots_of_outcome).collect())
+            .collect();
+        let mut known: HashMap<(SchemaId, u16, Vec<Obj>), u32> = HashMap::new();
         for (at, action) in self.actions.iter().enumerate() {
-            for (number, outcome) in self.domain.schema(action.schema).outcomes.iter().enumerate() {
-                let pattern = pattern_of(outcome, action);
-                self.achievers
-                    .entry(pattern)
-                    .or_default()
-                    .push((at as u32, number as u16));
+            let schema = self.domain.schema(action.schema);
+            let mut all = Vec::with_capacity(schema.outcomes.len());
+            for (number, outcome) in schema.outcomes.iter().enumerate() {
+                let mask = used[usize::from(action.schema.0)][number];
+                let key: Vec<Obj> = action
+                    .arguments()
+                    .iter()
+                    .enumerate()
+                    .map(|(place, object)| {
+                        if mask >> place & 1 == 1 {
+                            *object
+                        } else {
+                            Obj(u32::MAX)
+                        }
+                    })
+                    .collect();
+                let fresh = self.groups.len() as u32;
+                let group = *known.entry((action.schema, number as u16, key)).or_insert(fresh);
+                if group == fresh {
+                    self.groups.push(Group {
+                        example: *action,
+                        outcome: number as u16,
+                        actions: Vec::new(),
+                    });
+                    self.patterns
+                        .entry(pattern_of(outcome, action))
+                        .or_default()
+                        .push(group);
+                }
+                self.groups[group as usize].actions.push(at as u32);
+                all.push(group);
             }
+            self.groups_of.push(all);
         }
     }
 
-    /// Actions and outcomes that may set a fact to a value.
-    fn setting(&self, atom: Atom, value: bool) -> Vec<(u32, u16)> {
+    /// Groups of outcomes that may set a fact to a value.
+    fn setting(&self, atom: Atom, value: bool) -> Vec<u32> {
         let arity = self.domain.predicate(atom.predicate()).parameters.len();
         let mut all = Vec::new();
         for mask in 0..1u8 << arity {
-            if let Some(found) = self.achievers.get(&(masked(atom, mask, arity), mask, value)) {
-                all.extend(found);
+            if let Some(found) = self.patterns.get(&(masked(atom, mask, arity), mask, value)) {
+                all.extend(found.iter().filter(|group| self.may_set(**group, atom)));
             }
         }
         all.sort_unstable();
@@ -434,9 +469,60 @@ impl<'a> Lifter<'a> {
         }
         let arity = self.domain.predicate(atom.predicate()).parameters.len();
         (0..1u8 << arity).any(|mask| {
-            self.achievers
-                .contains_key(&(masked(atom, mask, arity), mask, false))
+            self.patterns
+                .get(&(masked(atom, mask, arity), mask, false))
+                .is_some_and(|found| found.iter().any(|group| self.may_set(*group, atom)))
         })
+    }
+
+    fn outcome(&self, group: u32) -> (&'a Outcome, Frame, usize) {
+        let group = &self.groups[group as usize];
+        let schema = self.domain.schema(group.example.schema);
+        let outcome = &schema.outcomes[usize::from(group.outcome)];
+        (
+            outcome,
+            frame_of(group.example.arguments()),
+            schema.parameters.len(),
+        )
+    }
+
+    /// Binds the variables of an outcome so that it sets a fact; which of them that leaves open, or [`None`] if it
+    /// cannot.
+    fn bind(&self, outcome: &Outcome, first: usize, atom: Atom, frame: &mut Frame) -> Option<Vec<bool>> {
+        let mut bound = vec![false; outcome.variables.len()];
+        for (place, term) in outcome.arguments.iter().enumerate() {
+            let here = atom.object(place);
+            match term {
+                Term::Slot(slot) if usize::from(*slot) >= first => {
+                    let variable = usize::from(*slot) - first;
+                    if !self.scene.is(here, outcome.variables[variable])
+                        || bound[variable] && frame[usize::from(*slot)] != here
+                    {
+                        return None;
+                    }
+                    bound[variable] = true;
+                    frame[usize::from(*slot)] = here;
+                }
+                term => {
+                    if object(*term, frame) != here {
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(bound)
+    }
+
+    /// Whether outcomes of a group may set a fact that matches their pattern.
+    fn may_set(&self, group: u32, atom: Atom) -> bool {
+        let (outcome, mut frame, first) = self.outcome(group);
+        match self.bind(outcome, first, atom, &mut frame) {
+            None => false,
+            Some(bound) if bound.iter().all(|bound| *bound) => {
+                self.possible.may(&outcome.when, &mut frame, true)
+            }
+            Some(_) => true,
+        }
     }
 
     fn fact(&mut self, atom: Atom) -> u32 {
@@ -475,9 +561,12 @@ impl<'a> Lifter<'a> {
         if let Some(gate) = self.derived.get(&(atom, positive)) {
             return *gate;
         }
-        // A derived fact is never its own reason: below itself it counts as not holding.
-        if self.unfolding.contains(&(atom, positive)) {
+        // A derived fact is never its own reason: below itself it counts as not holding. So do chains that are longer
+        // than those of real homes, since their number grows with the factorial of what can be moved.
+        let repeated = self.unfolding.contains(&(atom, positive));
+        if repeated || self.unfolding.len() >= MAX_UNFOLDING {
             self.cut = true;
+            self.shortened |= !repeated;
             return if positive { FALSE } else { TRUE };
         }
         let cut_before = std::mem::replace(&mut self.cut, false);
@@ -653,23 +742,21 @@ impl<'a> Lifter<'a> {
                 self.propose(atom, value);
             }
         }
-        for (action, outcome) in setting {
-            let mut frame = frame_of(self.actions[action as usize].arguments());
-            let when = self.effect_condition(action, outcome, atom, &mut frame, true);
+        for group in setting {
+            let when = self.effect_condition(group, atom, true);
             if when == FALSE {
                 continue;
             }
-            self.include(action)?;
+            for action in self.groups[group as usize].actions.clone() {
+                self.include(action)?;
+            }
             self.demand(when);
         }
         if self.width != Width::Narrow {
             // What would undo the literal is worth preventing.
-            for (action, outcome) in self.setting(atom, !value) {
-                if self.included.contains_key(&action) {
-                    let mut frame = frame_of(self.actions[action as usize].arguments());
-                    let unless = self.effect_condition(action, outcome, atom, &mut frame, false);
-                    self.demand(unless);
-                }
+            for group in self.setting(atom, !value) {
+                let unless = self.effect_condition(group, atom, false);
+                self.demand(unless);
             }
         }
         Ok(())
@@ -736,73 +823,67 @@ impl<'a> Lifter<'a> {
         }
     }
 
-    /// The gate for an outcome setting a fact, or for it not doing so.
-    fn effect_condition(
-        &mut self,
-        action: u32,
-        outcome: u16,
-        atom: Atom,
-        frame: &mut Frame,
-        positive: bool,
-    ) -> GateId {
-        let schema = self.domain.schema(self.actions[action as usize].schema);
-        let outcome = &schema.outcomes[usize::from(outcome)];
-        let first = schema.parameters.len();
-        let mut bound = vec![false; outcome.variables.len()];
-        for (place, term) in outcome.arguments.iter().enumerate() {
-            let here = atom.object(place);
-            match term {
-                Term::Slot(slot) if usize::from(*slot) >= first => {
-                    let variable = usize::from(*slot) - first;
-                    if !self.scene.is(here, outcome.variables[variable])
-                        || bound[variable] && frame[usize::from(*slot)] != here
-                    {
-                        return truth(!positive);
-                    }
-                    bound[variable] = true;
-                    frame[usize::from(*slot)] = here;
-                }
-                term => {
-                    if object(*term, frame) != here {
-                        return truth(!positive);
-                    }
-                }
-            }
+    /// The gate for the outcomes of a group setting a fact, or for them not doing so.
+    fn effect_condition(&mut self, group: u32, atom: Atom, positive: bool) -> GateId {
+        if let Some(known) = self.effect_conditions.get(&(group, atom, positive)) {
+            return *known;
         }
+        let gate = self.new_effect_condition(group, atom, positive);
+        self.effect_conditions.insert((group, atom, positive), gate);
+        gate
+    }
+
+    fn new_effect_condition(&mut self, group: u32, atom: Atom, positive: bool) -> GateId {
+        let (outcome, mut frame, first) = self.outcome(group);
+        let Some(bound) = self.bind(outcome, first, atom, &mut frame) else {
+            return truth(!positive);
+        };
         if bound.iter().all(|bound| *bound) && !outcome.first_only {
-            return self.condition(&outcome.when, frame, positive);
+            return self.condition(&outcome.when, &mut frame, positive);
         }
-        let wanted: Vec<Option<Obj>> = bound
-            .iter()
-            .enumerate()
-            .map(|(at, bound)| bound.then(|| frame[first + at]))
+        // The leading variables that are bound stay so; the others are tried. What is tried of the last variable of
+        // a first-only outcome are all objects, since earlier ones come first.
+        let last = outcome.variables.len() - 1;
+        let tried = bound.iter().take_while(|bound| **bound).count();
+        let tried = if outcome.first_only {
+            tried.min(last)
+        } else {
+            tried
+        };
+        let wanted: Vec<Option<Obj>> = (tried..=last)
+            .map(|at| bound[at].then(|| frame[first + at]))
             .collect();
+        let slot = first + tried;
         let mut earlier: Vec<GateId> = Vec::new();
+        let mut before: Vec<Obj> = Vec::new();
         let mut inputs = Vec::new();
-        for objects in self
-            .possible
-            .assignments(&outcome.when, first as u8, &outcome.variables, frame)
-        {
-            frame[first..first + objects.len()].copy_from_slice(&objects);
+        let all =
+            self.possible
+                .assignments(&outcome.when, slot as u8, &outcome.variables[tried..], &mut frame);
+        for objects in all {
+            frame[slot..slot + objects.len()].copy_from_slice(&objects);
             let this = objects
                 .iter()
                 .zip(&wanted)
                 .all(|(object, wanted)| wanted.is_none_or(|w| w == *object));
-            if !this && !outcome.first_only {
+            if !outcome.first_only {
+                if this {
+                    inputs.push(self.condition(&outcome.when, &mut frame, positive));
+                }
                 continue;
             }
+            let leading = &objects[..objects.len() - 1];
+            if leading != before {
+                before = leading.to_vec();
+                earlier.clear();
+            }
             if this {
-                let mut all = vec![self.condition(&outcome.when, frame, positive)];
-                if outcome.first_only {
-                    let at = earlier.len();
-                    all.extend(earlier.iter().take(at).copied());
-                }
+                let mut all = vec![self.condition(&outcome.when, &mut frame, positive)];
+                all.extend(&earlier);
                 let need = if positive { all.len() } else { 1 };
                 inputs.push(self.gates.condition(need, all));
             }
-            if outcome.first_only {
-                earlier.push(self.condition(&outcome.when, frame, !positive));
-            }
+            earlier.push(self.condition(&outcome.when, &mut frame, !positive));
         }
         self.gates
             .condition(if positive { 1 } else { inputs.len() }, inputs)
@@ -835,15 +916,12 @@ impl<'a> Lifter<'a> {
             said: Vec::new(),
             act,
         });
-        for (place, outcome) in schema.outcomes.iter().enumerate() {
-            self.setters
-                .entry(outcome.predicate)
-                .or_default()
-                .push((action, place as u16));
-            let known = self.facts_of.get(&outcome.predicate).cloned().unwrap_or_default();
-            let linked = self.linked_facts;
+        let linked = self.linked_facts;
+        for group in self.groups_of[action as usize].clone() {
+            let predicate = self.outcome(group).0.predicate;
+            let known = self.facts_of.get(&predicate).cloned().unwrap_or_default();
             for fact in known.into_iter().filter(|fact| (*fact as usize) < linked) {
-                self.link(action, place as u16, fact);
+                self.link(number, group, fact);
             }
         }
         self.demand(precondition);
@@ -853,22 +931,19 @@ impl<'a> Lifter<'a> {
         Ok(number)
     }
 
-    /// Notes what an outcome of an included action does to a fact.
-    fn link(&mut self, action: u32, outcome: u16, fact: u32) {
+    /// Notes what an outcome of an operator does to a fact.
+    fn link(&mut self, operator: u32, group: u32, fact: u32) {
         let atom = self.facts[fact as usize];
-        let ground_action = self.actions[action as usize];
-        let value = self.domain.schema(ground_action.schema).outcomes[usize::from(outcome)].value;
-        let mut frame = frame_of(ground_action.arguments());
-        let when = self.effect_condition(action, outcome, atom, &mut frame, true);
+        let when = self.effect_condition(group, atom, true);
         if when == FALSE {
             return;
         }
-        let number = self.included[&action] as usize;
-        self.operators[number].effects.push(Effect { when, fact, value });
-        let act = self.operators[number].act;
-        let gate = self.gates.all(vec![act, when]);
-        let literal = self.literals[fact as usize][usize::from(value)];
-        self.gates.feed(literal, gate);
+        let value = self.outcome(group).0.value;
+        let operator = &mut self.operators[operator as usize];
+        operator.effects.push(Effect { when, fact, value });
+        let gate = self.gates.all(vec![operator.act, when]);
+        self.gates
+            .feed(self.literals[fact as usize][usize::from(value)], gate);
     }
 
     /// Follows demands and new facts until there are none.
@@ -877,9 +952,16 @@ impl<'a> Lifter<'a> {
             if self.linked_facts < self.facts.len() {
                 let fact = self.linked_facts as u32;
                 self.linked_facts += 1;
-                let predicate = self.facts[fact as usize].predicate();
-                for (action, outcome) in self.setters.get(&predicate).cloned().unwrap_or_default() {
-                    self.link(action, outcome, fact);
+                let atom = self.facts[fact as usize];
+                for value in [false, true] {
+                    for group in self.setting(atom, value) {
+                        for at in 0..self.groups[group as usize].actions.len() {
+                            let action = self.groups[group as usize].actions[at];
+                            if let Some(operator) = self.included.get(&action).copied() {
+                                self.link(operator, group, fact);
+                            }
+                        }
+                    }
                 }
             } else if let Some(gate) = self.demands.pop() {
                 self.serve(gate)?;
@@ -1000,7 +1082,7 @@ impl<'a> Lifter<'a> {
             rule_states,
             progress,
             asked,
-            complete: self.width == Width::Whole,
+            complete: self.width == Width::Whole && !self.shortened,
         };
         task.forbid();
         Ok(task)
@@ -1215,4 +1297,35 @@ fn pattern_of(outcome: &Outcome, action: &GroundAction) -> Pattern {
         }
     }
     (Atom::new(outcome.predicate, &objects), mask, outcome.value)
+}
+
+/// The parameters that an outcome depends on, as bits.
+fn slots_of_outcome(outcome: &Outcome) -> u16 {
+    let mut mask = 0;
+    let mut visit = |term: &Term| {
+        if let Term::Slot(slot) = term {
+            mask |= 1u16 << slot;
+        }
+    };
+    outcome.arguments.iter().for_each(&mut visit);
+    each_term(&outcome.when, &mut visit);
+    mask
+}
+
+fn each_term(condition: &Condition, visit: &mut impl FnMut(&Term)) {
+    match condition {
+        Condition::Atom(_, terms) => terms.iter().for_each(visit),
+        Condition::Equal(a, b) => {
+            visit(a);
+            visit(b);
+        }
+        Condition::Is(a, _) => visit(a),
+        Condition::Not(inner) => each_term(inner, visit),
+        Condition::And(parts) | Condition::Or(parts) => {
+            for part in parts {
+                each_term(part, visit);
+            }
+        }
+        Condition::Exists { body, .. } | Condition::AtLeast { body, .. } => each_term(body, visit),
+    }
 }

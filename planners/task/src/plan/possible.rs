@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::domain::{Atom, Condition, Frame, MAX_ARITY, MAX_SLOTS, Obj, PredicateId, State, Term, TypeId};
 
-/// Deepest chain of derived facts that is followed.
-const MAX_DERIVATIONS: usize = 64;
+/// Deepest chain of derived facts that is followed; a longer one may hold.
+const MAX_DERIVATIONS: usize = 3;
 
 /// The facts of a state, and more, indexed in both directions.
 pub(crate) struct Possible<'s> {

@@ -1,0 +1,196 @@
+//! The planner against exhaustive search and on inputs that make no sense.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use steward_ltl::RuleSet;
+use steward_task::Error;
+use steward_task::domain::{Domain, GroundAction, Obj, Scene, SceneBuilder};
+use steward_task::pddl::{self, Problem};
+use steward_task::plan::{Goal, Limits, SceneRules, plan};
+
+const SMALL_HOME: &str = include_str!("../domains/small_home.pddl");
+
+fn home() -> Arc<Scene> {
+    let mut builder = SceneBuilder::new(Domain::parse(SMALL_HOME).unwrap());
+    for room in ["kitchen", "hall", "bedroom"] {
+        builder.object(room, "room").unwrap();
+    }
+    for (a, b) in [
+        ("kitchen", "hall"),
+        ("hall", "kitchen"),
+        ("hall", "bedroom"),
+        ("bedroom", "hall"),
+    ] {
+        builder.fact("door", &[a, b]).unwrap();
+    }
+    for (place, kind, room) in [
+        ("table", "place", "kitchen"),
+        ("fridge", "container", "kitchen"),
+        ("desk", "place", "bedroom"),
+    ] {
+        builder.object(place, kind).unwrap();
+        builder.fact("stands", &[place, room]).unwrap();
+    }
+    for (item, place) in [("mug", "fridge"), ("book", "desk")] {
+        builder.object(item, "item").unwrap();
+        builder.fact("lies", &[item, place]).unwrap();
+    }
+    builder.fact("at", &["bedroom"]).unwrap();
+    builder.build()
+}
+
+fn goal(scene: &Scene, text: &str) -> Goal {
+    Goal::reach(scene.condition(text).unwrap())
+}
+
+fn all_actions(scene: &Scene) -> Vec<GroundAction> {
+    let mut all = Vec::new();
+    for (id, schema) in scene.domain().schema_ids() {
+        let mut tuples: Vec<Vec<Obj>> = vec![Vec::new()];
+        for kind in &schema.parameters {
+            tuples = tuples
+                .iter()
+                .flat_map(|tuple| {
+                    scene
+                        .objects_of(*kind)
+                        .iter()
+                        .map(|o| [&tuple[..], &[*o]].concat())
+                })
+                .collect();
+        }
+        all.extend(tuples.iter().map(|tuple| GroundAction::new(id, tuple)));
+    }
+    all
+}
+
+/// Least cost by trying everything.
+fn least_cost(scene: &Arc<Scene>, goal: &Goal) -> Option<f64> {
+    let actions = all_actions(scene);
+    let start = scene.start();
+    let mut cost: BTreeMap<u64, f64> = BTreeMap::new();
+    cost.insert(start.hash64(), 0.0);
+    let mut open = VecDeque::from([(start, 0.0)]);
+    let mut best: Option<f64> = None;
+    while let Some((state, paid)) = open.pop_front() {
+        if cost.get(&state.hash64()).is_some_and(|known| *known < paid) {
+            continue;
+        }
+        if state.satisfies(&goal.condition, &[]) {
+            best = Some(best.map_or(paid, |best| best.min(paid)));
+        }
+        for action in actions.iter().filter(|action| state.check(action).is_ok()) {
+            let (next, total) = (state.apply(action), paid + scene.cost(action));
+            let known = cost.entry(next.hash64()).or_insert(f64::INFINITY);
+            if total < *known {
+                *known = total;
+                open.push_back((next, total));
+            }
+        }
+    }
+    best
+}
+
+#[test]
+fn plans_are_as_cheap_as_the_best() {
+    let scene = home();
+    for text in [
+        "(lies mug table)",
+        "(and (lies mug desk) (lies book table) (not (open fridge)))",
+        "(exists (?i - item) (lies ?i table))",
+        "(forall (?i - item) (lies ?i table))",
+        "(and (held mug) (at hall))",
+    ] {
+        let goal = goal(&scene, text);
+        let limits = Limits {
+            improve_states: 5_000,
+            ..Limits::default()
+        };
+        let found = plan(&scene.start(), &goal, None, &limits).unwrap();
+        assert_eq!(Some(found.cost), least_cost(&scene, &goal), "{text}");
+        assert!(found.cheapest, "{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_is_explained() {
+    let scene = home();
+    let both = goal(&scene, "(and (lies mug table) (lies book table) (held mug))");
+    let Err(Error::Infeasible(conflict)) = plan(&scene.start(), &both, None, &Limits::default()) else {
+        panic!("there is no plan")
+    };
+    assert_eq!(conflict.goals, ["(lies mug table)", "(held mug)"]);
+    assert!(conflict.minimal);
+
+    let set = RuleSet::one_shot([("quiet", "G !open(fridge)"), ("first", "!at(hall) W held(book)")]).unwrap();
+    let rules = SceneRules::new(&scene, set).unwrap();
+    let mug = goal(&scene, "(lies mug table)");
+    let Err(Error::Infeasible(conflict)) = plan(&scene.start(), &mug, Some(&rules), &Limits::default())
+    else {
+        panic!("the fridge stays shut")
+    };
+    assert_eq!(
+        conflict.rules,
+        [("quiet".to_owned(), "G !open(fridge)".to_owned())]
+    );
+    assert_eq!(conflict.goals, ["(lies mug table)"]);
+}
+
+#[test]
+fn nonsense_is_refused_with_a_reason() {
+    let domain = Arc::new(Domain::parse(SMALL_HOME).unwrap());
+    for (text, reason) in [
+        (
+            "(define (problem p) (:domain other) (:goal (and)))",
+            "for domain `other`",
+        ),
+        ("(define (problem p) (:domain small-home))", "no `:goal`"),
+        (
+            "(define (problem p) (:domain small-home) (:objects a - ghost) (:goal (and)))",
+            "ghost",
+        ),
+        (
+            "(define (problem p) (:domain small-home) (:init (at attic)) (:goal (and)))",
+            "attic",
+        ),
+        (
+            "(define (problem p) (:domain small-home) (:goal (lit moon)))",
+            "moon",
+        ),
+        ("(define (problem p", "never closed"),
+    ] {
+        let error = Problem::parse(Arc::clone(&domain), text).unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+    let scene = home();
+    let nothing = Limits {
+        first_states: 0,
+        ..Limits::default()
+    };
+    assert!(plan(&scene.start(), &goal(&scene, "(held mug)"), None, &nothing).is_err());
+    let empty = plan(&scene.start(), &goal(&scene, "(and)"), None, &Limits::default()).unwrap();
+    assert!(empty.steps.is_empty());
+}
+
+#[test]
+fn written_problems_read_as_the_same() {
+    let scene = home();
+    let goal = scene
+        .condition("(and (lies mug table) (not (open fridge)))")
+        .unwrap();
+    let domain = Domain::parse(&pddl::domain(scene.domain()).unwrap()).unwrap();
+    let text = pddl::problem("tidy", &scene.start(), &goal, None);
+    let again = Problem::parse(domain, &text).unwrap();
+    let limits = Limits::default();
+    let ours = plan(&scene.start(), &Goal::reach(goal), None, &limits).unwrap();
+    let theirs = plan(&again.scene.start(), &Goal::reach(again.goal), None, &limits).unwrap();
+    assert_eq!(
+        pddl::plan(&scene, &ours.steps),
+        pddl::plan(&again.scene, &theirs.steps)
+    );
+    assert_eq!(
+        pddl::read_plan(&scene, &pddl::plan(&scene, &ours.steps)).unwrap(),
+        ours.steps
+    );
+}
