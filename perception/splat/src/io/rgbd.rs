@@ -9,7 +9,7 @@
 //! frame-000000.pose.txt      world_from_camera, 4 rows of 4 numbers
 //! ```
 //!
-//! and our own, which [`write`] makes:
+//! and our own, which [`write()`] makes:
 //!
 //! ```text
 //! frames.json                the camera and, for every frame, name, stamp and pose (see [`Index`])
