@@ -19,6 +19,12 @@ pub mod mission;
 pub mod pddl;
 pub mod plan;
 pub mod search;
+pub mod tree;
 pub mod virtualhome;
 
 pub use error::{Error, Result};
+
+/// The example of the README, run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

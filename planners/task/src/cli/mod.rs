@@ -1,7 +1,11 @@
 //! `bench virtualhome`: every number that the crate promises, measured on VirtualHome's evolving graph.
 
+mod disturb;
 mod gold;
+mod rules;
 mod search;
+mod tokens;
+mod tree;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,8 +34,16 @@ pub struct BenchCommand {
 pub enum Suite {
     /// The shipped programs and plans run as in the Python simulator.
     Gold,
+    /// Trees from the shipped plans: open loop, backtracking, repair, new plans.
+    Tree,
+    /// Goal objects moved, hidden or removed while a plan runs.
+    Disturb,
+    /// What prompts would cost.
+    Tokens,
     /// Search on the full scene, with nothing but the goal.
     Search,
+    /// Search under random rules, against exhaustive search.
+    Rules,
 }
 
 /// What was measured; parts that were not asked for are absent.
@@ -40,9 +52,21 @@ pub struct BenchReport {
     /// Parity with the Python simulator.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub gold: Option<gold::GoldReport>,
+    /// Trees.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<tree::TreeReport>,
+    /// Disturbances.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub disturb: Option<disturb::DisturbReport>,
+    /// Costs of prompts.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<tokens::TokenReport>,
     /// Search alone.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub search: Option<search::SearchReport>,
+    /// Search under rules.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<rules::RulesReport>,
 }
 
 impl BenchCommand {
@@ -60,10 +84,30 @@ impl BenchCommand {
             kept &= part.keeps_promises();
             report.gold = Some(part);
         }
+        if asked(Suite::Tree) {
+            let part = tree::measure(&dataset)?;
+            kept &= part.keeps_promises();
+            report.tree = Some(part);
+        }
+        if asked(Suite::Disturb) {
+            let part = disturb::measure(&dataset)?;
+            kept &= part.keeps_promises();
+            report.disturb = Some(part);
+        }
+        if asked(Suite::Tokens) {
+            let part = tokens::measure(&dataset)?;
+            kept &= part.keeps_promises();
+            report.tokens = Some(part);
+        }
         if asked(Suite::Search) {
             let part = search::measure(&dataset)?;
             kept &= part.keeps_promises();
             report.search = Some(part);
+        }
+        if asked(Suite::Rules) {
+            let part = rules::measure(1000, 200)?;
+            kept &= part.keeps_promises();
+            report.rules = Some(part);
         }
         let value = serde_json::to_value(&report).map_err(|error| crate::Error::Read {
             path: "report".to_owned(),

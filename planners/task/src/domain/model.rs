@@ -233,25 +233,33 @@ impl Condition {
 
     /// The same condition with the frame's objects in place of its first `frame.len()` slots.
     pub fn ground(&self, frame: &[Obj]) -> Condition {
+        self.with_terms(&|slot| frame.get(usize::from(slot)).copied())
+    }
+
+    /// The same condition with an object in place of one slot.
+    pub fn bound(&self, slot: u8, object: Obj) -> Condition {
+        self.with_terms(&|other| (other == slot).then_some(object))
+    }
+
+    fn with_terms(&self, object: &impl Fn(u8) -> Option<Obj>) -> Condition {
         let term = |term: &Term| match term {
-            Term::Slot(slot) => frame
-                .get(usize::from(*slot))
-                .map_or(*term, |object| Term::Object(*object)),
-            object => *object,
+            Term::Slot(slot) => object(*slot).map_or(*term, Term::Object),
+            constant => *constant,
         };
+        let all = |parts: &[Condition]| parts.iter().map(|part| part.with_terms(object)).collect();
         match self {
             Condition::Atom(predicate, terms) => {
                 Condition::Atom(*predicate, terms.iter().map(term).collect())
             }
             Condition::Equal(a, b) => Condition::Equal(term(a), term(b)),
             Condition::Is(a, kind) => Condition::Is(term(a), *kind),
-            Condition::Not(inner) => Condition::Not(Box::new(inner.ground(frame))),
-            Condition::And(parts) => Condition::And(parts.iter().map(|part| part.ground(frame)).collect()),
-            Condition::Or(parts) => Condition::Or(parts.iter().map(|part| part.ground(frame)).collect()),
+            Condition::Not(inner) => Condition::Not(Box::new(inner.with_terms(object))),
+            Condition::And(parts) => Condition::And(all(parts)),
+            Condition::Or(parts) => Condition::Or(all(parts)),
             Condition::Exists { slot, types, body } => Condition::Exists {
                 slot: *slot,
                 types: types.clone(),
-                body: Box::new(body.ground(frame)),
+                body: Box::new(body.with_terms(object)),
             },
             Condition::AtLeast {
                 count,
@@ -262,7 +270,7 @@ impl Condition {
                 count: *count,
                 slot: *slot,
                 of: *of,
-                body: Box::new(body.ground(frame)),
+                body: Box::new(body.with_terms(object)),
             },
         }
     }

@@ -1,6 +1,6 @@
 //! The files of the benchmark, and what its Python simulator does with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -185,6 +185,32 @@ impl Dataset {
             actions: goals.action_goals(),
             home,
         })
+    }
+
+    /// The objects that the models were shown for a task, with their nodes: what differs between the first and the
+    /// last graph. Of several of one class the one with the largest id is meant.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn shown(&self, id: &str) -> Result<BTreeMap<String, u32>> {
+        let (first, last) = self.graphs(id)?;
+        let mut ids = BTreeSet::new();
+        let (before, after) = (first.node_states(), last.node_states());
+        ids.extend(
+            before
+                .iter()
+                .filter(|(id, states)| after.get(id) != Some(states))
+                .map(|(id, _)| *id),
+        );
+        for edge in first.edge_set().symmetric_difference(&last.edge_set()) {
+            ids.extend([edge.from_id, edge.to_id]);
+        }
+        let mut nodes: Vec<_> = first.nodes.iter().filter(|node| ids.contains(&node.id)).collect();
+        nodes.sort_by_key(|node| node.id);
+        Ok(nodes
+            .into_iter()
+            .map(|node| (node.class_name.clone(), node.id))
+            .collect())
     }
 
     /// The answers of the language models: by model, by task.
