@@ -76,21 +76,23 @@ pub(crate) fn explain(
         };
         places.iter().map(of).collect()
     };
-    if let (Some(rules), None) = (rules, standing)
-        && let Ok(Some(places)) = rules.set().clone().contradiction()
-    {
-        return Ok(Conflict {
-            rules: names(&places),
-            goals: Vec::new(),
-            everywhere: true,
-            minimal: true,
-        });
-    }
     let mut kept = Parts {
         conditions: goal.condition.conjuncts().to_vec(),
         actions: goal.actions.clone(),
         rules: (0..rules.map_or(0, |rules| rules.set().rules().len())).collect(),
     };
+    // Rules that contradict each other whatever the scene come first; in this scene fewer may do.
+    let contradiction = match (rules, standing) {
+        (Some(rules), None) => rules.set().clone().contradiction().ok().flatten(),
+        _ => None,
+    };
+    if let Some(places) = &contradiction {
+        kept = Parts {
+            conditions: Vec::new(),
+            actions: Vec::new(),
+            rules: places.clone(),
+        };
+    }
     let mut minimal = true;
     // Rules are tried last, so that as few goals as possible are blamed on them.
     let mut at = 0;
@@ -136,7 +138,7 @@ pub(crate) fn explain(
     Ok(Conflict {
         rules: names(&kept.rules),
         goals,
-        everywhere: false,
+        everywhere: contradiction.is_some_and(|places| places == kept.rules),
         minimal,
     })
 }
