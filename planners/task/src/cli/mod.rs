@@ -1,8 +1,11 @@
 //! `bench virtualhome`: every number that the crate promises, measured on VirtualHome's evolving graph.
 
+mod disturb;
 mod gold;
 mod rules;
 mod search;
+mod tokens;
+mod tree;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +34,12 @@ pub struct BenchCommand {
 pub enum Suite {
     /// The shipped programs and plans run as in the Python simulator.
     Gold,
+    /// Trees from the shipped plans: open loop, backtracking, repair, new plans.
+    Tree,
+    /// Goal objects moved, hidden or removed while a plan runs.
+    Disturb,
+    /// What prompts would cost.
+    Tokens,
     /// Search on the full scene, with nothing but the goal.
     Search,
     /// Search under random rules, against exhaustive search.
@@ -43,6 +52,15 @@ pub struct BenchReport {
     /// Parity with the Python simulator.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub gold: Option<gold::GoldReport>,
+    /// Trees.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<tree::TreeReport>,
+    /// Disturbances.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub disturb: Option<disturb::DisturbReport>,
+    /// Costs of prompts.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<tokens::TokenReport>,
     /// Search alone.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub search: Option<search::SearchReport>,
@@ -65,6 +83,21 @@ impl BenchCommand {
             let part = gold::measure(&dataset, &self.data)?;
             kept &= part.keeps_promises();
             report.gold = Some(part);
+        }
+        if asked(Suite::Tree) {
+            let part = tree::measure(&dataset)?;
+            kept &= part.keeps_promises();
+            report.tree = Some(part);
+        }
+        if asked(Suite::Disturb) {
+            let part = disturb::measure(&dataset)?;
+            kept &= part.keeps_promises();
+            report.disturb = Some(part);
+        }
+        if asked(Suite::Tokens) {
+            let part = tokens::measure(&dataset)?;
+            kept &= part.keeps_promises();
+            report.tokens = Some(part);
         }
         if asked(Suite::Search) {
             let part = search::measure(&dataset)?;
