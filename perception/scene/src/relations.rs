@@ -25,7 +25,7 @@ pub struct RelationsConfig {
     pub on_overhang_m: f64,
     /// How far the middle of a thing may lie outside the box it is in, metres.
     pub in_margin_m: f64,
-    /// Furniture with a door or lid: how far inside its box the middle of a thing must lie to be in it, metres. Walls,
+    /// Drawers, and furniture with a door or lid: how far inside its box the middle of a thing must lie to be in it, metres. Walls,
     /// doors and handles belong to the box, and what sticks out of the opening keeps the door from closing.
     pub in_wall_m: f64,
     /// Factor on the tolerances for relations that held before.
@@ -123,12 +123,13 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
             };
             let hollow = closing.contains(&b.id) || config.is_container(&b.class);
             let part = PartKind::of_class(&b.class);
-            let in_margin_m = if closing.contains(&b.id) {
+            let is_drawer = matches!(part, Some(PartKind::Drawer));
+            let in_margin_m = if closing.contains(&b.id) || is_drawer {
                 -config.in_wall_m / slack(RelationKind::In)
             } else {
                 config.in_margin_m * slack(RelationKind::In)
             };
-            if hollow && matches!(part, None | Some(PartKind::Drawer)) && is_in(a, b, in_margin_m) {
+            if hollow && (part.is_none() || is_drawer) && is_in(a, b, in_margin_m) {
                 found.push(relation(RelationKind::In));
             } else if part.is_none() && is_on(a, b, config, slack(RelationKind::On)) {
                 found.push(relation(RelationKind::On));
