@@ -8,7 +8,7 @@ use super::Progress;
 use super::gold::read_answer;
 use crate::Result;
 use crate::domain::{GroundAction, RefusalKind, State};
-use crate::tree::{ActionTree, Decision, FirstOf, MeansEnds, NodeId, Searched, Walk, WalkConfig, WalkStats};
+use crate::tree::{ActionTree, Decision, MeansEnds, NodeId, Walk, WalkConfig, WalkStats};
 use crate::virtualhome::{Dataset, Task};
 
 /// What trees come to.
@@ -200,12 +200,9 @@ fn rewind(task: &Task, tree: &ActionTree, at: NodeId, state: &State) -> bool {
     false
 }
 
-/// New plans: by means-ends analysis, and by search where goals get in each other's way.
-pub(crate) fn sampler(task: &Task) -> FirstOf {
-    FirstOf(vec![
-        Box::new(MeansEnds::new(task.home.scene.domain())),
-        Box::new(Searched::default()),
-    ])
+/// New plans, by means-ends analysis.
+pub(crate) fn sampler(task: &Task) -> MeansEnds {
+    MeansEnds::new(task.home.scene.domain())
 }
 
 /// Walks a tree in the simulator; whether the goal is reached at the end.
