@@ -30,8 +30,7 @@ pub struct TreeReport {
     pub tree_repair: usize,
     /// Solved with repair, and new plans by search once the tree is used up; judged on the final state.
     pub tree_full: usize,
-    /// Branches given up per task, in the walks of `tree_full`; Tree-Planner (GPT-3.5, with correction) reports 1.6
-    /// to 2.8 on its own tasks.
+    /// Branches given up per task, in the walks of `tree_full`.
     pub tree_corrections_mean: f64,
     /// Repairs per task in the same walks.
     pub tree_repairs_mean: f64,
