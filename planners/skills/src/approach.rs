@@ -159,7 +159,11 @@ mod tests {
         let cells: Vec<i8> = (0..width * height)
             .map(|n| {
                 let (column, row) = (n % width, n / width);
-                if (39..=40).contains(&row) && column < 100 { 100 } else { 0 }
+                if (39..=40).contains(&row) && column < 100 {
+                    100
+                } else {
+                    0
+                }
             })
             .collect();
         let grid = OccupancyGrid {

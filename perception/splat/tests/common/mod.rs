@@ -20,7 +20,9 @@ use steward_splat::{Gaussian, GaussianMap, View};
 pub(crate) fn reference(file: &str) -> Option<PathBuf> {
     let shared = std::env::var_os("STEWARD_SHARED")
         .map(PathBuf::from)
-        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"));
+        .unwrap_or_else(|| {
+            PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../../../shared")
+        });
     let path = shared.join("data").join(file);
     if path.exists() {
         return Some(path);

@@ -13,7 +13,9 @@ use steward_ltl::{Arena, Formula, Lasso, Node, Prop, Step};
 pub(crate) fn reference(file: &str) -> Option<String> {
     let shared = std::env::var_os("STEWARD_SHARED")
         .map(PathBuf::from)
-        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"));
+        .unwrap_or_else(|| {
+            PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../../../shared")
+        });
     let path = shared.join("data/ltl").join(file);
     match std::fs::read_to_string(&path) {
         Ok(text) => Some(text),
