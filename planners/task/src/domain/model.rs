@@ -233,33 +233,38 @@ impl Condition {
 
     /// The same condition with the frame's objects in place of its first `frame.len()` slots.
     pub fn ground(&self, frame: &[Obj]) -> Condition {
-        self.with_terms(&|slot| frame.get(usize::from(slot)).copied())
+        self.with_terms(&|term| match term {
+            Term::Slot(slot) => frame.get(usize::from(*slot)).map_or(*term, |o| Term::Object(*o)),
+            Term::Object(_) => *term,
+        })
     }
 
     /// The same condition with an object in place of one slot.
     pub fn bound(&self, slot: u8, object: Obj) -> Condition {
-        self.with_terms(&|other| (other == slot).then_some(object))
+        self.with(slot, Term::Object(object))
     }
 
-    fn with_terms(&self, object: &impl Fn(u8) -> Option<Obj>) -> Condition {
-        let term = |term: &Term| match term {
-            Term::Slot(slot) => object(*slot).map_or(*term, Term::Object),
-            constant => *constant,
-        };
-        let all = |parts: &[Condition]| parts.iter().map(|part| part.with_terms(object)).collect();
+    /// The condition with a term in place of a slot.
+    pub(crate) fn with(&self, slot: u8, instead: Term) -> Condition {
+        let replaced = Term::Slot(slot);
+        self.with_terms(&|term| if *term == replaced { instead } else { *term })
+    }
+
+    fn with_terms(&self, term: &impl Fn(&Term) -> Term) -> Condition {
+        let all = |parts: &[Condition]| parts.iter().map(|part| part.with_terms(term)).collect();
         match self {
             Condition::Atom(predicate, terms) => {
                 Condition::Atom(*predicate, terms.iter().map(term).collect())
             }
             Condition::Equal(a, b) => Condition::Equal(term(a), term(b)),
             Condition::Is(a, kind) => Condition::Is(term(a), *kind),
-            Condition::Not(inner) => Condition::Not(Box::new(inner.with_terms(object))),
+            Condition::Not(inner) => Condition::Not(Box::new(inner.with_terms(term))),
             Condition::And(parts) => Condition::And(all(parts)),
             Condition::Or(parts) => Condition::Or(all(parts)),
             Condition::Exists { slot, types, body } => Condition::Exists {
                 slot: *slot,
                 types: types.clone(),
-                body: Box::new(body.with_terms(object)),
+                body: Box::new(body.with_terms(term)),
             },
             Condition::AtLeast {
                 count,
@@ -270,7 +275,7 @@ impl Condition {
                 count: *count,
                 slot: *slot,
                 of: *of,
-                body: Box::new(body.with_terms(object)),
+                body: Box::new(body.with_terms(term)),
             },
         }
     }

@@ -80,7 +80,7 @@ pub fn domain(domain: &Domain) -> Result<String> {
             let mut when = outcome.when.clone();
             if let (true, Some((of, _))) = (outcome.first_only, outcome.variables.split_last()) {
                 let (last, earlier) = (end - 1, spare_slot(&outcome.when, end));
-                let other = renamed(&outcome.when, last, earlier);
+                let other = outcome.when.with(last, Term::Slot(earlier));
                 when = Condition::and(vec![
                     when,
                     Condition::Not(Box::new(Condition::Exists {
@@ -140,42 +140,6 @@ fn spare_slot(condition: &Condition, at_least: u8) -> u8 {
             .max()
             .unwrap_or(at_least),
         Condition::Atom(..) | Condition::Equal(..) | Condition::Is(..) => at_least,
-    }
-}
-
-/// The condition with another slot in place of one.
-fn renamed(condition: &Condition, from: u8, to: u8) -> Condition {
-    let term = |term: &Term| {
-        if *term == Term::Slot(from) {
-            Term::Slot(to)
-        } else {
-            *term
-        }
-    };
-    let all = |parts: &[Condition]| parts.iter().map(|part| renamed(part, from, to)).collect();
-    match condition {
-        Condition::Atom(predicate, terms) => Condition::Atom(*predicate, terms.iter().map(term).collect()),
-        Condition::Equal(a, b) => Condition::Equal(term(a), term(b)),
-        Condition::Is(a, kind) => Condition::Is(term(a), *kind),
-        Condition::Not(inner) => Condition::Not(Box::new(renamed(inner, from, to))),
-        Condition::And(parts) => Condition::And(all(parts)),
-        Condition::Or(parts) => Condition::Or(all(parts)),
-        Condition::Exists { slot, types, body } => Condition::Exists {
-            slot: *slot,
-            types: types.clone(),
-            body: Box::new(renamed(body, from, to)),
-        },
-        Condition::AtLeast {
-            count,
-            slot,
-            of,
-            body,
-        } => Condition::AtLeast {
-            count: *count,
-            slot: *slot,
-            of: *of,
-            body: Box::new(renamed(body, from, to)),
-        },
     }
 }
 
@@ -254,7 +218,7 @@ fn write_condition(domain: &Domain, of: &Condition, name: &dyn Fn(&Term) -> Stri
                 for b in &slots[at + 1..] {
                     parts.push(format!("(not (= {} {}))", slot_name(*a), slot_name(*b)));
                 }
-                parts.push(write_condition(domain, &renamed(body, *slot, *a), name));
+                parts.push(write_condition(domain, &body.with(*slot, Term::Slot(*a)), name));
             }
             format!("(exists ({bound}) (and {}))", parts.join(" "))
         }
