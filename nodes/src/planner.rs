@@ -96,6 +96,26 @@ struct Running {
     validating: bool,
 }
 
+/// What a decision is made on.
+struct Known {
+    graph: Arc<SceneGraph>,
+    grid: Option<Arc<OccupancyGrid>>,
+    base: Pose2,
+    camera: Option<Pose3>,
+}
+
+impl Known {
+    fn view(&self, now: Time) -> View<'_> {
+        View {
+            now,
+            graph: &self.graph,
+            grid: self.grid.as_deref(),
+            base: self.base,
+            camera: self.camera,
+        }
+    }
+}
+
 impl Planner {
     /// A planner without a task.
     pub fn new(config: PlannerConfig) -> Self {
@@ -111,17 +131,15 @@ impl Planner {
         }
     }
 
-    fn base(&self) -> Option<Pose2> {
-        self.transforms
-            .latest(frames::MAP, frames::BASE_LINK)
-            .ok()
-            .map(|p| Pose2::from_pose3(&p))
-    }
-
-    fn camera(&self) -> Option<Pose3> {
-        self.transforms
-            .latest(frames::MAP, frames::HEAD_CAMERA_OPTICAL)
-            .ok()
+    /// What is known now; `None` before the first scene graph or while the base is not localised.
+    fn known(&self) -> Option<Known> {
+        let in_map = |frame| self.transforms.latest(frames::MAP, frame).ok();
+        Some(Known {
+            graph: self.graph.clone()?,
+            grid: self.grid.clone(),
+            base: Pose2::from_pose3(&in_map(frames::BASE_LINK)?),
+            camera: in_map(frames::HEAD_CAMERA_OPTICAL),
+        })
     }
 
     fn take_transforms(&mut self, transforms: &Transforms) {
@@ -206,11 +224,9 @@ impl Planner {
 
     /// The running step is over.
     fn finish(&mut self, now: Time, ended: &Ended, detail: &str, out: &mut Outbox) {
-        let (Some(graph), Some(base)) = (self.graph.clone(), self.base()) else {
+        let Some(known) = self.known() else {
             return;
         };
-        let grid = self.grid.clone();
-        let camera = self.camera();
         self.mark(match ended {
             Ended::Confirmed | Ended::Undecided => StepState::Confirmed,
             Ended::Refuted | Ended::Failed(_) => StepState::Failed,
@@ -227,14 +243,9 @@ impl Planner {
         let Some(running) = active.running.take() else {
             return;
         };
-        let view = View {
-            now,
-            graph: &graph,
-            grid: grid.as_deref(),
-            base,
-            camera,
-        };
-        active.mission.finished(&view, &running.intended, ended, detail);
+        active
+            .mission
+            .finished(&known.view(now), &running.intended, ended, detail);
         self.decide(now, out);
     }
 
@@ -246,23 +257,14 @@ impl Planner {
 
     /// Chooses and sends the next skill, or ends the task.
     fn decide(&mut self, now: Time, out: &mut Outbox) {
-        let (Some(graph), Some(base)) = (self.graph.clone(), self.base()) else {
+        let Some(known) = self.known() else {
             self.counters.count("decisions_without_scene");
             return;
         };
-        let grid = self.grid.clone();
-        let camera = self.camera();
         let Some(active) = self.active.as_mut() else {
             return;
         };
-        let view = View {
-            now,
-            graph: &graph,
-            grid: grid.as_deref(),
-            base,
-            camera,
-        };
-        match active.mission.decide(&view) {
+        match active.mission.decide(&known.view(now)) {
             Decision::Succeed(detail) => self.end(now, Outcome::Succeeded, detail, out),
             Decision::Fail(reason, detail) => self.end(now, Outcome::Failed(reason), detail, out),
             Decision::Do(steps) => {
@@ -357,15 +359,8 @@ impl Node for Planner {
             Message::SceneGraph(graph) => {
                 self.graph = Some(Arc::clone(graph));
                 self.graph_at = now;
-                let camera = self.camera();
-                if let (Some(base), Some(active)) = (self.base(), self.active.as_mut()) {
-                    active.mission.observe(&View {
-                        now,
-                        graph,
-                        grid: self.grid.as_deref(),
-                        base,
-                        camera,
-                    });
+                if let (Some(known), Some(active)) = (self.known(), self.active.as_mut()) {
+                    active.mission.observe(&known.view(now));
                 }
             }
             Message::SkillStatus(status) => self.take_status(now, status, out),

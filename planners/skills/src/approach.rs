@@ -3,9 +3,10 @@
 use std::f64::consts::TAU;
 
 use steward_core::geometry::{OrientedBox, Point3, Pose2};
-use steward_core::messages::{Relation, RelationKind, SceneGraph, SceneObject};
+use steward_core::messages::{Relation, RelationKind, SceneObject};
 
 use crate::drive::facing;
+use crate::machine::Inputs;
 use crate::navmap::{COST_PER_M, NavMap};
 use crate::path::CostField;
 
@@ -54,13 +55,12 @@ pub fn around_point(
 }
 
 /// The box of what a thing stands on or is in, its own where that is not known.
-pub fn carrier(graph: Option<&SceneGraph>, object: &SceneObject) -> OrientedBox {
+pub fn carrier(inputs: &Inputs, object: &SceneObject) -> OrientedBox {
     let carried = |r: &&Relation| r.subject == object.id && r.kind != RelationKind::Near;
-    graph
-        .and_then(|g| {
-            let relation = g.relations.iter().find(carried)?;
-            g.objects.iter().find(|o| o.id == relation.object)
-        })
+    inputs
+        .graph
+        .and_then(|g| g.relations.iter().find(carried))
+        .and_then(|r| inputs.object(r.object))
         .map_or(object.shape, |o| o.shape)
 }
 

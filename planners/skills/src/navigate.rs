@@ -124,7 +124,7 @@ impl Navigate {
                 .map(|p| facing((p.x_m, p.y_m), &shape.center))
                 .collect());
         }
-        let mut found = viewing_places(object, &approach::carrier(inputs.graph, object), &map, &field);
+        let mut found = viewing_places(object, &approach::carrier(inputs, object), &map, &field);
         spread(&mut found);
         if found.is_empty() {
             return Err((

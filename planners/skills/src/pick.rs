@@ -666,7 +666,7 @@ fn find_places(
         return Err(no_place(SkillFailure::NoPath, text));
     };
     let at = object.shape.center;
-    let body = approach::carrier(inputs.graph, object);
+    let body = approach::carrier(inputs, object);
     let mut found = approach::around_point(&map, &field, &at, &body, &REACH_M, 0.12);
     if found.is_empty() {
         // Between furniture the free floor can be a narrow strip.

@@ -64,6 +64,13 @@ pub struct View<'a> {
     pub camera: Option<Pose3>,
 }
 
+impl View<'_> {
+    /// Distance on the floor between the base and the middle of a thing, metres.
+    fn distance_m(&self, o: &SceneObject) -> f64 {
+        (o.shape.center.x - self.base.x_m).hypot(o.shape.center.y - self.base.y_m)
+    }
+}
+
 /// What to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decision {
@@ -483,8 +490,6 @@ impl Mission {
                 && !self.given_up(view, Manipulation::Grasp, o.id)
                 && !self.given_up(view, Manipulation::Reach, o.id)
         };
-        let from_base =
-            |o: &SceneObject| (o.shape.center.x - view.base.x_m).hypot(o.shape.center.y - view.base.y_m);
         let held = belief.held().filter(|o| o.class == relation.subject);
         let subjects: Vec<&SceneObject> = belief.of_class(&relation.subject).filter(usable).collect();
         let subject = held
@@ -493,7 +498,7 @@ impl Mission {
                     .iter()
                     .copied()
                     .filter(|o| ways.lead_to(o))
-                    .min_by(|a, b| from_base(a).total_cmp(&from_base(b)))
+                    .min_by(|a, b| view.distance_m(a).total_cmp(&view.distance_m(b)))
             })
             .ok_or_else(|| {
                 missing(
@@ -596,13 +601,6 @@ impl Mission {
             // Where the thing itself cannot be seen from, what it is on or in is approached.
             let tries = self.looks.get(&subject).copied().unwrap_or(0);
             let place = if tries % 2 == 0 { subject } else { target };
-            let go = Intended {
-                skill: Skill::Navigate {
-                    to: NavigationTarget::Object(place),
-                },
-                label: format!("go and see {what}"),
-                purpose,
-            };
             let look = Intended {
                 skill: Skill::Look {
                     at: vec![object.shape.center],
@@ -610,8 +608,7 @@ impl Mission {
                 label: format!("look {what}"),
                 purpose,
             };
-            let there = self.at == Some(place);
-            return Decision::Do(if there { vec![look] } else { vec![go, look] });
+            return Decision::Do(self.there_first(place, format!("go and see {what}"), look));
         }
         let seen = self.goal.to_string();
         Decision::Succeed(format!("{seen} was observed to hold"))
@@ -844,14 +841,12 @@ fn with_stray(belief: &Belief<'_>, view: &View<'_>, wanted: &[Wanted], aside: bo
         wanted.retain(|w| w.0 != held.id);
     }
     if wanted.iter().all(|w| w.0 != held.id) {
-        let from_base =
-            |o: &SceneObject| (o.shape.center.x - view.base.x_m).hypot(o.shape.center.y - view.base.y_m);
         let nearest = view
             .graph
             .objects
             .iter()
             .filter(|o| Belief::can_hold_things(o) && !o.surfaces.is_empty())
-            .min_by(|a, b| from_base(a).total_cmp(&from_base(b)));
+            .min_by(|a, b| view.distance_m(a).total_cmp(&view.distance_m(b)));
         wanted.extend(nearest.map(|t| (held.id, RelationKind::On, t.id)));
     }
     wanted
