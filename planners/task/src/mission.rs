@@ -555,12 +555,12 @@ impl Mission {
                         && !self.given_up(view, Manipulation::Reach, *p)
             });
         }
-        let wanted = &with_stray(belief, view, wanted, false)[..];
+        let wanted = &self.with_stray(belief, view, wanted, false)[..];
         let most = self.config.max_plan_states;
         let plan = match search::plan(&household, &state, wanted, most) {
             // With the hand full nothing opens: what it holds may have to be put aside first.
             Err(Error::NoPlan(why)) if state.held.is_some() => {
-                let aside = with_stray(belief, view, wanted, true);
+                let aside = self.with_stray(belief, view, wanted, true);
                 search::plan(&household, &state, &aside, most).map_err(|_| Error::NoPlan(why))
             }
             other => other,
@@ -576,6 +576,39 @@ impl Mission {
             Ok(steps) => Decision::Do(steps.iter().map(|&s| intend(belief, s)).collect()),
             Err(e) => Decision::Fail(FailureReason::NoPlan, e.to_string()),
         }
+    }
+
+    /// The goal, and a place for what the hand holds where the goal does not speak of it, or where that is to be
+    /// put `aside`: it must be put down before anything else can be done with the hand. The nearest furniture that
+    /// has not refused it, and the nearest of all where every one has.
+    fn with_stray(
+        &self,
+        belief: &Belief<'_>,
+        view: &View<'_>,
+        wanted: &[Wanted],
+        aside: bool,
+    ) -> Vec<Wanted> {
+        let mut wanted = wanted.to_vec();
+        let Some(held) = belief.held() else {
+            return wanted;
+        };
+        if aside {
+            wanted.retain(|w| w.0 != held.id);
+        }
+        if wanted.iter().all(|w| w.0 != held.id) {
+            let refused = |id| {
+                self.given_up(view, Manipulation::Put, id) || self.given_up(view, Manipulation::Reach, id)
+            };
+            let nearest = view
+                .graph
+                .objects
+                .iter()
+                .filter(|o| Belief::can_hold_things(o) && !o.surfaces.is_empty())
+                .map(|o| (refused(o.id), view.distance_m(o), o.id))
+                .min_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+            wanted.extend(nearest.map(|(_, _, place)| (held.id, RelationKind::On, place)));
+        }
+        wanted
     }
 
     /// Success, once every relation was seen to hold recently.
@@ -672,7 +705,12 @@ impl Mission {
         }
         let hand_is_free = belief.held().is_none();
         for o in &view.graph.objects {
-            let Some(distance) = ways.travel_m(o) else {
+            // What the base was driven to is dealt with before anything else that happens to be near.
+            let distance = if self.at == Some(o.id) {
+                0.0
+            } else if let Some(travel_m) = ways.travel_m(o) {
+                travel_m
+            } else {
                 continue;
             };
             // A part whose handle was never seen cannot be opened before it was looked at.
@@ -828,28 +866,6 @@ impl<'a> Ways<'a> {
     fn lead_to(&self, o: &SceneObject) -> bool {
         self.travel_m(o).is_some()
     }
-}
-
-/// The goal, and a place for what the hand holds where the goal does not speak of it, or where that is to be put
-/// `aside`: it must be put down before anything else can be done with the hand.
-fn with_stray(belief: &Belief<'_>, view: &View<'_>, wanted: &[Wanted], aside: bool) -> Vec<Wanted> {
-    let mut wanted = wanted.to_vec();
-    let Some(held) = belief.held() else {
-        return wanted;
-    };
-    if aside {
-        wanted.retain(|w| w.0 != held.id);
-    }
-    if wanted.iter().all(|w| w.0 != held.id) {
-        let nearest = view
-            .graph
-            .objects
-            .iter()
-            .filter(|o| Belief::can_hold_things(o) && !o.surfaces.is_empty())
-            .min_by(|a, b| view.distance_m(a).total_cmp(&view.distance_m(b)));
-        wanted.extend(nearest.map(|t| (held.id, RelationKind::On, t.id)));
-    }
-    wanted
 }
 
 fn label(belief: &Belief<'_>, id: ObjectId) -> String {
