@@ -3,11 +3,18 @@
 
 use std::io::Write;
 
+use steward_core::frames;
+use steward_core::geometry::{Pose2, wrap_angle_rad};
 use steward_core::messages::{ChangeKind, SkillState, StepState, VerdictKind};
 
 use crate::error::Result;
 use crate::message::Message;
 use crate::runtime::{Delivery, Observer};
+
+/// Changes of the odometry's correction that are worth a line: metres, and radians.
+const TOLD_M: f64 = 0.05;
+/// See [`TOLD_M`].
+const TOLD_RAD: f64 = 0.03;
 
 /// Writes the story of a run.
 ///
@@ -20,6 +27,8 @@ use crate::runtime::{Delivery, Observer};
 pub struct Trace<W> {
     out: W,
     said: String,
+    /// `map_from_odom` when it was last told.
+    correction: Pose2,
     failure: Option<std::io::Error>,
 }
 
@@ -29,6 +38,7 @@ impl<W: Write> Trace<W> {
         Trace {
             out,
             said: String::new(),
+            correction: Pose2::default(),
             failure: None,
         }
     }
@@ -100,6 +110,25 @@ impl<W: Write + Send> Observer for Trace<W> {
                     c.class, c.object, c.kind, p.x, p.y, p.z
                 );
                 self.line(delivery, &text);
+            }
+            Message::Transforms(transforms) => {
+                for t in transforms.transforms.iter().filter(|t| t.parent == frames::MAP) {
+                    let now = Pose2::from_pose3(&t.parent_from_child);
+                    let (moved_m, turned_rad) = (
+                        now.distance_m(&self.correction),
+                        wrap_angle_rad(now.yaw_rad - self.correction.yaw_rad).abs(),
+                    );
+                    if moved_m > TOLD_M || turned_rad > TOLD_RAD {
+                        self.correction = now;
+                        let text = format!(
+                            "      odometry corrected by ({:.2}, {:.2}) m, {:.1}° in all",
+                            now.x_m,
+                            now.y_m,
+                            now.yaw_rad.to_degrees()
+                        );
+                        self.line(delivery, &text);
+                    }
+                }
             }
             Message::TaskResult(r) => self.line(delivery, &format!("{:?}: {}", r.outcome, r.detail)),
             _ => {}

@@ -91,22 +91,31 @@ impl RelationsConfig {
 /// drawers can hold things.
 pub fn relations(objects: &[SceneObject], before: &[Relation], config: &RelationsConfig) -> Vec<Relation> {
     let before: BTreeSet<&Relation> = before.iter().collect();
-    let present: Vec<&SceneObject> = objects
-        .iter()
-        .filter(|o| o.presence == Presence::Present)
-        .collect();
     // Furniture with a door or lid.
     let closing: BTreeSet<ObjectId> = objects
         .iter()
         .filter_map(|o| o.articulation.filter(|a| !a.prismatic).and_then(|a| a.owner))
         .collect();
+    let things: Vec<Thing<'_>> = objects
+        .iter()
+        .filter(|o| o.presence == Presence::Present)
+        .map(|object| Thing {
+            object,
+            part: PartKind::of_class(&object.class),
+            closes: closing.contains(&object.id),
+            is_hollow: closing.contains(&object.id) || config.is_container(&object.class),
+            radius_m: object.shape.half.xy().norm(),
+        })
+        .collect();
+    let farthest_m = (RelationKind::NEAR_M + 0.05 * (config.hysteresis - 1.0))
+        .max(config.hysteresis * config.on_overhang_m.max(config.in_margin_m));
     let mut found = Vec::new();
-    for a in &present {
-        if PartKind::of_class(&a.class).is_some() {
-            continue;
-        }
-        for b in &present {
-            if a.id == b.id {
+    for subject in things.iter().filter(|t| t.part.is_none()) {
+        for target in &things {
+            let (a, b) = (subject.object, target.object);
+            let apart = (a.shape.center - b.shape.center).xy().norm_squared();
+            let reach_m = subject.radius_m + target.radius_m + farthest_m;
+            if a.id == b.id || apart > reach_m * reach_m {
                 continue;
             }
             let relation = |kind| Relation {
@@ -121,19 +130,22 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
                     1.0
                 }
             };
-            let hollow = closing.contains(&b.id) || config.is_container(&b.class);
-            let part = PartKind::of_class(&b.class);
-            let is_drawer = matches!(part, Some(PartKind::Drawer));
-            let in_margin_m = if closing.contains(&b.id) || is_drawer {
-                -config.in_wall_m / slack(RelationKind::In)
-            } else {
-                config.in_margin_m * slack(RelationKind::In)
+            let is_drawer = matches!(target.part, Some(PartKind::Drawer));
+            let in_margin_m = |slack: f64| {
+                if target.closes || is_drawer {
+                    -config.in_wall_m / slack
+                } else {
+                    config.in_margin_m * slack
+                }
             };
-            if hollow && (part.is_none() || is_drawer) && is_in(a, b, in_margin_m) {
+            if target.is_hollow
+                && (target.part.is_none() || is_drawer)
+                && is_in(a, b, in_margin_m(slack(RelationKind::In)))
+            {
                 found.push(relation(RelationKind::In));
-            } else if part.is_none() && is_on(a, b, config, slack(RelationKind::On)) {
+            } else if target.part.is_none() && is_on(a, b, config, slack(RelationKind::On)) {
                 found.push(relation(RelationKind::On));
-            } else if part.is_none()
+            } else if target.part.is_none()
                 && box_distance_m(&a.shape, &b.shape)
                     <= RelationKind::NEAR_M + 0.05 * (slack(RelationKind::Near) - 1.0)
             {
@@ -150,6 +162,17 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
     found.retain(|r| r.kind != RelationKind::Near || !tight.contains(&(r.subject, r.object)));
     found.sort_unstable();
     found
+}
+
+/// What decides about a thing's relations, looked up once.
+struct Thing<'a> {
+    object: &'a SceneObject,
+    part: Option<PartKind>,
+    /// It has a door or lid.
+    closes: bool,
+    is_hollow: bool,
+    /// Of the circle around it on the floor, metres.
+    radius_m: f64,
 }
 
 /// The thing is much smaller than what holds or carries it.

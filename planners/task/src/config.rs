@@ -65,7 +65,7 @@ const HOLD_NOTHING: [&str; 12] = [
 pub struct MissionConfig {
     /// How often manipulating the same thing may fail before it is given up.
     pub max_attempts: u32,
-    /// How long ago an observation may be on which success is claimed, seconds.
+    /// How long an observation on which success is claimed may lie before the goal was first believed to hold, seconds.
     pub fresh_s: f64,
     /// How close furniture must be for what stands on it to be seen, metres.
     pub inspect_distance_m: f64,

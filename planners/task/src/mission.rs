@@ -144,6 +144,8 @@ pub struct Mission {
     closer: Option<ObjectId>,
     /// How often a thing was looked for, or could not be got at, to see whether it is still in its place.
     looks: BTreeMap<ObjectId, u32>,
+    /// Since when all of the goal is believed to hold. One round of looks ends it, however long the ways are.
+    complete_since: Option<Time>,
 }
 
 /// Where was searched since it last made sense to start over.
@@ -256,6 +258,7 @@ impl Mission {
             failures: BTreeMap::new(),
             closer: None,
             looks: BTreeMap::new(),
+            complete_since: None,
         })
     }
 
@@ -341,6 +344,7 @@ impl Mission {
         if open.is_empty() && missing.is_empty() {
             return self.verify(&belief, view, &wanted);
         }
+        self.complete_since = None;
         if !open.is_empty() {
             return self.pursue(&belief, view, &wanted);
         }
@@ -612,8 +616,9 @@ impl Mission {
     }
 
     /// Success, once every relation was seen to hold recently.
-    fn verify(&self, belief: &Belief<'_>, view: &View<'_>, wanted: &[Wanted]) -> Decision {
-        let fresh = view.now - Duration::from_secs_f64(self.config.fresh_s);
+    fn verify(&mut self, belief: &Belief<'_>, view: &View<'_>, wanted: &[Wanted]) -> Decision {
+        let since = *self.complete_since.get_or_insert(view.now);
+        let fresh = since - Duration::from_secs_f64(self.config.fresh_s);
         for &(subject, kind, target) in wanted {
             let Some(object) = belief.object(subject) else {
                 continue;

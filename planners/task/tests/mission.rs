@@ -181,6 +181,37 @@ fn what_was_done_but_cannot_be_seen_is_not_claimed() {
     panic!("no end");
 }
 
+/// However far apart things stand, one look at each ends the task: the first is not stale again by the time the
+/// second was seen.
+#[test]
+fn one_round_of_looks_is_enough_to_claim_success() {
+    let cup = ObjectId(6);
+    let seen_at = |mug_s: f64, cup_s: f64| {
+        let on = |subject, object| Relation {
+            subject,
+            kind: RelationKind::On,
+            object,
+        };
+        let at = |o: SceneObject, s: f64| SceneObject {
+            last_seen: Time::from_secs_f64(s),
+            ..o
+        };
+        let cup = object(cup, "cup", (-3.0, 0.0, 0.8), (0.04, 0.04, 0.05));
+        let things = [at(mug(), mug_s), at(cup, cup_s), desk(), table()];
+        graph(things, &[on(MUG, TABLE), on(ObjectId(6), DESK)])
+    };
+    let mut mission = mission("on(mug, table) & on(cup, desk)", &seen_at(0.0, 0.0));
+    let long_after = seen_at(0.0, 0.0);
+    assert_eq!(step(&mut mission, &view(&long_after, 100.0)).skill, navigate(MUG));
+    let first_seen = seen_at(150.0, 0.0);
+    assert_eq!(step(&mut mission, &view(&first_seen, 150.0)).skill, navigate(cup));
+    let both_seen = seen_at(150.0, 250.0);
+    assert!(matches!(
+        mission.decide(&view(&both_seen, 250.0)),
+        Decision::Succeed(_)
+    ));
+}
+
 #[test]
 fn looks_on_furniture_before_it_opens_containers_and_then_gives_up_with_the_reason() {
     let g = graph([desk(), table()].into_iter().chain(fridge(Some(0.0))), &[]);

@@ -20,6 +20,8 @@ pub struct OdometryConfig {
     pub random_error: f64,
     /// Standard deviation of the constant turn per distance, radians per metre.
     pub veer_rad_per_m: f64,
+    /// Share of a sideways slip that is measured; wheels measure nothing of it.
+    pub sideways: f64,
 }
 
 impl Default for OdometryConfig {
@@ -29,6 +31,7 @@ impl Default for OdometryConfig {
             turn_scale_error: 0.01,
             random_error: 0.02,
             veer_rad_per_m: 0.003,
+            sideways: 0.0,
         }
     }
 }
@@ -41,11 +44,12 @@ impl OdometryConfig {
             turn_scale_error: 0.0,
             random_error: 0.0,
             veer_rad_per_m: 0.0,
+            sideways: 1.0,
         }
     }
 
     /// # Errors
-    /// [`Error::BadConfig`] for an error that is negative or above a half.
+    /// [`Error::BadConfig`] for an error that is negative or above a half, or a share that is none.
     pub fn validate(&self) -> Result<()> {
         for (field, value) in [
             ("distance_scale_error", self.distance_scale_error),
@@ -56,6 +60,13 @@ impl OdometryConfig {
             if !(0.0..=0.5).contains(&value) {
                 return Err(Error::bad_config(field, value, "use a number from 0 to 0.5"));
             }
+        }
+        if !(0.0..=1.0).contains(&self.sideways) {
+            return Err(Error::bad_config(
+                "sideways",
+                self.sideways,
+                "use a number from 0 to 1",
+            ));
         }
         Ok(())
     }
@@ -69,6 +80,7 @@ pub(super) struct WheelOdometry {
     distance_scale: f64,
     turn_scale: f64,
     veer_rad_per_m: f64,
+    sideways: f64,
     last_true: Pose2,
     odom_from_base: Pose2,
 }
@@ -80,6 +92,7 @@ impl WheelOdometry {
             turn_scale: 1.0 + config.turn_scale_error * gaussian(&mut rng),
             veer_rad_per_m: config.veer_rad_per_m * gaussian(&mut rng),
             random_error: config.random_error,
+            sideways: config.sideways,
             rng,
             last_true: start,
             odom_from_base: Pose2::default(),
@@ -93,8 +106,9 @@ impl WheelOdometry {
         let middle = last.yaw_rad + turn * 0.5;
         let (dx, dy) = (world_from_base.x_m - last.x_m, world_from_base.y_m - last.y_m);
         let distance = dx * middle.cos() + dy * middle.sin();
+        let aside = self.sideways * (dy * middle.cos() - dx * middle.sin());
         self.last_true = world_from_base;
-        if distance == 0.0 && turn == 0.0 {
+        if distance == 0.0 && turn == 0.0 && aside == 0.0 {
             return self.odom_from_base;
         }
         let mut error = || self.random_error * gaussian(&mut self.rng);
@@ -102,8 +116,8 @@ impl WheelOdometry {
         let measured_turn = turn * (self.turn_scale + error()) + distance * self.veer_rad_per_m;
         let pose = &mut self.odom_from_base;
         let middle = pose.yaw_rad + measured_turn * 0.5;
-        pose.x_m += measured * middle.cos();
-        pose.y_m += measured * middle.sin();
+        pose.x_m += measured * middle.cos() - aside * middle.sin();
+        pose.y_m += measured * middle.sin() + aside * middle.cos();
         pose.yaw_rad = wrap_angle_rad(pose.yaw_rad + measured_turn);
         *pose
     }
@@ -115,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    fn drive(config: &OdometryConfig, seed: u64) -> (Pose2, Pose2) {
+    fn drive(config: &OdometryConfig, seed: u64, push_m: f64) -> (Pose2, Pose2) {
         let start = Pose2::new(3.0, -2.0, 1.0);
         let mut odometry = WheelOdometry::new(config, start, ChaCha8Rng::seed_from_u64(seed));
         let (mut truth, mut measured) = (start, Pose2::default());
@@ -124,6 +138,8 @@ mod tests {
             truth.yaw_rad = wrap_angle_rad(truth.yaw_rad + turn);
             truth.x_m += 0.01 * (truth.yaw_rad - turn * 0.5).cos();
             truth.y_m += 0.01 * (truth.yaw_rad - turn * 0.5).sin();
+            // Something pushes it aside now and then.
+            truth.x_m += if i % 200 == 0 { push_m } else { 0.0 };
             measured = odometry.measure(truth);
         }
         let relative = start.to_pose3().inverse() * truth.to_pose3();
@@ -132,7 +148,7 @@ mod tests {
 
     #[test]
     fn ideal_odometry_is_the_motion_since_the_start() {
-        let (truth, measured) = drive(&OdometryConfig::ideal(), 1);
+        let (truth, measured) = drive(&OdometryConfig::ideal(), 1, 0.01);
         assert!(truth.distance_m(&measured) < 1e-9);
         assert!((truth.yaw_rad - measured.yaw_rad).abs() < 1e-9);
     }
@@ -141,7 +157,7 @@ mod tests {
     fn default_odometry_is_off_by_about_a_hundredth_of_the_way() {
         let errors: Vec<f64> = (0..40)
             .map(|seed| {
-                let (truth, measured) = drive(&OdometryConfig::default(), seed);
+                let (truth, measured) = drive(&OdometryConfig::default(), seed, 0.0);
                 truth.distance_m(&measured) / 10.0
             })
             .collect();

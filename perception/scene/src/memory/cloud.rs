@@ -28,7 +28,8 @@ const DOUBT_LIMIT: u32 = 3;
 pub(crate) struct Cloud {
     voxel_m: f64,
     max_voxels: usize,
-    voxels: BTreeMap<Key, Voxel>,
+    /// By ascending key: every frame goes over all of them, which a tree makes slow.
+    voxels: Vec<(Key, Voxel)>,
     frames: u32,
 }
 
@@ -40,7 +41,7 @@ impl Cloud {
         Cloud {
             voxel_m,
             max_voxels,
-            voxels: BTreeMap::new(),
+            voxels: Vec::new(),
             frames: 0,
         }
     }
@@ -60,11 +61,8 @@ impl Cloud {
         self.frames = self.frames.saturating_add(1);
         let mut keyed: Vec<(Key, usize)> = points.iter().enumerate().map(|(i, p)| (self.key(p), i)).collect();
         keyed.sort_unstable();
-        for group in keyed.chunk_by(|a, b| a.0 == b.0) {
-            if self.voxels.len() >= self.max_voxels && !self.voxels.contains_key(&group[0].0) {
-                continue;
-            }
-            let voxel = self.voxels.entry(group[0].0).or_default();
+        let hits = keyed.chunk_by(|a, b| a.0 == b.0).map(|group| (group[0].0, group));
+        self.merge(hits, |voxel, group| {
             for &(_, i) in group {
                 voxel.sum += points[i].coords;
                 voxel.count += 1.0;
@@ -78,27 +76,43 @@ impl Cloud {
             }
             voxel.frames = voxel.frames.saturating_add(1);
             voxel.doubt = 0;
+        });
+    }
+
+    /// Changes the voxels with the given ascending keys, and makes those that are missing while there is room.
+    fn merge<T>(&mut self, hits: impl Iterator<Item = (Key, T)>, mut change: impl FnMut(&mut Voxel, T)) {
+        let old = self.voxels.len();
+        let mut from = 0;
+        for (key, hit) in hits {
+            from += self.voxels[from..old].partition_point(|(k, _)| *k < key);
+            if from < old && self.voxels[from].0 == key {
+                change(&mut self.voxels[from].1, hit);
+            } else if self.voxels.len() < self.max_voxels {
+                let mut voxel = Voxel::default();
+                change(&mut voxel, hit);
+                self.voxels.push((key, voxel));
+            }
+        }
+        if self.voxels.len() > old {
+            // Two ascending runs: merged in linear time.
+            self.voxels.sort_by_key(|(key, _)| *key);
         }
     }
 
     /// Takes over the points of another cloud with the same grid.
     pub(crate) fn absorb(&mut self, other: &Cloud) {
         self.frames = self.frames.saturating_add(other.frames);
-        for (key, theirs) in &other.voxels {
-            if self.voxels.len() >= self.max_voxels && !self.voxels.contains_key(key) {
-                continue;
-            }
-            let voxel = self.voxels.entry(*key).or_default();
+        self.merge(other.voxels.iter().map(|(k, v)| (*k, v)), |voxel, theirs| {
             voxel.sum += theirs.sum;
             voxel.count += theirs.count;
             voxel.upward += theirs.upward;
             voxel.frames = voxel.frames.saturating_add(theirs.frames);
-        }
+        });
     }
 
     /// Tells for which points this frame looked right through; voxels seen through repeatedly are removed.
     pub(crate) fn carve(&mut self, mut seen_through: impl FnMut(&Point3) -> bool) {
-        self.voxels.retain(|_, v| {
+        self.voxels.retain_mut(|(_, v)| {
             if seen_through(&Point3::from(v.sum / v.count)) {
                 v.doubt += 1;
             }
@@ -119,7 +133,8 @@ impl Cloud {
     pub(crate) fn points(&self) -> Vec<Point3> {
         let needed = if self.frames >= 6 { 2 } else { 1 };
         self.voxels
-            .values()
+            .iter()
+            .map(|(_, v)| v)
             .filter(|v| v.frames >= needed)
             .map(|v| Point3::from(v.sum / v.count))
             .collect()
@@ -129,9 +144,9 @@ impl Cloud {
     pub(crate) fn sample(&self, n: usize) -> Vec<Point3> {
         let step = self.voxels.len().div_ceil(n.max(1)).max(1);
         self.voxels
-            .values()
+            .iter()
             .step_by(step)
-            .map(|v| Point3::from(v.sum / v.count))
+            .map(|(_, v)| Point3::from(v.sum / v.count))
             .collect()
     }
 
@@ -149,7 +164,8 @@ impl Cloud {
         const BIN_M: f64 = 0.02;
         let facing: Vec<Point3> = self
             .voxels
-            .values()
+            .iter()
+            .map(|(_, v)| v)
             .filter(|v| v.upward >= 1.0 && v.upward >= 0.4 * v.count)
             .map(|v| Point3::from(v.sum / v.count))
             .collect();
@@ -220,8 +236,8 @@ impl Cloud {
         };
         let above = self
             .voxels
-            .values()
-            .map(|v| Point3::from(v.sum / v.count))
+            .iter()
+            .map(|(_, v)| Point3::from(v.sum / v.count))
             .filter(|p| p.z > surface.center.z + 0.12 && p.z > top_m - 0.06)
             .filter(|p| middle.covers(p.x, p.y, 0.0))
             .count();

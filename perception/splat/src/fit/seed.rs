@@ -12,8 +12,9 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SeedConfig {
-    /// A seed per this many pixels in each direction.
-    pub stride_px: u32,
+    /// About this many seeds across the width of an image, at most one per pixel. What a seed is for is seen at its
+    /// angle, so small images do not need fewer.
+    pub across: u32,
     /// Standard deviation along the surface, in distances between seeds (which grow with depth).
     pub size: f32,
     /// Standard deviation across the surface, in the same unit.
@@ -32,7 +33,7 @@ pub struct SeedConfig {
 impl Default for SeedConfig {
     fn default() -> Self {
         SeedConfig {
-            stride_px: 3,
+            across: 240,
             size: 0.7,
             thickness: 0.15,
             opacity: 0.7,
@@ -48,7 +49,7 @@ impl SeedConfig {
     /// [`Error::BadConfig`] for values out of range.
     pub fn validate(&self) -> Result<()> {
         let positive = [self.size, self.thickness, self.behind_m, self.max_depth_m];
-        if self.stride_px == 0
+        if self.across == 0
             || positive.iter().any(|x| !x.is_finite() || *x <= 0.0)
             || !(0.01..=0.99).contains(&self.opacity)
             || !(0.0..=1.0).contains(&self.transparent)
@@ -56,6 +57,11 @@ impl SeedConfig {
             return Err(Error::BadConfig(format!("seeding: {self:?} is out of range")));
         }
         Ok(())
+    }
+
+    /// Pixels from seed to seed in an image of this width.
+    fn stride_px(&self, width: u32) -> u32 {
+        ((f64::from(width) / f64::from(self.across)).round() as u32).max(1)
     }
 }
 
@@ -73,14 +79,15 @@ pub(crate) fn seed(
         return Ok(0);
     };
     // Rendered at about one pixel per seed.
-    let halvings = config.stride_px.ilog2();
+    let stride = config.stride_px(keyframe.view.camera.width);
+    let halvings = stride.ilog2();
     let small = keyframe.target(halvings, false).view;
     let rendering = engine.forward(map, &small, options, Scope::default())?;
     let camera = &keyframe.view.camera;
     let (width, height) = (camera.width as usize, camera.height as usize);
     let normals = normals_of(depth.data(), camera);
     let n = width * height;
-    let stride = config.stride_px as usize;
+    let stride = stride as usize;
     let mut wanted = Vec::new();
     for y in (stride / 2..height).step_by(stride) {
         for x in (stride / 2..width).step_by(stride) {
@@ -168,7 +175,7 @@ pub(crate) fn fill(
     let camera = &keyframe.view.camera;
     let (width, height) = (camera.width as usize, camera.height as usize);
     // What fills a hole is blurred anyway.
-    let stride = 2 * config.stride_px as usize;
+    let stride = 2 * config.stride_px(keyframe.view.camera.width) as usize;
     let (columns, rows) = (width.div_ceil(stride), height.div_ceil(stride));
     let pixel = |i: usize| {
         let (x, y) = (
