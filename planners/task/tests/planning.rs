@@ -194,3 +194,100 @@ fn written_problems_read_as_the_same() {
         ours.steps
     );
 }
+
+#[test]
+fn ten_thousand_objects_cost_no_more_than_those_that_matter() {
+    let mut builder = SceneBuilder::new(Domain::parse(SMALL_HOME).unwrap());
+    builder.object("hall", "room").unwrap();
+    builder.fact("at", &["hall"]).unwrap();
+    for place in 0..100 {
+        let shelf = format!("shelf.{place}");
+        builder.object(&shelf, "place").unwrap();
+        builder.fact("stands", &[&shelf, "hall"]).unwrap();
+    }
+    for item in 0..10_000 {
+        let (thing, shelf) = (format!("thing.{item}"), format!("shelf.{}", item % 100));
+        builder.object(&thing, "item").unwrap();
+        builder.fact("lies", &[&thing, &shelf]).unwrap();
+    }
+    let scene = builder.build();
+    let both = goal(&scene, "(and (lies thing.77 shelf.3) (lies thing.4711 shelf.3))");
+    let found = plan(&scene.start(), &both, None, &Limits::default()).unwrap();
+    assert_eq!(found.steps.len(), 4);
+    assert!(found.cheapest);
+    assert!(found.priced < 500, "{}", found.priced);
+
+    // What cannot be is given up within the budget, without grounding the whole hall.
+    let never = goal(&scene, "(and (held thing.77) (held thing.4711))");
+    let refused = plan(&scene.start(), &never, None, &Limits::default());
+    assert!(matches!(refused, Err(Error::Exhausted(priced)) if priced < 5_000));
+}
+
+#[test]
+fn things_that_contain_each_other_are_planned_around() {
+    let domain = "(define (domain boxes)
+        (:types thing room - object)
+        (:predicates (inside ?a ?b) (at ?r - room) (seen ?a - thing))
+        (:derived (within ?a ?r) (or (inside ?a ?r) (exists (?b) (and (inside ?a ?b) (within ?b ?r)))))
+        (:action go :parameters (?r - room) :precondition ()
+          :effect (and (forall (?q - room) (not (at ?q))) (at ?r)))
+        (:action look :parameters (?a - thing)
+          :precondition (exists (?r - room) (and (at ?r) (within ?a ?r)))
+          :effect (seen ?a)))";
+    let mut builder = SceneBuilder::new(Domain::parse(domain).unwrap());
+    for (name, kind) in [
+        ("hall", "room"),
+        ("box", "thing"),
+        ("bag", "thing"),
+        ("cup", "thing"),
+    ] {
+        builder.object(name, kind).unwrap();
+    }
+    for (a, b) in [("box", "bag"), ("bag", "box"), ("cup", "box"), ("cup", "hall")] {
+        builder.fact("inside", &[a, b]).unwrap();
+    }
+    let scene = builder.build();
+    let found = plan(
+        &scene.start(),
+        &goal(&scene, "(seen cup)"),
+        None,
+        &Limits::default(),
+    )
+    .unwrap();
+    assert_eq!(found.text(&scene), ["(go hall)", "(look cup)"]);
+    let refused = plan(
+        &scene.start(),
+        &goal(&scene, "(seen bag)"),
+        None,
+        &Limits::default(),
+    );
+    assert!(matches!(refused, Err(Error::Infeasible(_))));
+}
+
+#[test]
+fn a_condition_around_a_quantified_effect_does_not_bind_its_variable() {
+    let domain = "(define (domain piles)
+        (:types thing)
+        (:predicates (on ?a ?b - thing) (beside ?a ?b - thing) (moved ?a ?b - thing))
+        (:action push :parameters (?a - thing)
+          :precondition ()
+          :effect (when (not (exists (?x - thing) (on ?x ?a)))
+            (forall (?y - thing) (when (beside ?a ?y) (moved ?a ?y)))))
+        (:action lift :parameters (?a ?b - thing) :precondition (on ?a ?b) :effect (not (on ?a ?b))))";
+    let mut builder = SceneBuilder::new(Domain::parse(domain).unwrap());
+    for name in ["a", "b", "c", "d"] {
+        builder.object(name, "thing").unwrap();
+    }
+    builder.fact("beside", &["a", "b"]).unwrap();
+    builder.fact("on", &["d", "a"]).unwrap();
+    builder.fact("on", &["c", "d"]).unwrap();
+    let scene = builder.build();
+    let found = plan(
+        &scene.start(),
+        &goal(&scene, "(moved a b)"),
+        None,
+        &Limits::default(),
+    )
+    .unwrap();
+    assert_eq!(found.text(&scene), ["(lift d a)", "(push a)"]);
+}

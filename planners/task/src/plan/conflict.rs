@@ -8,8 +8,8 @@ use steward_ltl::Rule;
 use super::lift::{Label, Request, Width, lift};
 use super::search::{Found, Search, Standing};
 use super::{Goal, Limits, SceneRules};
-use crate::Result;
 use crate::domain::{Condition, State};
+use crate::{Error, Result};
 
 /// A set of rules and goals that cannot be met together from here, none of which can be left out.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -193,7 +193,10 @@ fn is_possible(
         rules: parts.rules.iter().map(|at| standing.rules[*at]).collect(),
     });
     for width in [Width::Narrow, Width::Wide, Width::Whole] {
-        let task = lift(&request, width)?;
+        let task = match lift(&request, width) {
+            Err(Error::Exhausted(_)) => return Ok(None),
+            task => task?,
+        };
         let Some(standing) = standing.clone().or_else(|| Search::stand(&task)) else {
             return Ok(Some(false));
         };

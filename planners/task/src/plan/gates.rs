@@ -214,6 +214,18 @@ impl Gates {
         }
     }
 
+    /// The literals that [`Gates::price`] did not reach, as fact and value.
+    pub(crate) fn unreached<'g>(&'g self, prices: &'g Prices) -> impl Iterator<Item = (u32, bool)> + 'g {
+        let unreached = self
+            .literals
+            .iter()
+            .filter(|gate| prices.of(**gate) == UNREACHABLE);
+        unreached.filter_map(|gate| match self.meaning(*gate) {
+            Meaning::Literal(fact, value) => Some((fact, value)),
+            _ => None,
+        })
+    }
+
     /// The actions of a relaxed plan for a gate that [`Gates::price`] reached, each once, in increasing order.
     pub(crate) fn relaxed_plan(&self, goal: GateId, prices: &mut Prices, actions: &mut Vec<u32>) {
         actions.clear();
@@ -339,6 +351,11 @@ impl Prices {
                 self.open.push(Reverse((price, gate)));
             }
         }
+    }
+
+    /// How many gates were reached.
+    pub(crate) fn reached(&self) -> usize {
+        self.reached as usize
     }
 
     /// The price of a gate; [`UNREACHABLE`] if it was not reached.

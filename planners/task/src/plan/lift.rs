@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use steward_ltl::{Prop, Rule, Verdict};
 
-use super::gates::{Cost, FALSE, GateId, Gates, Meaning, TRUE, set_bit};
+use super::gates::{Cost, FALSE, GateId, Gates, Meaning, Prices, Sum, TRUE, UNREACHABLE, set_bit};
 use super::possible::{Possible, arguments, ground, object};
 use crate::domain::{
     Atom, Condition, Domain, Frame, GroundAction, MAX_ARITY, MAX_SLOTS, Obj, Outcome, PredicateId, Scene,
@@ -45,28 +45,20 @@ impl Label {
 /// How much of the scene is considered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Width {
-    /// Alternatives only where nothing in focus will do, and then a few.
+    /// Other objects only where nothing in focus will do, and then a few.
     Narrow,
-    /// All alternatives, for open parameters some.
+    /// A few others besides, and what prevents that something is undone.
     Wide,
     /// Every object.
     Whole,
 }
 
-impl Width {
-    /// How many objects are proposed where any would do.
-    fn proposals(self) -> usize {
-        match self {
-            Width::Narrow => 4,
-            Width::Wide => 24,
-            Width::Whole => usize::MAX,
-        }
-    }
-}
+/// How many objects are proposed where any would do.
+const PROPOSALS: usize = 4;
 
-/// Most ground actions, and most gates, of one task.
-const MAX_ACTIONS: usize = 400_000;
-const MAX_GATES: usize = 4_000_000;
+/// Most ground actions, and most gates, of one task; as many of both together in the rounds in which its focus grows.
+const MAX_ACTIONS: usize = 100_000;
+const MAX_GATES: usize = 1_000_000;
 /// Longest chain of derived facts: things in things in things.
 const MAX_UNFOLDING: usize = 3;
 /// Most rounds in which the focus grows.
@@ -158,17 +150,27 @@ pub(crate) fn lift(request: &Request<'_>, width: Width) -> Result<Task> {
             }
         }
     }
+    // What only seems to be in reach, because it is needed to bring itself about, is known once the task is priced.
+    let mut hopeless = BTreeSet::new();
+    let mut spent = 0;
     for _ in 0..MAX_ROUNDS {
-        let mut lifter = Lifter::new(request, width, &focus)?;
+        let mut lifter = Lifter::new(request, width, &focus, &hopeless)?;
         let task = lifter.build(request)?;
         let wanted = std::mem::take(&mut lifter.wanted);
-        let before = focus.len();
-        focus.extend(wanted);
-        if focus.len() == before {
+        let unreached = if wanted.is_empty() && width != Width::Whole {
+            task.unreached(&lifter.facts)
+        } else {
+            BTreeSet::new()
+        };
+        spent += lifter.actions.len() + task.gates.len();
+        let settled = wanted.is_empty() && (unreached.is_empty() || unreached == hopeless);
+        if settled || spent > MAX_GATES {
             return Ok(task);
         }
+        focus.extend(wanted);
+        hopeless = unreached;
     }
-    Lifter::new(request, width, &focus)?.build(request)
+    Err(Error::Exhausted(spent))
 }
 
 fn name_objects(condition: &Condition, into: &mut BTreeSet<Obj>) {
@@ -240,6 +242,8 @@ struct Lifter<'a> {
     state: &'a State,
     width: Width,
     focus: &'a BTreeSet<Obj>,
+    /// Facts, and absences of facts, that nothing in focus leads to.
+    hopeless: &'a BTreeSet<(Atom, bool)>,
     possible: Possible<'a>,
     actions: Vec<GroundAction>,
     groups: Vec<Group>,
@@ -269,7 +273,12 @@ struct Lifter<'a> {
 }
 
 impl<'a> Lifter<'a> {
-    fn new(request: &Request<'a>, width: Width, focus: &'a BTreeSet<Obj>) -> Result<Lifter<'a>> {
+    fn new(
+        request: &Request<'a>,
+        width: Width,
+        focus: &'a BTreeSet<Obj>,
+        hopeless: &'a BTreeSet<(Atom, bool)>,
+    ) -> Result<Lifter<'a>> {
         let state = request.state;
         let scene = state.scene();
         let domain: &Domain = scene.domain();
@@ -280,6 +289,7 @@ impl<'a> Lifter<'a> {
             state,
             width,
             focus,
+            hopeless,
             possible: Possible::new(state),
             actions: Vec::new(),
             groups: Vec::new(),
@@ -602,7 +612,7 @@ impl<'a> Lifter<'a> {
             }
             Condition::Exists { slot, types, body } => {
                 let inputs = self.instances(body, *slot, types, frame, positive);
-                if positive && inputs.is_empty() {
+                if positive && (inputs.is_empty() || self.width == Width::Wide) {
                     self.propose_for(body, *slot, types, frame);
                 }
                 self.gates
@@ -635,46 +645,71 @@ impl<'a> Lifter<'a> {
         positive: bool,
     ) -> Vec<GateId> {
         let all = self.possible.assignments(body, slot, types, frame);
+        // A condition around a quantified effect may use the same slots, so they are put back.
+        let kept = *frame;
         let mut inputs = Vec::with_capacity(all.len());
         for objects in all {
             frame[usize::from(slot)..usize::from(slot) + objects.len()].copy_from_slice(&objects);
             inputs.push(self.condition(body, frame, positive));
         }
+        *frame = kept;
         inputs
     }
 
-    /// Names a few objects that might come to fulfil a condition, for want of any in focus.
+    /// Names a few objects that might come to fulfil a condition.
     fn propose_for(&mut self, body: &Condition, slot: u8, types: &[crate::domain::TypeId], frame: &Frame) {
         if self.width == Width::Whole {
             return;
         }
         for (at, kind) in types.iter().enumerate() {
             let slot = slot + at as u8;
-            let fixed: Vec<&Condition> = body
+            let speaks_of_it: Vec<&Condition> = body
                 .conjuncts()
                 .iter()
                 .filter(|part| {
-                    let only_slot = self
-                        .possible
+                    self.possible
                         .listed(part, true, slot, (slot, slot + 1), frame)
-                        .is_some();
-                    only_slot && !free_slots(part, self.domain).1
+                        .is_some()
                 })
                 .collect();
             let mut bound = *frame;
             let mut objects = Vec::new();
             for object in self.scene.objects_of(*kind) {
                 bound[usize::from(slot)] = *object;
-                if fixed.iter().all(|part| self.possible.may(part, &mut bound, true)) {
+                if speaks_of_it.iter().all(|part| self.may_become(part, &mut bound)) {
                     objects.push(*object);
                 }
-                if objects.len() >= self.width.proposals() {
+                if objects.len() >= PROPOSALS {
                     break;
                 }
             }
-            self.wanted
-                .extend(objects.into_iter().filter(|object| !self.focus.contains(object)));
+            self.want(objects);
         }
+    }
+
+    /// Whether some action, with any objects, might make a condition hold.
+    fn may_become(&self, condition: &Condition, frame: &mut Frame) -> bool {
+        let Condition::Atom(predicate, terms) = condition else {
+            return free_slots(condition, self.domain).1 || self.possible.may(condition, frame, true);
+        };
+        let atom = ground(*predicate, terms, frame);
+        let declared = self.domain.predicate(*predicate);
+        if !declared.fluent || declared.derived.is_some() {
+            return self.possible.may(condition, frame, true);
+        }
+        self.state.stores(atom)
+            || self.ways(atom, true).iter().any(|(schema, bound)| {
+                let objects: Vec<Obj> = bound.iter().map_while(|object| *object).collect();
+                self.fixed[usize::from(schema.0)].conditions[..=objects.len()]
+                    .iter()
+                    .flatten()
+                    .all(|fixed| self.state.satisfies(fixed, &objects))
+            })
+    }
+
+    fn want(&mut self, objects: impl IntoIterator<Item = Obj>) {
+        let outside = objects.into_iter().filter(|object| !self.focus.contains(object));
+        self.wanted.extend(outside);
     }
 
     /// Marks a gate, and what it needs, as worth reaching.
@@ -692,18 +727,14 @@ impl<'a> Lifter<'a> {
             }
             let need = self.gates.need(gate) as usize;
             let inputs = self.gates.inputs(gate);
-            if self.width != Width::Narrow || need >= inputs.len() {
+            if self.width == Width::Whole || need >= inputs.len() {
                 stack.extend(inputs.iter().rev());
                 continue;
             }
             let (within, beyond): (Vec<GateId>, Vec<GateId>) =
                 inputs.iter().partition(|input| self.is_supported(**input));
             let lacking = need.saturating_sub(within.len());
-            let proposed = if lacking == 0 {
-                0
-            } else {
-                lacking.max(self.width.proposals())
-            };
+            let proposed = if lacking == 0 { 0 } else { lacking.max(PROPOSALS) };
             stack.extend(beyond.iter().take(proposed).rev());
             stack.extend(within.iter().rev());
         }
@@ -714,7 +745,8 @@ impl<'a> Lifter<'a> {
         match self.gates.meaning(gate) {
             Meaning::Literal(fact, value) => {
                 let atom = self.facts[fact as usize];
-                self.state.stores(atom) == value || self.can_be_set(atom, value)
+                self.state.stores(atom) == value
+                    || self.can_be_set(atom, value) && !self.hopeless.contains(&(atom, value))
             }
             _ => {
                 let need = self.gates.need(gate) as usize;
@@ -736,7 +768,7 @@ impl<'a> Lifter<'a> {
         };
         let atom = self.facts[fact as usize];
         let setting = self.setting(atom, value);
-        if setting.is_empty() && self.width != Width::Whole {
+        if (setting.is_empty() || self.hopeless.contains(&(atom, value))) && self.width != Width::Whole {
             let now = self.state.stores(atom) == value;
             if !now || self.width == Width::Wide {
                 self.propose(atom, value);
@@ -764,13 +796,20 @@ impl<'a> Lifter<'a> {
 
     /// Objects with which some action would set a fact.
     fn propose(&mut self, atom: Atom, value: bool) {
+        for (schema, bound) in self.ways(atom, value) {
+            self.propose_objects(schema, &bound);
+        }
+    }
+
+    /// Actions that may set a fact, with the objects that this binds.
+    fn ways(&self, atom: Atom, value: bool) -> Vec<(SchemaId, Vec<Option<Obj>>)> {
+        let mut all = Vec::new();
         for (id, schema) in self.domain.schema_ids() {
             for outcome in &schema.outcomes {
                 if outcome.predicate != atom.predicate() || outcome.value != value {
                     continue;
                 }
-                let parameters = schema.parameters.len();
-                let mut bound: Vec<Option<Obj>> = vec![None; parameters];
+                let mut bound: Vec<Option<Obj>> = vec![None; schema.parameters.len()];
                 let fits = outcome.arguments.iter().enumerate().all(|(place, term)| {
                     let here = atom.object(place);
                     match term {
@@ -781,46 +820,85 @@ impl<'a> Lifter<'a> {
                         },
                     }
                 });
-                if fits {
-                    self.propose_objects(id, &bound);
+                if fits && !all.contains(&(id, bound.clone())) {
+                    all.push((id, bound));
                 }
             }
         }
+        all
     }
 
-    /// Completes a partly bound action: with objects in focus if there are any that fit, else with a few others.
+    /// Completes a partly bound action: with objects in focus if there are any that fit, else with those of which
+    /// its needs hold now, else with a few others.
     fn propose_objects(&mut self, schema: SchemaId, bound: &[Option<Obj>]) {
         let kinds = &self.domain.schema(schema).parameters;
-        let choose = |within: bool| -> Vec<Vec<Obj>> {
-            bound
-                .iter()
-                .zip(kinds)
-                .map(|(bound, kind)| match bound {
-                    Some(object) => vec![*object],
-                    None if within => self
-                        .focus
-                        .iter()
-                        .copied()
-                        .filter(|object| self.scene.is(*object, *kind))
-                        .collect(),
-                    None => self.scene.objects_of(*kind).to_vec(),
-                })
-                .collect()
+        let now = self.objects_now(schema, bound);
+        let choose = |others: &dyn Fn(usize) -> Vec<Obj>| -> Vec<Vec<Obj>> {
+            let choice = |(at, bound): (usize, &Option<Obj>)| bound.map_or_else(|| others(at), |o| vec![o]);
+            bound.iter().enumerate().map(choice).collect()
+        };
+        let in_focus = |at: usize| -> Vec<Obj> {
+            let fits = |object: &Obj| {
+                self.scene.is(*object, kinds[at]) && now[at].as_ref().is_none_or(|now| now.contains(object))
+            };
+            self.focus.iter().copied().filter(fits).collect()
+        };
+        let anywhere = |at: usize| match &now[at] {
+            Some(now) => now.clone(),
+            None => self.scene.objects_of(kinds[at]).to_vec(),
         };
         let mut found = Vec::new();
-        let most = self.width.proposals();
-        self.extend_choice(schema, &choose(true), &mut Vec::new(), &mut found, most);
+        self.extend_choice(schema, &choose(&in_focus), &mut Vec::new(), &mut found, PROPOSALS);
         if found.is_empty() || self.width != Width::Narrow {
-            self.extend_choice(schema, &choose(false), &mut Vec::new(), &mut found, most);
+            self.extend_choice(schema, &choose(&anywhere), &mut Vec::new(), &mut found, PROPOSALS);
         }
         for action in found {
-            self.wanted.extend(
-                action
-                    .arguments()
-                    .iter()
-                    .filter(|object| !self.focus.contains(object)),
-            );
+            self.want(action.arguments().iter().copied());
         }
+    }
+
+    /// For each open parameter the objects of which a need holds now that speaks of nothing else that is open;
+    /// [`None`] where there is no such need or no such object.
+    fn objects_now(&self, schema: SchemaId, bound: &[Option<Obj>]) -> Vec<Option<Vec<Obj>>> {
+        let schema = self.domain.schema(schema);
+        let value = |term: &Term| match term {
+            Term::Slot(slot) => bound.get(usize::from(*slot)).copied().flatten(),
+            Term::Object(object) => Some(*object),
+        };
+        let mut now = vec![None; bound.len()];
+        for part in schema.needs.iter().flat_map(|need| need.condition.conjuncts()) {
+            let Condition::Atom(predicate, terms) = part else {
+                continue;
+            };
+            if self.domain.predicate(*predicate).derived.is_some() {
+                continue;
+            }
+            let (slot, objects): (u8, Vec<Obj>) = match terms[..] {
+                [Term::Slot(slot)] => (slot, self.state.members(*predicate).collect()),
+                [Term::Slot(slot), other] if value(&Term::Slot(slot)).is_none() => match value(&other) {
+                    Some(to) => (slot, self.state.sources(*predicate, to).collect()),
+                    None => continue,
+                },
+                [other, Term::Slot(slot)] => match value(&other) {
+                    Some(from) => (slot, self.state.targets(*predicate, from).collect()),
+                    None => continue,
+                },
+                _ => continue,
+            };
+            let kind = schema.parameters[usize::from(slot)];
+            let objects: Vec<Obj> = objects
+                .into_iter()
+                .filter(|object| self.scene.is(*object, kind))
+                .collect();
+            let entry = &mut now[usize::from(slot)];
+            let fewer = entry
+                .as_ref()
+                .is_none_or(|known: &Vec<Obj>| objects.len() < known.len());
+            if !objects.is_empty() && fewer && bound[usize::from(slot)].is_none() {
+                *entry = Some(objects);
+            }
+        }
+        now
     }
 
     /// The gate for the outcomes of a group setting a fact, or for them not doing so.
@@ -1141,6 +1219,24 @@ fn counts_steps(rule: &Rule) -> bool {
 }
 
 impl Task {
+    /// The facts, and absences of facts, that the actions cannot reach even where nothing is ever lost; none if the
+    /// target can be reached.
+    fn unreached(&self, facts: &[Atom]) -> BTreeSet<(Atom, bool)> {
+        let mut also = vec![self.progress[0]];
+        let beginnings = self.rules.iter().zip(&self.rule_states);
+        also.extend(beginnings.map(|(rule, states)| states[rule.dfa().initial() as usize]));
+        let mut prices = Prices::new(&self.gates);
+        self.gates
+            .price(&self.start, &also, self.target, Sum::Max, &mut prices);
+        if prices.of(self.target) != UNREACHABLE {
+            return BTreeSet::new();
+        }
+        let unreached = self.gates.unreached(&prices);
+        unreached
+            .map(|(fact, value)| (facts[fact as usize], value))
+            .collect()
+    }
+
     /// Takes out the actions that break some rule whenever they are done.
     fn forbid(&mut self) {
         for number in 0..self.operators.len() {

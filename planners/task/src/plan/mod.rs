@@ -89,7 +89,8 @@ impl Goal {
     }
 }
 
-/// Budgets of a search, in states that are priced: the same on every machine.
+/// Budgets of a search, in states that are priced: the same on every machine. Where more than a few thousand conditions
+/// have to be looked at to price a state it counts as several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -187,8 +188,8 @@ pub fn plan_on(
     for width in [Width::Narrow, Width::Wide, Width::Whole] {
         let task = match lift(&request, width) {
             Ok(task) => task,
-            // Too large to ground as a whole: nothing is known beyond what was tried.
-            Err(Error::Exhausted(_)) if width != Width::Narrow => break,
+            // Too large to ground: nothing is known beyond what was tried.
+            Err(Error::Exhausted(_)) => break,
             Err(error) => return Err(error),
         };
         let Some(standing) = standing.clone().or_else(|| Search::stand(&task)) else {

@@ -136,7 +136,10 @@ impl<'s> Possible<'s> {
         frame: &mut Frame,
         visit: &mut dyn FnMut(&[Obj]) -> bool,
     ) {
+        // A condition around a quantified effect may use the same slots, so they are put back.
+        let kept = *frame;
         self.bind(body, slot, types, 0, frame, visit);
+        *frame = kept;
     }
 
     fn bind(
@@ -254,7 +257,11 @@ impl<'s> Possible<'s> {
                 },
                 true,
             ) => {
-                let end = open.1.max(inner + types.len() as u8);
+                let end = inner + types.len() as u8;
+                if (*inner..end).contains(&slot) {
+                    return None;
+                }
+                let end = open.1.max(end);
                 self.listed(body, true, slot, (open.0, end), frame)
             }
             _ => None,

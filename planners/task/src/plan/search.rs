@@ -31,6 +31,9 @@ const NOBODY: u32 = u32::MAX;
 /// Turns that helpful actions get in advance for every progress (Richter and Westphal 2010).
 const BOOST: i64 = 1000;
 
+/// Gates that may be reached in a state that counts as one; where there are more it counts as several.
+const GATES_OF_A_STATE: usize = 4096;
+
 /// What is compared first, what second, order of arrival, parent and operator.
 type Queue = BinaryHeap<Reverse<(Cost, Cost, u64, u32, u32)>>;
 
@@ -199,6 +202,7 @@ impl<'t> Search<'t> {
         self.task
             .gates
             .price(facts, &self.also, self.task.target, sum, &mut self.prices);
+        self.priced += 1 + self.prices.reached() / GATES_OF_A_STATE;
     }
 
     /// Puts the state after an operator into `self.next`; false where a rule would be broken. The memory must be
@@ -286,7 +290,6 @@ impl<'t> Search<'t> {
     /// A plan, within a budget of priced states.
     pub(crate) fn first(&mut self, budget: usize) -> Found {
         let left = self.price(0);
-        self.priced += 1;
         if left == UNREACHABLE {
             return Found::Nothing;
         }
@@ -339,7 +342,6 @@ impl<'t> Search<'t> {
                 return Found::Plan(self.plan_to(node), cost, false);
             }
             let left = self.price(node);
-            self.priced += 1;
             if left == UNREACHABLE {
                 continue;
             }
@@ -413,7 +415,6 @@ impl<'t> Search<'t> {
                 if self.priced >= end {
                     return (best, false);
                 }
-                self.priced += 1;
                 let bound = self.bound(at);
                 let left = if bound == UNREACHABLE {
                     bound
