@@ -148,6 +148,8 @@ pub struct EpisodeReport {
     pub simulated_s: f64,
     /// How far the base travelled by its own account, metres.
     pub travelled_m: f64,
+    /// How far the base was at the end from where it believed to be, metres.
+    pub pose_error_m: f64,
     /// How often each skill was started, by name.
     pub skills: BTreeMap<String, u32>,
     /// Steps that failed or were refuted.
@@ -341,6 +343,7 @@ impl Episode {
         let simulation = self.simulation();
         let truth = simulation.truth();
         let goal = &self.spec.goal;
+        let pose_error_m = account.home_from_base().distance_m(&truth.robot);
         let (outcome, detail) = match account.result {
             Some(r) => (Some(r.outcome), r.detail),
             None => (None, "interrupted".to_owned()),
@@ -359,6 +362,7 @@ impl Episode {
             unmet,
             simulated_s: (ended - ORDER_AT).secs_f64(),
             travelled_m: account.travelled_m,
+            pose_error_m,
             skills: account.skills,
             setbacks: account.setbacks,
             counters,
@@ -408,6 +412,8 @@ struct Account {
     counters: BTreeMap<String, BTreeMap<String, u64>>,
     travelled_m: f64,
     map_from_odom: steward_core::geometry::Pose3,
+    /// `odom_from_base`.
+    odometry: Pose2,
     last: Option<Pose2>,
     sampled: Time,
     path: Vec<Pose2>,
@@ -424,10 +430,16 @@ impl Account {
             counters: BTreeMap::new(),
             travelled_m: 0.0,
             map_from_odom: steward_core::geometry::Pose3::identity(),
+            odometry: Pose2::default(),
             last: None,
             sampled: Time::ZERO,
             path: Vec::new(),
         }
+    }
+
+    /// Where the base believes to be, frame of the home.
+    fn home_from_base(&self) -> Pose2 {
+        Pose2::from_pose3(&(self.start.to_pose3() * self.map_from_odom * self.odometry.to_pose3()))
     }
 }
 
@@ -456,14 +468,16 @@ impl Observer for Account {
                     self.map_from_odom = t.parent_from_child;
                 }
             }
-            Message::Odometry(odometry) if delivery.at - self.sampled >= PATH_PERIOD => {
+            Message::Odometry(odometry) => {
+                self.odometry = odometry.pose;
+                if delivery.at - self.sampled < PATH_PERIOD {
+                    return Ok(());
+                }
                 self.sampled = delivery.at;
-                if let Some(last) = self.last {
+                if let Some(last) = self.last.replace(odometry.pose) {
                     self.travelled_m += last.distance_m(&odometry.pose);
                 }
-                self.last = Some(odometry.pose);
-                let home_from_base = self.start.to_pose3() * self.map_from_odom * odometry.pose.to_pose3();
-                self.path.push(Pose2::from_pose3(&home_from_base));
+                self.path.push(self.home_from_base());
             }
             _ => {}
         }

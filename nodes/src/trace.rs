@@ -111,8 +111,8 @@ impl<W: Write + Send> Observer for Trace<W> {
                 );
                 self.line(delivery, &text);
             }
-            Message::Transforms(transforms) => {
-                for t in transforms.transforms.iter().filter(|t| t.parent == frames::MAP) {
+            Message::Localization(transforms) => {
+                for t in transforms.transforms.iter().filter(|t| t.child == frames::ODOM) {
                     let now = Pose2::from_pose3(&t.parent_from_child);
                     let (moved_m, turned_rad) = (
                         now.distance_m(&self.correction),

@@ -87,8 +87,8 @@ pub struct Rendered {
     pub ids: Image<u32>,
     /// Unit normals in the optical frame, zero where nothing is seen; if asked for.
     pub normals: Option<Image<[f32; 3]>>,
-    /// Whether glass is in front.
-    pub glass: Image<bool>,
+    /// Metres along the optical axis to the nearest glass in front of that surface, NaN for none.
+    pub glass: DepthImage,
 }
 
 /// A visual of a link of the robot.
@@ -121,7 +121,8 @@ struct Band {
     color: Vec<[f32; 3]>,
     normals: Vec<[f32; 3]>,
     ids: Vec<u32>,
-    glass: Vec<bool>,
+    /// One over the depth of the nearest glass, 0 for none.
+    glass: Vec<f32>,
 }
 
 /// Triangles of some parts on the screen, and which of them each band needs.
@@ -137,7 +138,7 @@ struct BandOut<'a> {
     depth: &'a mut [f32],
     ids: &'a mut [u32],
     normals: &'a mut [[f32; 3]],
-    glass: &'a mut [bool],
+    glass: &'a mut [f32],
 }
 
 impl Renderer {
@@ -279,7 +280,7 @@ impl Renderer {
         let mut depth = vec![f32::NAN; pixels];
         let mut ids = vec![0u32; pixels];
         let mut normals = vec![[0.0f32; 3]; if options.normals { pixels } else { 0 }];
-        let mut glass = vec![false; pixels];
+        let mut glass = vec![f32::NAN; pixels];
         let band_pixels = width * BAND_ROWS;
         let mut normal_rows: Vec<&mut [[f32; 3]]> = normals.chunks_mut(band_pixels).collect();
         normal_rows.resize_with(band_count, Default::default);
@@ -478,7 +479,7 @@ impl Band {
         self.normals.clear();
         self.normals.resize(length(options.normals), [0.0; 3]);
         self.glass.clear();
-        self.glass.resize(pixels, false);
+        self.glass.resize(pixels, 0.0);
         self.ids.clear();
         for keys in &self.keys {
             let mut last = (0, 0);
@@ -543,7 +544,9 @@ impl Band {
                 }
             }
             out.ids[to.clone()].copy_from_slice(&self.ids[from.clone()]);
-            out.glass[to].copy_from_slice(&self.glass[from]);
+            for (o, &inverse) in out.glass[to].iter_mut().zip(&self.glass[from]) {
+                *o = if inverse > 0.0 { 1.0 / inverse } else { f32::NAN };
+            }
         }
     }
 }
@@ -573,14 +576,14 @@ impl Visit for Pane<'_, '_> {
             if pixel >= self.band.glass.len() {
                 continue;
             }
-            self.band.glass[pixel] = true;
+            let near = inverse_depth.as_array()[lane];
+            self.band.glass[pixel] = self.band.glass[pixel].max(near);
             if self.part.is_object {
                 self.band.ids[pixel] = self.part.id;
             }
             if let Some(behind) = self.band.color.get_mut(pixel) {
                 let column = group % self.window.stride * LANES + lane;
                 let ray = self.shading.ray(column as f32, row as f32);
-                let near = inverse_depth.as_array()[lane];
                 *behind = self.shading.pane(self.part, self.index, ray, near, *behind);
             }
         }

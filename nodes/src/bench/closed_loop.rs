@@ -67,6 +67,8 @@ pub struct LoopReport {
     pub mean_simulated_s: f64,
     /// Travel per episode, metres.
     pub mean_travelled_m: f64,
+    /// Largest distance between where a robot was at the end and where it believed to be, metres.
+    pub worst_pose_error_m: f64,
     /// How often each step failed, by skill.
     pub setbacks: usize,
     /// Every episode.
@@ -256,6 +258,7 @@ impl LoopBench {
             mean_wall_s: share(1, all.len()) * all.iter().map(|r| r.wall_s).sum::<f64>(),
             mean_simulated_s: mean(&|r| r.simulated_s),
             mean_travelled_m: mean(&|r| r.travelled_m),
+            worst_pose_error_m: reports.iter().map(|r| r.pose_error_m).fold(0.0, f64::max),
             setbacks: reports.iter().map(|r| r.setbacks.len()).sum(),
             all,
         }

@@ -31,8 +31,10 @@ pub struct CameraSensorConfig {
     pub max_depth_m: f64,
     /// Share of pixels beside a jump in depth that have none, 0 to 1.
     pub edge_missing: f64,
-    /// Share of pixels at glass that have no depth, 0 to 1; the others see what is behind.
+    /// Share of pixels at glass that have no depth, 0 to 1.
     pub glass_missing: f64,
+    /// The other pixels at glass see the glass, and not what is behind.
+    pub sees_glass: bool,
     /// Share of all pixels that have no depth, 0 to 1.
     pub random_missing: f64,
     /// Surfaces seen at less than this angle have no depth, radians. 0: none.
@@ -66,6 +68,7 @@ impl Default for CameraSensorConfig {
             max_depth_m: 6.0,
             edge_missing: 0.7,
             glass_missing: 0.9,
+            sees_glass: false,
             random_missing: 0.002,
             grazing_rad: 0.12,
             min_instance_pixels: 12,
@@ -94,6 +97,7 @@ impl CameraSensorConfig {
             max_depth_m: 100.0,
             edge_missing: 0.0,
             glass_missing: 0.0,
+            sees_glass: true,
             random_missing: 0.0,
             grazing_rad: 0.0,
             min_instance_pixels: 1,

@@ -36,14 +36,19 @@ pub(super) fn measure(
     for row in 0..height {
         for column in 0..width {
             let at = row * width + column;
-            let z = truth[at];
+            let is_glass = glass[at].is_finite();
+            let z = if is_glass && config.sees_glass {
+                glass[at]
+            } else {
+                truth[at]
+            };
             let bits = random.next();
             let (low, high) = (bits & 0xffff_ffff, bits >> 32);
+            out[at] = f32::NAN;
             if z.is_nan() {
                 continue;
             }
-            out[at] = f32::NAN;
-            if z < least || z > most || low < missing || (glass[at] && high < at_glass) {
+            if z < least || z > most || low < missing || (is_glass && high < at_glass) {
                 continue;
             }
             let left = truth[at - (column > 0) as usize];

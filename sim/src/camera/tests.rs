@@ -27,7 +27,7 @@ fn wall(depth_m: f32) -> Rendered {
         depth: image(depth_m),
         ids: Image::new(WIDTH, HEIGHT, vec![PixelId::Entity(EntityId(4)).encode(); n]).unwrap(),
         normals: None,
-        glass: Image::new(WIDTH, HEIGHT, vec![false; n]).unwrap(),
+        glass: Image::new(WIDTH, HEIGHT, vec![f32::NAN; n]).unwrap(),
     }
 }
 
@@ -172,7 +172,7 @@ fn depth_is_missing_at_edges_on_glass_and_at_flat_angles() {
             image.depth.data_mut()[(r * WIDTH + k) as usize] = 3.0;
         }
         for k in 0..20 {
-            image.glass.data_mut()[(r * WIDTH + k) as usize] = true;
+            image.glass.data_mut()[(r * WIDTH + k) as usize] = 0.5;
         }
     }
     let c = shoot(
@@ -184,6 +184,8 @@ fn depth_is_missing_at_edges_on_glass_and_at_flat_angles() {
         None,
     );
     assert!((missing(&c, 0..20) - 0.9).abs() < 0.03);
+    let ideal = shoot(&mut with(|c| c.sees_glass = true), &image, None);
+    assert_eq!(ideal.frame.depth.get(10, 5), Some(&0.5));
     assert!((missing(&c, 79..81) - 0.5).abs() < 0.12);
     assert_eq!(missing(&c, 30..79) + missing(&c, 81..160), 0.0);
 
@@ -311,7 +313,7 @@ fn frames_are_lost_and_late_as_often_as_stated() {
         depth: Image::new(1, 1, vec![f32::NAN]).unwrap(),
         ids: Image::new(1, 1, vec![0]).unwrap(),
         normals: None,
-        glass: Image::new(1, 1, vec![false]).unwrap(),
+        glass: Image::new(1, 1, vec![f32::NAN]).unwrap(),
     };
     let one = CameraIntrinsics::from_horizontal_fov(1, 1, 1.0);
     let n = 20_000;
