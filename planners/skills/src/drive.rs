@@ -291,6 +291,9 @@ impl Creep {
     }
 }
 
+/// What the bumper touches farther than this from straight ahead is not driven at, radians.
+const BESIDE_RAD: f64 = 1.4;
+
 /// Drives to a pose.
 #[derive(Debug, Clone)]
 pub struct Drive {
@@ -477,6 +480,7 @@ impl Drive {
         if let Some(bumper) = inputs.bumper
             && bumper.pressed
             && self.was_moving
+            && self.is_ahead(bumper.direction_rad)
         {
             let at = base.yaw_rad + bumper.direction_rad;
             let r = ctx.config.footprint_radius_m + 0.03;
@@ -499,6 +503,13 @@ impl Drive {
             return self.set_back(direction, "the wheels turn but nothing moves");
         }
         None
+    }
+
+    /// Whether the base is driving at what its bumper touches. A round base turns freely beside things, and drives
+    /// away from what leans on it.
+    fn is_ahead(&self, direction_rad: f64) -> bool {
+        let heading = if self.backwards { PI } else { 0.0 };
+        !self.turning && wrap_angle_rad(direction_rad - heading).abs() < BESIDE_RAD
     }
 
     /// Gets free of what is in a direction in the base frame, unless that had to be done too often.
