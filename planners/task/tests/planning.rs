@@ -8,7 +8,7 @@ use steward_ltl::RuleSet;
 use steward_task::Error;
 use steward_task::domain::{Domain, GroundAction, Obj, Scene, SceneBuilder};
 use steward_task::pddl::{self, Problem};
-use steward_task::plan::{Goal, Limits, SceneRules, plan};
+use steward_task::plan::{Goal, Limits, SceneRules, cost_to_go, plan, plans};
 
 const SMALL_HOME: &str = include_str!("../domains/small_home.pddl");
 
@@ -290,4 +290,46 @@ fn a_condition_around_a_quantified_effect_does_not_bind_its_variable() {
     )
     .unwrap();
     assert_eq!(found.text(&scene), ["(lift d a)", "(push a)"]);
+}
+
+#[test]
+fn plans_differ_and_all_reach_the_goal() {
+    let mut builder = SceneBuilder::new(Domain::parse(SMALL_HOME).unwrap());
+    for room in ["kitchen", "hall", "study", "bedroom"] {
+        builder.object(room, "room").unwrap();
+    }
+    for (a, b) in [
+        ("kitchen", "hall"),
+        ("hall", "bedroom"),
+        ("kitchen", "study"),
+        ("study", "bedroom"),
+    ] {
+        builder.fact("door", &[a, b]).unwrap();
+        builder.fact("door", &[b, a]).unwrap();
+    }
+    builder.fact("at", &["kitchen"]).unwrap();
+    let scene = builder.build();
+    let there = goal(&scene, "(at bedroom)");
+    let found = plans(&scene.start(), &there, None, &Limits::default(), 3).unwrap();
+    // There are two ways without detours.
+    assert_eq!(found.len(), 2);
+    assert_ne!(found[0].steps, found[1].steps);
+    for plan in &found {
+        assert_eq!(plan.steps.len(), 2);
+        let end = plan
+            .steps
+            .iter()
+            .try_fold(scene.start(), |state, step| state.step(step));
+        assert!(end.unwrap().satisfies(&there.condition, &[]));
+    }
+}
+
+#[test]
+fn what_is_left_to_pay_is_told_without_search() {
+    let scene = home();
+    let to_go = |text: &str| cost_to_go(&scene.start(), &goal(&scene, text)).unwrap();
+    assert_eq!(to_go("(at bedroom)"), Some(0.0));
+    // Two doors at 3, opening at 1, taking at 2.
+    assert_eq!(to_go("(held mug)"), Some(9.0));
+    assert_eq!(to_go("(stands desk kitchen)"), None);
 }

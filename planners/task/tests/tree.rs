@@ -8,7 +8,8 @@ use steward_ltl::RuleSet;
 use steward_task::domain::{Domain, GroundAction, RefusalKind, Scene, SceneBuilder, State};
 use steward_task::plan::{Goal, SceneRules};
 use steward_task::tree::{
-    ActionTree, Chooser, Decision, Fork, MeansEnds, Model, Prompt, Prompted, Recorded, Walk, WalkConfig,
+    ActionTree, ByCost, Chooser, Decision, Fork, MeansEnds, Model, Prompt, Prompted, Recorded, Walk,
+    WalkConfig,
 };
 
 fn home() -> Arc<Scene> {
@@ -304,4 +305,29 @@ fn a_language_model_is_asked_with_a_prompt_and_read_line_by_line() {
     .with_sampler(sampler);
     let (_, done, end) = run(&mut walk, &scene);
     assert_eq!((end, done.len()), (Decision::Ended, 2));
+}
+
+#[test]
+fn cost_to_go_overrules_votes_for_a_detour() {
+    let scene = home();
+    let detour = plan(
+        &scene,
+        &[
+            "(navigate robbie hall desk)",
+            "(navigate robbie desk cup)",
+            "(pick robbie cup)",
+        ],
+    );
+    let straight = plan(&scene, &["(navigate robbie hall cup)", "(pick robbie cup)"]);
+    let mut tree = ActionTree::new();
+    tree.insert(&detour);
+    tree.insert(&detour);
+    tree.insert(&straight);
+    let held = goal(&scene, "(held cup robbie)");
+    let mut by_votes = Walk::new(tree.clone(), held.clone(), WalkConfig::default());
+    assert_eq!(run(&mut by_votes, &scene).1.len(), 3);
+    let mut by_cost = Walk::new(tree, held, WalkConfig::default()).with_chooser(ByCost);
+    let (_, done, end) = run(&mut by_cost, &scene);
+    assert_eq!(done, ["(navigate robbie hall cup)", "(pick robbie cup)"]);
+    assert_eq!(end, Decision::Ended);
 }

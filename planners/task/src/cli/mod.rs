@@ -1,6 +1,7 @@
 //! `bench virtualhome`: every number that the crate promises, measured on VirtualHome's evolving graph.
 
 mod disturb;
+mod fd;
 mod gold;
 mod rules;
 mod search;
@@ -27,6 +28,9 @@ pub struct BenchCommand {
     /// Folder made by `planners/task/bench/virtualhome.sh`.
     #[arg(long, env = "STEWARD_VIRTUALHOME_DATA")]
     data: PathBuf,
+    /// Whole scenes that Fast Downward is tried on in suite `fd`; each takes it minutes.
+    #[arg(long, default_value_t = 3)]
+    whole_scenes: usize,
 }
 
 /// A part of the benchmark.
@@ -42,6 +46,8 @@ pub enum Suite {
     Tokens,
     /// Search on the full scene, with nothing but the goal.
     Search,
+    /// Fast Downward beside our search.
+    Fd,
     /// Search under random rules, against exhaustive search.
     Rules,
 }
@@ -64,6 +70,9 @@ pub struct BenchReport {
     /// Search alone.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub search: Option<search::SearchReport>,
+    /// Fast Downward.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub fd: Option<fd::FdReport>,
     /// Search under rules.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub rules: Option<rules::RulesReport>,
@@ -103,6 +112,9 @@ impl BenchCommand {
             let part = search::measure(&dataset)?;
             kept &= part.keeps_promises();
             report.search = Some(part);
+        }
+        if asked(Suite::Fd) {
+            report.fd = Some(fd::measure(&dataset, &self.data, self.whole_scenes)?);
         }
         if asked(Suite::Rules) {
             let part = rules::measure(1000, 200)?;

@@ -8,7 +8,8 @@ use super::Progress;
 use super::gold::read_answer;
 use crate::Result;
 use crate::domain::{GroundAction, RefusalKind, State};
-use crate::tree::{ActionTree, Decision, MeansEnds, NodeId, Walk, WalkConfig, WalkStats};
+use crate::plan::Limits;
+use crate::tree::{ActionTree, Decision, FirstOf, MeansEnds, NodeId, Searched, Walk, WalkConfig, WalkStats};
 use crate::virtualhome::{Dataset, Task};
 
 /// What trees come to.
@@ -199,9 +200,17 @@ fn rewind(task: &Task, tree: &ActionTree, at: NodeId, state: &State) -> bool {
     false
 }
 
-/// New plans, by means-ends analysis.
-pub(crate) fn sampler(task: &Task) -> MeansEnds {
-    MeansEnds::new(task.home.scene.domain())
+/// New plans: by means-ends analysis, and where that has none by search.
+pub(crate) fn sampler(task: &Task) -> FirstOf {
+    let search = Searched {
+        rules: None,
+        limits: Limits {
+            first_states: 4_000,
+            improve_states: 0,
+        },
+    };
+    let obvious = MeansEnds::new(task.home.scene.domain());
+    FirstOf(vec![Box::new(obvious), Box::new(search)])
 }
 
 /// Walks a tree in the simulator; whether the goal is reached at the end.

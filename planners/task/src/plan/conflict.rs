@@ -187,6 +187,7 @@ fn is_possible(
         actions: &parts.actions,
         rules: &chosen,
         labels: &labels,
+        without: &[],
     };
     let standing = standing.map(|standing| Standing {
         progress: 0,

@@ -5,16 +5,23 @@
 //! takes part only as far as such actions affect facts that matter. What is left out can make a plan dearer or
 //! hide it, never make it wrong; a wider focus is tried where a narrow one finds nothing, up to the whole scene.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod outcomes;
+mod propose;
+mod task;
+
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use steward_ltl::{Prop, Rule, Verdict};
 
-use super::gates::{Cost, FALSE, GateId, Gates, Meaning, Prices, Sum, TRUE, UNREACHABLE, set_bit};
+use self::outcomes::{Group, Pattern};
+use self::propose::{Fixed, PROPOSALS};
+pub(crate) use self::task::Task;
+use self::task::{Effect, Operator, TaskLabel};
+use super::gates::{Cost, FALSE, GateId, Gates, Meaning, TRUE, set_bit};
 use super::possible::{Possible, arguments, ground, object};
 use crate::domain::{
-    Atom, Condition, Domain, Frame, GroundAction, MAX_ARITY, MAX_SLOTS, Obj, Outcome, PredicateId, Scene,
-    SchemaId, State, Term,
+    Atom, Condition, Domain, Frame, GroundAction, MAX_SLOTS, Obj, PredicateId, Scene, SchemaId, State, Term,
 };
 use crate::{Error, Result};
 
@@ -53,9 +60,6 @@ pub(crate) enum Width {
     Whole,
 }
 
-/// How many objects are proposed where any would do.
-const PROPOSALS: usize = 4;
-
 /// Most ground actions, and most gates, of one task; as many of both together in the rounds in which its focus grows.
 const MAX_ACTIONS: usize = 100_000;
 const MAX_GATES: usize = 1_000_000;
@@ -63,56 +67,6 @@ const MAX_GATES: usize = 1_000_000;
 const MAX_UNFOLDING: usize = 3;
 /// Most rounds in which the focus grows.
 const MAX_ROUNDS: usize = 32;
-
-/// An effect on a fact that matters.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Effect {
-    pub(crate) when: GateId,
-    pub(crate) fact: u32,
-    pub(crate) value: bool,
-}
-
-/// A ground action.
-#[derive(Debug, Clone)]
-pub(crate) struct Operator {
-    pub(crate) action: GroundAction,
-    pub(crate) cost: Cost,
-    pub(crate) precondition: GateId,
-    /// What is made false first, then what is made true.
-    pub(crate) effects: Vec<Effect>,
-    /// Which labels are said of this action: places in [`Task::labels`].
-    pub(crate) said: Vec<u32>,
-    act: GateId,
-}
-
-/// A proposition and how to tell whether it holds.
-#[derive(Debug, Clone)]
-pub(crate) struct TaskLabel {
-    pub(crate) prop: Prop,
-    /// The condition; [`FALSE`] for actions.
-    pub(crate) holds: GateId,
-}
-
-/// A ground task, as far as it matters.
-pub(crate) struct Task {
-    pub(crate) gates: Gates,
-    pub(crate) start: Vec<u64>,
-    pub(crate) operators: Vec<Operator>,
-    /// The goal's condition, exact.
-    pub(crate) goal: GateId,
-    /// The goal, the actions asked for and every rule, relaxed.
-    pub(crate) target: GateId,
-    pub(crate) labels: Vec<TaskLabel>,
-    pub(crate) rules: Vec<Arc<Rule>>,
-    /// Per rule and state of its automaton, the gate for being there.
-    pub(crate) rule_states: Vec<Vec<GateId>>,
-    /// The gate for having done so many of the actions that are asked for.
-    pub(crate) progress: Vec<GateId>,
-    /// Per operator, which of the actions that are asked for it is, as bits.
-    pub(crate) asked: Vec<u64>,
-    /// Whether nothing was left out, so that no plan here means no plan at all.
-    pub(crate) complete: bool,
-}
 
 /// What a task is made from.
 pub(crate) struct Request<'a> {
@@ -123,10 +77,31 @@ pub(crate) struct Request<'a> {
     pub(crate) rules: &'a [Arc<Rule>],
     /// Meanings of the rules' propositions.
     pub(crate) labels: &'a [(Prop, Label)],
+    /// Actions that are not to be done.
+    pub(crate) without: &'a [GroundAction],
+}
+
+impl<'a> Request<'a> {
+    /// Without rules.
+    pub(crate) fn of(state: &'a State, goal: &'a super::Goal) -> Request<'a> {
+        Request {
+            state,
+            goal: &goal.condition,
+            actions: &goal.actions,
+            rules: &[],
+            labels: &[],
+            without: &[],
+        }
+    }
 }
 
 /// Grounds what matters.
 pub(crate) fn lift(request: &Request<'_>, width: Width) -> Result<Task> {
+    lift_in_focus(request, width).map(|(task, _)| task)
+}
+
+/// The same, and the objects that it came to.
+pub(crate) fn lift_in_focus(request: &Request<'_>, width: Width) -> Result<(Task, BTreeSet<Obj>)> {
     let scene = request.state.scene();
     let mut focus: BTreeSet<Obj> = BTreeSet::new();
     if width == Width::Whole {
@@ -165,7 +140,7 @@ pub(crate) fn lift(request: &Request<'_>, width: Width) -> Result<Task> {
         spent += lifter.actions.len() + task.gates.len();
         let settled = wanted.is_empty() && (unreached.is_empty() || unreached == hopeless);
         if settled || spent > MAX_GATES {
-            return Ok(task);
+            return Ok((task, focus));
         }
         focus.extend(wanted);
         hopeless = unreached;
@@ -181,66 +156,12 @@ fn name_objects(condition: &Condition, into: &mut BTreeSet<Obj>) {
     });
 }
 
-/// The first slot after all that a condition leaves free, and whether steps can change its truth.
-fn free_slots(condition: &Condition, domain: &Domain) -> (u8, bool) {
-    let slot = |term: &Term| match term {
-        Term::Slot(slot) => slot + 1,
-        Term::Object(_) => 0,
-    };
-    match condition {
-        Condition::Atom(predicate, terms) => (
-            terms.iter().map(slot).max().unwrap_or(0),
-            domain.predicate(*predicate).fluent,
-        ),
-        Condition::Equal(a, b) => (slot(a).max(slot(b)), false),
-        Condition::Is(a, _) => (slot(a), false),
-        Condition::Not(inner) => free_slots(inner, domain),
-        Condition::And(parts) | Condition::Or(parts) => {
-            parts.iter().fold((0, false), |(most, fluent), part| {
-                let (slots, changes) = free_slots(part, domain);
-                (most.max(slots), fluent | changes)
-            })
-        }
-        // Slots of quantified variables come after the parameters, so this only looks later than it must.
-        Condition::Exists { body, .. } | Condition::AtLeast { body, .. } => free_slots(body, domain),
-    }
-}
-
-/// Conditions of a schema that no step changes, by the number of parameters they need.
-struct Fixed<'d> {
-    conditions: Vec<Vec<&'d Condition>>,
-}
-
-impl<'d> Fixed<'d> {
-    fn of(domain: &'d Domain, schema: SchemaId) -> Fixed<'d> {
-        let schema = domain.schema(schema);
-        let parameters = schema.parameters.len();
-        let mut conditions = vec![Vec::new(); parameters + 1];
-        for part in schema.needs.iter().flat_map(|need| need.condition.conjuncts()) {
-            let (slots, fluent) = free_slots(part, domain);
-            if !fluent {
-                conditions[usize::from(slots).min(parameters)].push(part);
-            }
-        }
-        Fixed { conditions }
-    }
-}
-
-/// Where an action may set a fact: predicate and fixed arguments, with a mask of the fixed places.
-type Pattern = (Atom, u8, bool);
-
-/// Outcomes of actions that do the same under the same conditions.
-struct Group {
-    example: GroundAction,
-    outcome: u16,
-    actions: Vec<u32>,
-}
-
 struct Lifter<'a> {
     scene: &'a Arc<Scene>,
     domain: &'a Domain,
     state: &'a State,
     width: Width,
+    without: &'a [GroundAction],
     focus: &'a BTreeSet<Obj>,
     /// Facts, and absences of facts, that nothing in focus leads to.
     hopeless: &'a BTreeSet<(Atom, bool)>,
@@ -262,6 +183,8 @@ struct Lifter<'a> {
     cut: bool,
     /// Whether a chain was left out.
     shortened: bool,
+    /// Which gates are known to be supported, or not.
+    supported: Vec<Option<bool>>,
     demanded: Vec<bool>,
     demands: Vec<GateId>,
     included: HashMap<u32, u32>,
@@ -288,6 +211,7 @@ impl<'a> Lifter<'a> {
             domain,
             state,
             width,
+            without: request.without,
             focus,
             hopeless,
             possible: Possible::new(state),
@@ -304,6 +228,7 @@ impl<'a> Lifter<'a> {
             unfolding: Vec::new(),
             cut: false,
             shortened: false,
+            supported: Vec::new(),
             demanded: Vec::new(),
             demands: Vec::new(),
             included: HashMap::new(),
@@ -340,6 +265,7 @@ impl<'a> Lifter<'a> {
             let mut chosen = Vec::with_capacity(choices.len());
             let mut found = Vec::new();
             self.extend_choice(id, &choices, &mut chosen, &mut found, usize::MAX);
+            found.retain(|action| !self.without.contains(action));
             self.actions.extend(found);
             if self.actions.len() > MAX_ACTIONS {
                 return Err(Error::Exhausted(MAX_ACTIONS));
@@ -411,127 +337,6 @@ impl<'a> Lifter<'a> {
             if !grew {
                 return;
             }
-        }
-    }
-
-    /// Puts outcomes that are alike together: of one schema, with the same objects in all places that matter.
-    fn group_outcomes(&mut self) {
-        let used: Vec<Vec<u16>> = self
-            .domain
-            .schemas
-            .iter()
-            .map(|schema| schema.outcomes.iter().map(slots_of_outcome).collect())
-            .collect();
-        let mut known: HashMap<(SchemaId, u16, Vec<Obj>), u32> = HashMap::new();
-        for (at, action) in self.actions.iter().enumerate() {
-            let schema = self.domain.schema(action.schema);
-            let mut all = Vec::with_capacity(schema.outcomes.len());
-            for (number, outcome) in schema.outcomes.iter().enumerate() {
-                let mask = used[usize::from(action.schema.0)][number];
-                let key: Vec<Obj> = action
-                    .arguments()
-                    .iter()
-                    .enumerate()
-                    .map(|(place, object)| {
-                        if mask >> place & 1 == 1 {
-                            *object
-                        } else {
-                            Obj(u32::MAX)
-                        }
-                    })
-                    .collect();
-                let fresh = self.groups.len() as u32;
-                let group = *known.entry((action.schema, number as u16, key)).or_insert(fresh);
-                if group == fresh {
-                    self.groups.push(Group {
-                        example: *action,
-                        outcome: number as u16,
-                        actions: Vec::new(),
-                    });
-                    self.patterns
-                        .entry(pattern_of(outcome, action))
-                        .or_default()
-                        .push(group);
-                }
-                self.groups[group as usize].actions.push(at as u32);
-                all.push(group);
-            }
-            self.groups_of.push(all);
-        }
-    }
-
-    /// Groups of outcomes that may set a fact to a value.
-    fn setting(&self, atom: Atom, value: bool) -> Vec<u32> {
-        let arity = self.domain.predicate(atom.predicate()).parameters.len();
-        let mut all = Vec::new();
-        for mask in 0..1u8 << arity {
-            if let Some(found) = self.patterns.get(&(masked(atom, mask, arity), mask, value)) {
-                all.extend(found.iter().filter(|group| self.may_set(**group, atom)));
-            }
-        }
-        all.sort_unstable();
-        all
-    }
-
-    fn can_be_set(&self, atom: Atom, value: bool) -> bool {
-        if value {
-            return self.possible.is_added(atom);
-        }
-        let arity = self.domain.predicate(atom.predicate()).parameters.len();
-        (0..1u8 << arity).any(|mask| {
-            self.patterns
-                .get(&(masked(atom, mask, arity), mask, false))
-                .is_some_and(|found| found.iter().any(|group| self.may_set(*group, atom)))
-        })
-    }
-
-    fn outcome(&self, group: u32) -> (&'a Outcome, Frame, usize) {
-        let group = &self.groups[group as usize];
-        let schema = self.domain.schema(group.example.schema);
-        let outcome = &schema.outcomes[usize::from(group.outcome)];
-        (
-            outcome,
-            frame_of(group.example.arguments()),
-            schema.parameters.len(),
-        )
-    }
-
-    /// Binds the variables of an outcome so that it sets a fact; which of them that leaves open, or [`None`] if it
-    /// cannot.
-    fn bind(&self, outcome: &Outcome, first: usize, atom: Atom, frame: &mut Frame) -> Option<Vec<bool>> {
-        let mut bound = vec![false; outcome.variables.len()];
-        for (place, term) in outcome.arguments.iter().enumerate() {
-            let here = atom.object(place);
-            match term {
-                Term::Slot(slot) if usize::from(*slot) >= first => {
-                    let variable = usize::from(*slot) - first;
-                    if !self.scene.is(here, outcome.variables[variable])
-                        || bound[variable] && frame[usize::from(*slot)] != here
-                    {
-                        return None;
-                    }
-                    bound[variable] = true;
-                    frame[usize::from(*slot)] = here;
-                }
-                term => {
-                    if object(*term, frame) != here {
-                        return None;
-                    }
-                }
-            }
-        }
-        Some(bound)
-    }
-
-    /// Whether outcomes of a group may set a fact that matches their pattern.
-    fn may_set(&self, group: u32, atom: Atom) -> bool {
-        let (outcome, mut frame, first) = self.outcome(group);
-        match self.bind(outcome, first, atom, &mut frame) {
-            None => false,
-            Some(bound) if bound.iter().all(|bound| *bound) => {
-                self.possible.may(&outcome.when, &mut frame, true)
-            }
-            Some(_) => true,
         }
     }
 
@@ -656,62 +461,6 @@ impl<'a> Lifter<'a> {
         inputs
     }
 
-    /// Names a few objects that might come to fulfil a condition.
-    fn propose_for(&mut self, body: &Condition, slot: u8, types: &[crate::domain::TypeId], frame: &Frame) {
-        if self.width == Width::Whole {
-            return;
-        }
-        for (at, kind) in types.iter().enumerate() {
-            let slot = slot + at as u8;
-            let speaks_of_it: Vec<&Condition> = body
-                .conjuncts()
-                .iter()
-                .filter(|part| {
-                    self.possible
-                        .listed(part, true, slot, (slot, slot + 1), frame)
-                        .is_some()
-                })
-                .collect();
-            let mut bound = *frame;
-            let mut objects = Vec::new();
-            for object in self.scene.objects_of(*kind) {
-                bound[usize::from(slot)] = *object;
-                if speaks_of_it.iter().all(|part| self.may_become(part, &mut bound)) {
-                    objects.push(*object);
-                }
-                if objects.len() >= PROPOSALS {
-                    break;
-                }
-            }
-            self.want(objects);
-        }
-    }
-
-    /// Whether some action, with any objects, might make a condition hold.
-    fn may_become(&self, condition: &Condition, frame: &mut Frame) -> bool {
-        let Condition::Atom(predicate, terms) = condition else {
-            return free_slots(condition, self.domain).1 || self.possible.may(condition, frame, true);
-        };
-        let atom = ground(*predicate, terms, frame);
-        let declared = self.domain.predicate(*predicate);
-        if !declared.fluent || declared.derived.is_some() {
-            return self.possible.may(condition, frame, true);
-        }
-        self.state.stores(atom)
-            || self.ways(atom, true).iter().any(|(schema, bound)| {
-                let objects: Vec<Obj> = bound.iter().map_while(|object| *object).collect();
-                self.fixed[usize::from(schema.0)].conditions[..=objects.len()]
-                    .iter()
-                    .flatten()
-                    .all(|fixed| self.state.satisfies(fixed, &objects))
-            })
-    }
-
-    fn want(&mut self, objects: impl IntoIterator<Item = Obj>) {
-        let outside = objects.into_iter().filter(|object| !self.focus.contains(object));
-        self.wanted.extend(outside);
-    }
-
     /// Marks a gate, and what it needs, as worth reaching.
     fn demand(&mut self, gate: GateId) {
         self.demanded
@@ -726,7 +475,7 @@ impl<'a> Lifter<'a> {
                 continue;
             }
             let need = self.gates.need(gate) as usize;
-            let inputs = self.gates.inputs(gate);
+            let inputs = self.gates.inputs(gate).to_vec();
             if self.width == Width::Whole || need >= inputs.len() {
                 stack.extend(inputs.iter().rev());
                 continue;
@@ -741,8 +490,12 @@ impl<'a> Lifter<'a> {
     }
 
     /// Whether a condition holds, or can perhaps be reached with what is in focus.
-    fn is_supported(&self, gate: GateId) -> bool {
-        match self.gates.meaning(gate) {
+    fn is_supported(&mut self, gate: GateId) -> bool {
+        let at = gate as usize;
+        if let Some(Some(known)) = self.supported.get(at) {
+            return *known;
+        }
+        let supported = match self.gates.meaning(gate) {
             Meaning::Literal(fact, value) => {
                 let atom = self.facts[fact as usize];
                 self.state.stores(atom) == value
@@ -750,15 +503,16 @@ impl<'a> Lifter<'a> {
             }
             _ => {
                 let need = self.gates.need(gate) as usize;
-                let inputs = self.gates.inputs(gate);
-                inputs
-                    .iter()
-                    .filter(|input| self.is_supported(**input))
-                    .take(need)
-                    .count()
-                    == need
+                let inputs = self.gates.inputs(gate).to_vec();
+                let supported = inputs.into_iter().filter(|input| self.is_supported(*input));
+                supported.take(need).count() == need
             }
+        };
+        if self.supported.len() <= at {
+            self.supported.resize(self.gates.len(), None);
         }
+        self.supported[at] = Some(supported);
+        supported
     }
 
     /// Includes the actions that reach a literal; names objects for actions that would.
@@ -792,179 +546,6 @@ impl<'a> Lifter<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Objects with which some action would set a fact.
-    fn propose(&mut self, atom: Atom, value: bool) {
-        for (schema, bound) in self.ways(atom, value) {
-            self.propose_objects(schema, &bound);
-        }
-    }
-
-    /// Actions that may set a fact, with the objects that this binds.
-    fn ways(&self, atom: Atom, value: bool) -> Vec<(SchemaId, Vec<Option<Obj>>)> {
-        let mut all = Vec::new();
-        for (id, schema) in self.domain.schema_ids() {
-            for outcome in &schema.outcomes {
-                if outcome.predicate != atom.predicate() || outcome.value != value {
-                    continue;
-                }
-                let mut bound: Vec<Option<Obj>> = vec![None; schema.parameters.len()];
-                let fits = outcome.arguments.iter().enumerate().all(|(place, term)| {
-                    let here = atom.object(place);
-                    match term {
-                        Term::Object(object) => *object == here,
-                        Term::Slot(slot) => match bound.get_mut(usize::from(*slot)) {
-                            Some(place) => *place.get_or_insert(here) == here,
-                            None => true,
-                        },
-                    }
-                });
-                if fits && !all.contains(&(id, bound.clone())) {
-                    all.push((id, bound));
-                }
-            }
-        }
-        all
-    }
-
-    /// Completes a partly bound action: with objects in focus if there are any that fit, else with those of which
-    /// its needs hold now, else with a few others.
-    fn propose_objects(&mut self, schema: SchemaId, bound: &[Option<Obj>]) {
-        let kinds = &self.domain.schema(schema).parameters;
-        let now = self.objects_now(schema, bound);
-        let choose = |others: &dyn Fn(usize) -> Vec<Obj>| -> Vec<Vec<Obj>> {
-            let choice = |(at, bound): (usize, &Option<Obj>)| bound.map_or_else(|| others(at), |o| vec![o]);
-            bound.iter().enumerate().map(choice).collect()
-        };
-        let in_focus = |at: usize| -> Vec<Obj> {
-            let fits = |object: &Obj| {
-                self.scene.is(*object, kinds[at]) && now[at].as_ref().is_none_or(|now| now.contains(object))
-            };
-            self.focus.iter().copied().filter(fits).collect()
-        };
-        let anywhere = |at: usize| match &now[at] {
-            Some(now) => now.clone(),
-            None => self.scene.objects_of(kinds[at]).to_vec(),
-        };
-        let mut found = Vec::new();
-        self.extend_choice(schema, &choose(&in_focus), &mut Vec::new(), &mut found, PROPOSALS);
-        if found.is_empty() || self.width != Width::Narrow {
-            self.extend_choice(schema, &choose(&anywhere), &mut Vec::new(), &mut found, PROPOSALS);
-        }
-        for action in found {
-            self.want(action.arguments().iter().copied());
-        }
-    }
-
-    /// For each open parameter the objects of which a need holds now that speaks of nothing else that is open;
-    /// [`None`] where there is no such need or no such object.
-    fn objects_now(&self, schema: SchemaId, bound: &[Option<Obj>]) -> Vec<Option<Vec<Obj>>> {
-        let schema = self.domain.schema(schema);
-        let value = |term: &Term| match term {
-            Term::Slot(slot) => bound.get(usize::from(*slot)).copied().flatten(),
-            Term::Object(object) => Some(*object),
-        };
-        let mut now = vec![None; bound.len()];
-        for part in schema.needs.iter().flat_map(|need| need.condition.conjuncts()) {
-            let Condition::Atom(predicate, terms) = part else {
-                continue;
-            };
-            if self.domain.predicate(*predicate).derived.is_some() {
-                continue;
-            }
-            let (slot, objects): (u8, Vec<Obj>) = match terms[..] {
-                [Term::Slot(slot)] => (slot, self.state.members(*predicate).collect()),
-                [Term::Slot(slot), other] if value(&Term::Slot(slot)).is_none() => match value(&other) {
-                    Some(to) => (slot, self.state.sources(*predicate, to).collect()),
-                    None => continue,
-                },
-                [other, Term::Slot(slot)] => match value(&other) {
-                    Some(from) => (slot, self.state.targets(*predicate, from).collect()),
-                    None => continue,
-                },
-                _ => continue,
-            };
-            let kind = schema.parameters[usize::from(slot)];
-            let objects: Vec<Obj> = objects
-                .into_iter()
-                .filter(|object| self.scene.is(*object, kind))
-                .collect();
-            let entry = &mut now[usize::from(slot)];
-            let fewer = entry
-                .as_ref()
-                .is_none_or(|known: &Vec<Obj>| objects.len() < known.len());
-            if !objects.is_empty() && fewer && bound[usize::from(slot)].is_none() {
-                *entry = Some(objects);
-            }
-        }
-        now
-    }
-
-    /// The gate for the outcomes of a group setting a fact, or for them not doing so.
-    fn effect_condition(&mut self, group: u32, atom: Atom, positive: bool) -> GateId {
-        if let Some(known) = self.effect_conditions.get(&(group, atom, positive)) {
-            return *known;
-        }
-        let gate = self.new_effect_condition(group, atom, positive);
-        self.effect_conditions.insert((group, atom, positive), gate);
-        gate
-    }
-
-    fn new_effect_condition(&mut self, group: u32, atom: Atom, positive: bool) -> GateId {
-        let (outcome, mut frame, first) = self.outcome(group);
-        let Some(bound) = self.bind(outcome, first, atom, &mut frame) else {
-            return truth(!positive);
-        };
-        if bound.iter().all(|bound| *bound) && !outcome.first_only {
-            return self.condition(&outcome.when, &mut frame, positive);
-        }
-        // The leading variables that are bound stay so; the others are tried. What is tried of the last variable of
-        // a first-only outcome are all objects, since earlier ones come first.
-        let last = outcome.variables.len() - 1;
-        let tried = bound.iter().take_while(|bound| **bound).count();
-        let tried = if outcome.first_only {
-            tried.min(last)
-        } else {
-            tried
-        };
-        let wanted: Vec<Option<Obj>> = (tried..=last)
-            .map(|at| bound[at].then(|| frame[first + at]))
-            .collect();
-        let slot = first + tried;
-        let mut earlier: Vec<GateId> = Vec::new();
-        let mut before: Vec<Obj> = Vec::new();
-        let mut inputs = Vec::new();
-        let all =
-            self.possible
-                .assignments(&outcome.when, slot as u8, &outcome.variables[tried..], &mut frame);
-        for objects in all {
-            frame[slot..slot + objects.len()].copy_from_slice(&objects);
-            let this = objects
-                .iter()
-                .zip(&wanted)
-                .all(|(object, wanted)| wanted.is_none_or(|w| w == *object));
-            if !outcome.first_only {
-                if this {
-                    inputs.push(self.condition(&outcome.when, &mut frame, positive));
-                }
-                continue;
-            }
-            let leading = &objects[..objects.len() - 1];
-            if leading != before {
-                before = leading.to_vec();
-                earlier.clear();
-            }
-            if this {
-                let mut all = vec![self.condition(&outcome.when, &mut frame, positive)];
-                all.extend(&earlier);
-                let need = if positive { all.len() } else { 1 };
-                inputs.push(self.gates.condition(need, all));
-            }
-            earlier.push(self.condition(&outcome.when, &mut frame, !positive));
-        }
-        self.gates
-            .condition(if positive { 1 } else { inputs.len() }, inputs)
     }
 
     fn include(&mut self, action: u32) -> Result<u32> {
@@ -1218,146 +799,6 @@ fn counts_steps(rule: &Rule) -> bool {
     })
 }
 
-impl Task {
-    /// The facts, and absences of facts, that the actions cannot reach even where nothing is ever lost; none if the
-    /// target can be reached.
-    fn unreached(&self, facts: &[Atom]) -> BTreeSet<(Atom, bool)> {
-        let mut also = vec![self.progress[0]];
-        let beginnings = self.rules.iter().zip(&self.rule_states);
-        also.extend(beginnings.map(|(rule, states)| states[rule.dfa().initial() as usize]));
-        let mut prices = Prices::new(&self.gates);
-        self.gates
-            .price(&self.start, &also, self.target, Sum::Max, &mut prices);
-        if prices.of(self.target) != UNREACHABLE {
-            return BTreeSet::new();
-        }
-        let unreached = self.gates.unreached(&prices);
-        unreached
-            .map(|(fact, value)| (facts[fact as usize], value))
-            .collect()
-    }
-
-    /// Takes out the actions that break some rule whenever they are done.
-    fn forbid(&mut self) {
-        for number in 0..self.operators.len() {
-            if self.always_breaks_a_rule(number) {
-                let operator = &mut self.operators[number];
-                operator.precondition = FALSE;
-                self.gates.forbid(operator.act);
-            }
-        }
-    }
-
-    fn always_breaks_a_rule(&self, number: usize) -> bool {
-        let operator = &self.operators[number];
-        // What is known of the facts after the action: those that it sets whatever the state, and those that it
-        // needs and never touches.
-        let mut known: HashMap<u32, Option<bool>> = HashMap::new();
-        self.literal_needs(operator.precondition, &mut known);
-        for effect in &operator.effects {
-            let entry = known.entry(effect.fact).or_insert(None);
-            if effect.when == TRUE || *entry == Some(effect.value) {
-                *entry = Some(effect.value);
-            } else {
-                *entry = None;
-            }
-        }
-        if self.rules.is_empty() {
-            return false;
-        }
-        let said: HashSet<u32> = operator.said.iter().copied().collect();
-        let values: Vec<(Prop, Option<bool>)> = self
-            .labels
-            .iter()
-            .enumerate()
-            .map(|(at, label)| {
-                let value = if label.holds == FALSE {
-                    Some(said.contains(&(at as u32)))
-                } else {
-                    self.known_after(label.holds, &known)
-                };
-                (label.prop, value)
-            })
-            .collect();
-        self.rules.iter().any(|rule| {
-            (0..rule.dfa().num_states() as u32)
-                .filter(|state| rule.verdict(*state) != Verdict::PermanentlyViolated)
-                .all(|state| {
-                    rule.dfa().edges(state).iter().all(|edge| {
-                        rule.verdict(edge.to) == Verdict::PermanentlyViolated
-                            || edge.guard.iter().any(|(prop, wanted)| {
-                                let value = values
-                                    .iter()
-                                    .find(|(known, _)| known == prop)
-                                    .map_or(Some(false), |v| v.1);
-                                value == Some(!wanted)
-                            })
-                    })
-                })
-        })
-    }
-
-    /// Facts that a precondition names outright.
-    fn literal_needs(&self, gate: GateId, into: &mut HashMap<u32, Option<bool>>) {
-        match self.gates.meaning(gate) {
-            Meaning::Literal(fact, value) => {
-                into.insert(fact, Some(value));
-            }
-            _ => {
-                let inputs = self.gates.inputs(gate);
-                if self.gates.need(gate) as usize == inputs.len() {
-                    for input in inputs {
-                        self.literal_needs(*input, into);
-                    }
-                }
-            }
-        }
-    }
-
-    /// The truth of a condition as far as the facts are known (Kleene's logic).
-    fn known_after(&self, gate: GateId, known: &HashMap<u32, Option<bool>>) -> Option<bool> {
-        match self.gates.meaning(gate) {
-            Meaning::Literal(fact, value) => known.get(&fact).copied().flatten().map(|now| now == value),
-            _ => {
-                let need = self.gates.need(gate) as usize;
-                let inputs = self.gates.inputs(gate);
-                let (mut yes, mut no) = (0, 0);
-                for input in inputs {
-                    match self.known_after(*input, known) {
-                        Some(true) => yes += 1,
-                        Some(false) => no += 1,
-                        None => {}
-                    }
-                }
-                if yes >= need {
-                    Some(true)
-                } else if inputs.len() - no < need {
-                    Some(false)
-                } else {
-                    None
-                }
-            }
-        }
-    }
-
-    /// Does an operator: its effects on a state in which its precondition holds.
-    pub(crate) fn apply(
-        &self,
-        operator: usize,
-        state: &[u64],
-        memory: &mut super::gates::Memory,
-        to: &mut Vec<u64>,
-    ) {
-        to.clear();
-        to.extend_from_slice(state);
-        for effect in &self.operators[operator].effects {
-            if self.gates.holds(effect.when, state, memory) {
-                set_bit(to, effect.fact, effect.value);
-            }
-        }
-    }
-}
-
 fn truth(value: bool) -> GateId {
     if value { TRUE } else { FALSE }
 }
@@ -1366,46 +807,6 @@ fn frame_of(bound: &[Obj]) -> Frame {
     let mut frame = [Obj::default(); MAX_SLOTS];
     frame[..bound.len()].copy_from_slice(bound);
     frame
-}
-
-/// A fact with object 0 in the places that the mask leaves open.
-fn masked(atom: Atom, mask: u8, arity: usize) -> Atom {
-    let mut objects = [Obj::default(); MAX_ARITY];
-    for (place, object) in objects.iter_mut().enumerate().take(arity) {
-        if mask >> place & 1 == 1 {
-            *object = atom.object(place);
-        }
-    }
-    Atom::new(atom.predicate(), &objects)
-}
-
-fn pattern_of(outcome: &Outcome, action: &GroundAction) -> Pattern {
-    let mut objects = [Obj::default(); MAX_ARITY];
-    let mut mask = 0u8;
-    for (place, term) in outcome.arguments.iter().enumerate().take(MAX_ARITY) {
-        let object = match term {
-            Term::Object(object) => Some(*object),
-            Term::Slot(slot) => action.arguments().get(usize::from(*slot)).copied(),
-        };
-        if let Some(object) = object {
-            objects[place] = object;
-            mask |= 1 << place;
-        }
-    }
-    (Atom::new(outcome.predicate, &objects), mask, outcome.value)
-}
-
-/// The parameters that an outcome depends on, as bits.
-fn slots_of_outcome(outcome: &Outcome) -> u16 {
-    let mut mask = 0;
-    let mut visit = |term: &Term| {
-        if let Term::Slot(slot) = term {
-            mask |= 1u16 << slot;
-        }
-    };
-    outcome.arguments.iter().for_each(&mut visit);
-    each_term(&outcome.when, &mut visit);
-    mask
 }
 
 fn each_term(condition: &Condition, visit: &mut impl FnMut(&Term)) {

@@ -54,6 +54,7 @@ mod possible;
 mod rules;
 mod search;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use steward_ltl::{Monitor, Watch};
@@ -62,9 +63,9 @@ pub use conflict::Conflict;
 pub use lift::Label;
 pub use rules::SceneRules;
 
-use self::lift::{Request, Width, lift};
+use self::lift::{Request, Width, lift, lift_in_focus};
 use self::search::{Found, Search, Standing};
-use crate::domain::{Condition, GroundAction, Scene, State};
+use crate::domain::{Condition, GroundAction, Obj, Scene, State};
 use crate::{Error, Result};
 
 /// Most actions that a goal may ask for.
@@ -86,6 +87,16 @@ impl Goal {
             condition,
             actions: Vec::new(),
         }
+    }
+
+    /// How many of the actions that are asked for some steps do, in order.
+    pub fn done_by<'s>(&self, steps: impl IntoIterator<Item = &'s GroundAction>) -> usize {
+        let mut done = 0;
+        for step in steps {
+            let next = self.actions.get(done);
+            done += usize::from(next.is_some_and(|labels| labels.iter().any(|label| label.matches(step))));
+        }
+        done
     }
 }
 
@@ -175,30 +186,151 @@ pub fn plan_on(
         progress: 0,
         rules: watch.monitors().iter().map(Monitor::state).collect(),
     });
-    let compiled: Vec<Arc<steward_ltl::Rule>> =
-        rules.map_or_else(Vec::new, |rules| rules.set().rules().to_vec());
-    let request = Request {
+    let question = Question {
         state,
-        goal: &goal.condition,
-        actions: &goal.actions,
-        rules: &compiled,
-        labels: rules.map_or(&[], SceneRules::labels),
+        goal,
+        rules,
+        watch,
+        standing,
     };
     let mut priced = 0;
     for width in [Width::Narrow, Width::Wide, Width::Whole] {
-        let task = match lift(&request, width) {
-            Ok(task) => task,
+        match question.search(width, &[], limits, &mut priced) {
+            Ok(Some(found)) => return Ok(found),
+            Ok(None) => {}
             // Too large to ground: nothing is known beyond what was tried.
             Err(Error::Exhausted(_)) => break,
             Err(error) => return Err(error),
+        }
+    }
+    Err(Error::Exhausted(priced))
+}
+
+/// Up to `count` different plans, the first as [`plan`] finds it, the others each without some step of one before it
+/// (after Katz and Sohrabi 2020). A step is left out together with those that do the same by another name.
+///
+/// # Errors
+/// As [`plan`] for the first; where there are fewer plans than asked for that is no error.
+pub fn plans(
+    state: &State,
+    goal: &Goal,
+    rules: Option<&SceneRules>,
+    limits: &Limits,
+    count: usize,
+) -> Result<Vec<Plan>> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let mut all = vec![plan(state, goal, rules, limits)?];
+    let question = Question {
+        state,
+        goal,
+        rules,
+        watch: None,
+        standing: None,
+    };
+    let mut left_out: Vec<Vec<GroundAction>> = vec![Vec::new()];
+    let mut questions = 0;
+    let mut at = 0;
+    while let Some(known) = all.get(at).map(|plan| plan.steps.clone()) {
+        for step in &known {
+            if all.len() == count || questions == QUESTIONS_PER_PLAN * count {
+                return Ok(all);
+            }
+            questions += 1;
+            let mut without = left_out[at].clone();
+            without.extend(twins(state.scene(), step));
+            // A step without which nothing nearby will do is needed; the whole scene is not searched to be sure.
+            let found = match question.search(Width::Narrow, &without, limits, &mut 0) {
+                Ok(Some(found)) => found,
+                Ok(None) | Err(Error::Exhausted(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            if all.iter().all(|other| other.steps != found.steps) {
+                all.push(found);
+                left_out.push(without);
+            }
+        }
+        at += 1;
+    }
+    Ok(all)
+}
+
+/// How often a plan without some step is looked for, for each plan that is wanted.
+const QUESTIONS_PER_PLAN: usize = 4;
+
+/// A step and those that do the same to the same things.
+fn twins(scene: &Scene, step: &GroundAction) -> Vec<GroundAction> {
+    let domain = scene.domain();
+    let this = domain.schema(step.schema);
+    domain
+        .schema_ids()
+        .filter(|(_, other)| other.outcomes == this.outcomes && other.parameters == this.parameters)
+        .map(|(id, _)| GroundAction::new(id, step.arguments()))
+        .collect()
+}
+
+/// What is left to pay from a state to a goal, as far as can be told without search: the cost of a plan in which
+/// nothing that holds is ever lost, over objects nearby. [`None`] where no such plan is seen; 0 in a goal.
+///
+/// # Errors
+/// [`Error::Exhausted`] where the scene is too large around the goal.
+pub fn cost_to_go(state: &State, goal: &Goal) -> Result<Option<f64>> {
+    let task = lift(&Request::of(state, goal), Width::Narrow)?;
+    let standing = Standing {
+        progress: 0,
+        rules: Vec::new(),
+    };
+    let left = Search::new(&task, &standing).left();
+    Ok((left != gates::UNREACHABLE).then(|| left as f64 / 1000.0))
+}
+
+/// The objects that a plan for a goal has to do with, as far as can be told without search: those that the goal names
+/// and those with which the steps towards it are done.
+///
+/// # Errors
+/// [`Error::Exhausted`] where the scene is too large around the goal.
+pub fn relevant(state: &State, goal: &Goal) -> Result<BTreeSet<Obj>> {
+    lift_in_focus(&Request::of(state, goal), Width::Narrow).map(|(_, focus)| focus)
+}
+
+/// What a plan is looked for.
+struct Question<'a> {
+    state: &'a State,
+    goal: &'a Goal,
+    rules: Option<&'a SceneRules>,
+    watch: Option<&'a Watch>,
+    /// Where the rules stand, if that is not at their beginning.
+    standing: Option<Standing>,
+}
+
+impl Question<'_> {
+    /// A plan with so much of the scene and without some actions; [`None`] where none was found.
+    fn search(
+        &self,
+        width: Width,
+        without: &[GroundAction],
+        limits: &Limits,
+        priced: &mut usize,
+    ) -> Result<Option<Plan>> {
+        let compiled: &[Arc<steward_ltl::Rule>] = self.rules.map_or(&[], |rules| rules.set().rules());
+        let request = Request {
+            rules: compiled,
+            labels: self.rules.map_or(&[], SceneRules::labels),
+            without,
+            ..Request::of(self.state, self.goal)
         };
-        let Some(standing) = standing.clone().or_else(|| Search::stand(&task)) else {
-            return Err(Error::Infeasible(conflict::explain(
-                state, goal, rules, None, limits,
-            )?));
+        let infeasible = |standing| -> Result<Option<Plan>> {
+            let conflict = conflict::explain(self.state, self.goal, self.rules, standing, limits)?;
+            Err(Error::Infeasible(conflict))
+        };
+        let task = lift(&request, width)?;
+        let Some(standing) = self.standing.clone().or_else(|| Search::stand(&task)) else {
+            return infeasible(None);
         };
         let mut search = Search::new(&task, &standing);
-        match search.first(limits.first_states) {
+        let first = search.first(limits.first_states);
+        let found = match first {
             Found::Plan(operators, _, _) => {
                 let (mut operators, mut cost) = search.without_needless(&operators);
                 let mut cheapest = operators.is_empty();
@@ -209,30 +341,29 @@ pub fn plan_on(
                         (operators, cost) = better;
                     }
                 }
-                let found = Plan {
-                    steps: operators
-                        .iter()
-                        .map(|at| task.operators[*at as usize].action)
-                        .collect(),
+                let steps = operators.iter().map(|at| task.operators[*at as usize].action);
+                Some(Plan {
+                    steps: steps.collect(),
                     cost: cost as f64 / 1000.0,
                     cheapest,
-                    priced: priced + search.priced,
-                };
-                // The gates leave out chains of derived facts that are longer than those of real homes; a plan that
-                // counts on one of these not holding is never returned.
-                if runs(state, goal, rules, watch, &found.steps)? {
-                    return Ok(found);
-                }
+                    priced: *priced + search.priced,
+                })
             }
-            Found::Nothing if task.complete => {
-                let conflict = conflict::explain(state, goal, rules, standing_of(watch, &standing), limits)?;
-                return Err(Error::Infeasible(conflict));
+            Found::Nothing if task.complete && without.is_empty() => {
+                return infeasible(self.standing.as_ref());
             }
-            Found::Nothing | Found::OutOfBudget => {}
+            Found::Nothing | Found::OutOfBudget => None,
+        };
+        *priced += search.priced;
+        // The gates leave out chains of derived facts that are longer than those of real homes; a plan that counts
+        // on one of these not holding is never returned.
+        match found {
+            Some(found) if runs(self.state, self.goal, self.rules, self.watch, &found.steps)? => {
+                Ok(Some(found))
+            }
+            _ => Ok(None),
         }
-        priced += search.priced;
     }
-    Err(Error::Exhausted(priced))
 }
 
 /// Whether steps run as the domain says, keep the rules and end in the goal.
@@ -247,7 +378,7 @@ fn runs(
         (Some(rules), None) => Some(rules.watch(state)?),
         (_, watch) => watch.cloned(),
     };
-    let (mut now, mut done) = (state.clone(), 0);
+    let mut now = state.clone();
     for step in steps {
         if now.check(step).is_err() {
             return Ok(false);
@@ -256,14 +387,8 @@ fn runs(
         if let (Some(rules), Some(watch)) = (rules, &mut watch) {
             rules.observe(watch, &now, Some(step))?;
         }
-        let next = goal.actions.get(done);
-        done += usize::from(next.is_some_and(|labels| labels.iter().any(|label| label.matches(step))));
     }
     Ok(now.satisfies(&goal.condition, &[])
-        && done == goal.actions.len()
+        && goal.done_by(steps) == goal.actions.len()
         && watch.is_none_or(|watch| watch.may_end()))
-}
-
-fn standing_of<'s>(watch: Option<&Watch>, standing: &'s Standing) -> Option<&'s Standing> {
-    watch.map(|_| standing)
 }

@@ -98,6 +98,11 @@ impl<'t> Search<'t> {
         search
     }
 
+    /// Estimates what is left from the start.
+    pub(crate) fn left(&mut self) -> Cost {
+        self.price(0)
+    }
+
     /// Where the rules stand after the start was seen; [`None`] if it breaks one.
     pub(crate) fn stand(task: &Task) -> Option<Standing> {
         let mut memory = Memory::new(&task.gates);

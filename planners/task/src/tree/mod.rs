@@ -60,4 +60,4 @@ pub use grow::{ActionTree, Node, NodeId, NodeRecord, Status};
 pub use prompt::Prompt;
 pub use repair::MeansEnds;
 pub use sample::{FirstOf, Lesson, Model, Prompted, Recorded, Request, Sampler, Searched};
-pub use walk::{ByVotes, Chooser, Decision, Fork, Offer, Walk, WalkConfig, WalkStats};
+pub use walk::{ByCost, ByVotes, Chooser, Decision, Fork, Offer, Walk, WalkConfig, WalkStats};

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::prompt::Prompt;
 use crate::domain::{GroundAction, RefusalKind, State};
-use crate::plan::{Goal, Limits, SceneRules, plan};
+use crate::plan::{Goal, Limits, SceneRules, plans};
 use crate::{Error, Result};
 
 /// What a plan is asked for.
@@ -60,7 +60,8 @@ impl Sampler for Recorded {
     }
 }
 
-/// Search: needs no language model, and knows only what the goal says.
+/// Search: needs no language model, and knows only what the goal says. Several plans each do
+/// without some step of one before.
 #[derive(Debug, Clone, Default)]
 pub struct Searched {
     /// Rules that every plan keeps, from the state on.
@@ -71,11 +72,9 @@ pub struct Searched {
 
 impl Sampler for Searched {
     fn sample(&mut self, request: &Request) -> Result<Vec<Vec<GroundAction>>> {
-        if request.count == 0 {
-            return Ok(Vec::new());
-        }
-        let found = plan(request.state, request.goal, self.rules.as_ref(), &self.limits)?;
-        Ok(vec![found.steps])
+        let (rules, limits) = (self.rules.as_ref(), &self.limits);
+        let found = plans(request.state, request.goal, rules, limits, request.count)?;
+        Ok(found.into_iter().map(|plan| plan.steps).collect())
     }
 }
 

@@ -9,7 +9,7 @@ use super::grow::{ActionTree, NodeId, Status};
 use super::repair::MeansEnds;
 use super::sample::{Lesson, Request, Sampler};
 use crate::domain::{GroundAction, Refusal, RefusalKind, State};
-use crate::plan::{Goal, SceneRules};
+use crate::plan::{Goal, SceneRules, cost_to_go};
 use crate::{Error, Result};
 
 /// Budgets of a walk.
@@ -109,6 +109,42 @@ pub struct Fork<'a> {
     pub done: &'a [GroundAction],
     /// The ways on, those with the most votes first; at least two.
     pub offers: &'a [Offer],
+}
+
+impl Fork<'_> {
+    /// What is left to pay once an offer is taken, see [`cost_to_go`]; a step that is not possible at once brings
+    /// nothing nearer yet. [`None`] where the goal is not seen to be reachable then.
+    pub fn cost_to_go(&self, offer: usize) -> Option<f64> {
+        let offer = &self.offers[offer];
+        let mut goal = self.goal.clone();
+        let mut state = self.state.clone();
+        let mut paid = 0.0;
+        let step = offer.step.filter(|_| offer.refusal.is_none());
+        goal.actions.drain(..goal.done_by(self.done.iter().chain(&step)));
+        if let Some(step) = &step {
+            paid = state.scene().cost(step);
+            state = state.apply(step);
+        }
+        cost_to_go(&state, &goal).ok().flatten().map(|left| paid + left)
+    }
+}
+
+/// The way that is seen to cost the least; of equal ones the one with the most votes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ByCost;
+
+impl Chooser for ByCost {
+    fn choose(&mut self, fork: &Fork) -> Result<usize> {
+        let cost = |at: usize| fork.cost_to_go(at).unwrap_or(f64::INFINITY);
+        let mut best = (0, cost(0));
+        for at in 1..fork.offers.len() {
+            let this = cost(at);
+            if this < best.1 {
+                best = (at, this);
+            }
+        }
+        Ok(best.0)
+    }
 }
 
 /// Chooses at a fork: votes, a heuristic, or a language model.
@@ -433,13 +469,7 @@ impl Walk {
 
     /// What of the goal is left: the actions that were not done yet.
     fn goal_left(&self) -> Goal {
-        let mut done = 0;
-        for step in &self.done {
-            let wanted = self.goal.actions.get(done);
-            if wanted.is_some_and(|labels| labels.iter().any(|label| label.matches(step))) {
-                done += 1;
-            }
-        }
+        let done = self.goal.done_by(&self.done);
         Goal {
             condition: self.goal.condition.clone(),
             actions: self.goal.actions[done..].to_vec(),
