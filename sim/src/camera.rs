@@ -84,13 +84,15 @@ impl CameraSensor {
         })
     }
 
-    /// Takes one image: `rendered` must have been drawn for `camera`. `motion` blurs it; `class_of` gives the
+    /// Takes one image: `rendered` must have been drawn for `camera`. `motion` blurs its colours, which stay as they are
+    /// where `color` says that nobody wants them; `class_of` gives the
     /// class that a detector reports for an id, `None` for what it has no name for. The robot's links count as
     /// one instance.
     pub fn capture(
         &mut self,
         header: Header,
         rendered: &Rendered,
+        color: bool,
         motion: Option<&CameraMotion>,
         camera: &CameraIntrinsics,
         class_of: impl Fn(PixelId) -> Option<String>,
@@ -98,9 +100,20 @@ impl CameraSensor {
         // One generator per frame: what happens to one image does not depend on what was in the last.
         let mut rng = ChaCha8Rng::seed_from_u64(self.rng.next_u64());
         let fate = self.fate(&mut rng);
-        let color = self
-            .exposure
-            .expose(&self.config, &self.table, &mut rng, rendered, motion, camera);
+        // Of its own, so that depth is the same with colours and without.
+        let mut color_rng = ChaCha8Rng::seed_from_u64(rng.next_u64());
+        let color = if color {
+            self.exposure.expose(
+                &self.config,
+                &self.table,
+                &mut color_rng,
+                rendered,
+                motion,
+                camera,
+            )
+        } else {
+            rendered.color.clone()
+        };
         let depth = depth::measure(&self.config, &self.table, &mut rng, rendered, camera);
         let (labels, detections) = labels::detect(&self.config, &mut rng, &rendered.ids, class_of);
         Capture {

@@ -41,7 +41,14 @@ fn name(id: PixelId) -> Option<String> {
 }
 
 fn shoot(sensor: &mut CameraSensor, image: &Rendered, motion: Option<&CameraMotion>) -> Capture {
-    sensor.capture(Header::new(Time::ZERO, "camera"), image, motion, &camera(), name)
+    sensor.capture(
+        Header::new(Time::ZERO, "camera"),
+        image,
+        true,
+        motion,
+        &camera(),
+        name,
+    )
 }
 
 fn with(change: impl Fn(&mut CameraSensorConfig)) -> CameraSensor {
@@ -319,7 +326,7 @@ fn frames_are_lost_and_late_as_often_as_stated() {
     let n = 20_000;
     let (mut dropped, mut late) = (0, 0);
     for _ in 0..n {
-        match s.capture(Header::default(), &tiny, None, &one, name).fate {
+        match s.capture(Header::default(), &tiny, true, None, &one, name).fate {
             FrameFate::Drop => dropped += 1,
             FrameFate::Delay(d) => {
                 assert!((0.0..=0.3).contains(&d.secs_f64()));
@@ -349,4 +356,22 @@ fn settings_out_of_range_are_named() {
     }
     CameraSensorConfig::default().validate().unwrap();
     CameraSensorConfig::ideal().validate().unwrap();
+}
+
+#[test]
+fn depth_is_the_same_without_colours() {
+    let config = CameraSensorConfig::default();
+    let depth = |color: bool| {
+        let mut sensor = CameraSensor::new(config.clone(), 5).unwrap();
+        let header = Header::new(Time::ZERO, "camera");
+        let capture = sensor.capture(header, &wall(2.0), color, None, &camera(), name);
+        let depth = capture.frame.depth.data().iter().map(|z| z.to_bits());
+        (depth.collect::<Vec<_>>(), capture.frame.color)
+    };
+    let (with, without) = (depth(true), depth(false));
+    assert!(with.0 == without.0, "depth differs");
+    assert!(
+        with.1 != without.1,
+        "the noise is in the colours that somebody wants"
+    );
 }

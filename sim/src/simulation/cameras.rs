@@ -172,6 +172,7 @@ impl Camera {
         let capture = self.sensor.capture(
             Header::new(now, self.frame),
             &rendered,
+            self.config.color,
             Some(&motion),
             &self.intrinsics,
             |id| class_of(physics.entities(), id),
