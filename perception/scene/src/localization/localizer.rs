@@ -50,6 +50,11 @@ pub struct LocalizationConfig {
     pub window_m: f64,
     /// Half width of the window of headings of the correlative search, radians.
     pub window_rad: f64,
+    /// A correction this many standard deviations (of the odometry since the last one) away contradicts the map.
+    pub max_deviations: f64,
+    /// The pose is searched for around where it should be after this many scans in a row that contradict the map:
+    /// what is not a slip of the wheels passes.
+    pub search_after: u32,
     /// After this many scans in a row that contradict the map, the world is taken to have changed and scans
     /// are entered again.
     pub max_contradictions: u32,
@@ -77,6 +82,8 @@ impl Default for LocalizationConfig {
             max_step_rad: 0.15,
             window_m: 0.4,
             window_rad: 0.2,
+            max_deviations: 4.0,
+            search_after: 5,
             max_contradictions: 15,
         }
     }
@@ -109,6 +116,8 @@ impl LocalizationConfig {
             ("localization.max_step_rad", self.max_step_rad, 3.2),
             ("localization.window_m", self.window_m, 2.0),
             ("localization.window_rad", self.window_rad, 1.6),
+            ("localization.max_deviations", self.max_deviations, 1e3),
+            ("localization.search_after", self.search_after as f64, 1e6),
             (
                 "localization.max_contradictions",
                 self.max_contradictions as f64,
@@ -345,7 +354,8 @@ impl Localizer {
                 (MatchOutcome::Corrected, pose)
             }
             Fit::Bad => {
-                if let Some(found) = self.search(samples, predicted)
+                if self.contradictions + 1 >= self.config.search_after
+                    && let Some(found) = self.search(samples, predicted)
                     && let Fit::Good(pose, covariance) = self.refine(samples, found, false)
                 {
                     // The wheels slipped, which says nothing about what they do otherwise.
@@ -428,7 +438,8 @@ impl Localizer {
             if iteration + 1 == ITERATIONS {
                 let good = (on as f64) >= c.min_inlier_share * near as f64
                     && step[0].hypot(step[1]) <= c.max_step_m
-                    && step[2].abs() <= c.max_step_rad;
+                    && step[2].abs() <= c.max_step_rad
+                    && (!prior || self.deviations(&step) <= c.max_deviations);
                 if !good {
                     return Fit::Bad;
                 }
@@ -451,6 +462,18 @@ impl Localizer {
             Some(covariance) => Fit::Good(offset(&start, &step), (covariance + covariance.transpose()) * 0.5),
             None => Fit::TooLittle,
         }
+    }
+
+    /// How far a step is from what the odometry makes likely, standard deviations. Corrections of a few centimetres and half a
+    /// degree are always likely: the map itself is no better.
+    fn deviations(&self, step: &Vector3<f64>) -> f64 {
+        const MAP_M: f64 = 0.03;
+        const MAP_RAD: f64 = 0.01;
+        let map = Vector3::new(MAP_M, MAP_M, MAP_RAD).map(|x| x * x);
+        let covariance = self.pose_covariance() + Matrix3::from_diagonal(&map);
+        covariance.try_inverse().map_or(f64::INFINITY, |information| {
+            step.dot(&(information * step)).max(0.0).sqrt()
+        })
     }
 
     /// The pose in the window around `center` that puts most samples on structure, if it is clearly the best.
