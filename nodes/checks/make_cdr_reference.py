@@ -169,7 +169,23 @@ messages = [
             new("steward_msgs/msg/PlanStep", array("uint32"), skill(2, points=[(1.0, 2.0, 3.0)]), "look", 0),
             new("steward_msgs/msg/PlanStep", array("uint32"), skill(6, object=12, relation=1, target=3), "place", 0),
         ],
+        [
+            new("steward_msgs/msg/TreeNode", 0, "", 2, 3),
+            new("steward_msgs/msg/TreeNode", 0, "pick mug o12", 1, 1),
+        ],
         "because",
+    ),
+    new(
+        "steward_msgs/msg/FloorPlan",
+        header(1, 0, "map"),
+        [
+            new(
+                "steward_msgs/msg/Room",
+                "bedroom_2",
+                "bedroom",
+                new("steward_msgs/msg/FloorArea", new("steward_msgs/msg/Pose2", 1.0, -2.0, 0.5), 1.75, 2.25),
+            )
+        ],
     ),
     new(
         "steward_msgs/msg/SceneGraph",

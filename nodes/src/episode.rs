@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use steward_core::geometry::Pose2;
 use steward_core::ids::TaskId;
-use steward_core::messages::{FailureReason, Goal, Header, Outcome, RelationKind, Skill, Task, TaskResult};
+use steward_core::messages::{
+    FailureReason, FloorArea, FloorPlan, Goal, Header, Outcome, RelationKind, Room, Skill, Task, TaskResult,
+};
 use steward_core::{Duration, Time, frames};
 use steward_sim::changes::{ChangeStage, Operation, ResolvedChange};
 use steward_sim::home::{self, HomeSpec};
@@ -20,11 +22,14 @@ use crate::message::Message;
 use crate::node::{Node, message};
 use crate::runtime::realtime::{self, RealtimeConfig, RealtimeReport};
 use crate::runtime::{Delivery, Observer, Scheduler, Stop};
+use crate::scoring::TrueRules;
 use crate::simulator::Simulator;
 use crate::wiring::LoopConfig;
 
 /// The task is ordered once the first sensor data is there.
 const ORDER_AT: Time = Time::from_nanos(1_000_000_000);
+/// The robot is told the rooms of the home before.
+const SETUP_AT: Time = Time::from_nanos(500_000_000);
 /// The loop goes on this long after the end of the task, so that a recording shows the robot at rest.
 const AFTERMATH: Duration = Duration::from_secs(1);
 /// How often a run in real time looks at the stop flag.
@@ -61,6 +66,8 @@ pub struct EpisodeSpec {
     pub home: HomeSpec,
     /// What the robot is to bring about.
     pub goal: Goal,
+    /// What it must keep meanwhile.
+    pub rules: Vec<String>,
     /// Seed of everything random: sensors, physics, disturbance.
     pub seed: u64,
     /// Changes at fixed times.
@@ -142,6 +149,11 @@ pub struct EpisodeReport {
     pub detail: String,
     /// Whether every relation of the goal holds in truth at the end.
     pub goal_holds: bool,
+    /// The rules.
+    pub rules: Vec<String>,
+    /// Rules that were not kept in truth: broken on the way, or with something still owed at the end. Empty for a task
+    /// that was refused before anything moved.
+    pub violations: Vec<String>,
     /// The relations of the goal that do not hold in truth at the end, and where the things are instead.
     pub unmet: Vec<String>,
     /// Simulated time from order to end, seconds.
@@ -167,14 +179,19 @@ pub struct EpisodeReport {
 }
 
 impl EpisodeReport {
-    /// The robot says that it is done, and it is.
+    /// The robot says that it is done, and it is, and every rule was kept.
     pub fn is_success(&self) -> bool {
-        self.outcome == Some(Outcome::Succeeded) && self.goal_holds
+        self.outcome == Some(Outcome::Succeeded) && self.goal_holds && self.violations.is_empty()
     }
 
     /// The robot says that it is done, and it is not.
     pub fn is_false_success(&self) -> bool {
         self.outcome == Some(Outcome::Succeeded) && !self.goal_holds
+    }
+
+    /// The task was refused before anything moved.
+    pub fn is_refused(&self) -> bool {
+        self.failure().is_some() && self.skills.is_empty()
     }
 
     /// Why it failed, by the robot's own account; `None` where it claims success or was interrupted.
@@ -193,7 +210,8 @@ pub struct Episode {
     home: Home,
     simulation: Arc<Mutex<Simulation>>,
     nodes: Vec<Box<dyn Node>>,
-    task: Message,
+    /// The rooms, and then the task.
+    orders: [(Time, Message); 2],
     start: Pose2,
     stop: Arc<AtomicBool>,
 }
@@ -223,15 +241,20 @@ impl Episode {
             header: Header::new(ORDER_AT, frames::MAP),
             id: TaskId(1),
             goal: spec.goal.clone(),
+            rules: spec.rules.clone(),
             deadline: ORDER_AT + Duration::from_secs_f64(config.time_limit_s),
         };
+        let rooms = floor_plan(&home, SETUP_AT);
         let episode = Episode {
             spec,
             config,
             home,
             simulation,
             nodes,
-            task: message(Message::Task, task),
+            orders: [
+                (SETUP_AT, message(Message::FloorPlan, rooms)),
+                (ORDER_AT, message(Message::Task, task)),
+            ],
             start,
             stop: Arc::default(),
         };
@@ -251,8 +274,10 @@ impl Episode {
     pub fn run(mut self, observer: &mut dyn Observer) -> Result<EpisodeReport> {
         let mut scheduler = Scheduler::new(std::mem::take(&mut self.nodes), Time::ZERO)?;
         scheduler.set_stop_flag(Arc::clone(&self.stop));
-        scheduler.inject(ORDER_AT, self.task.clone())?;
-        let mut account = Account::new(self.start);
+        for (at, order) in &self.orders {
+            scheduler.inject(*at, order.clone())?;
+        }
+        let mut account = self.account();
         let mut advance =
             |scheduler: &mut Scheduler, account: &mut Account, end, condition: Condition<'_>| {
                 let mut both: Vec<&mut dyn Observer> = vec![account, observer];
@@ -309,8 +334,8 @@ impl Episode {
         let ((account, observer), realtime) = runtime.block_on(realtime::run(
             std::mem::take(&mut self.nodes),
             config,
-            vec![(ORDER_AT, self.task.clone())],
-            (Account::new(self.start), observer),
+            self.orders.to_vec(),
+            (self.account(), observer),
             stop,
             is_result,
         ))?;
@@ -323,6 +348,14 @@ impl Episode {
         }
         let report = self.report(account, realtime.end, counters);
         Ok((observer, report, realtime))
+    }
+
+    fn account(&self) -> Account {
+        Account::new(
+            self.start,
+            Arc::clone(&self.simulation),
+            TrueRules::new(&self.spec.rules, &self.home).ok(),
+        )
     }
 
     fn simulation(&self) -> MutexGuard<'_, Simulation> {
@@ -344,6 +377,10 @@ impl Episode {
         let truth = simulation.truth();
         let goal = &self.spec.goal;
         let pose_error_m = account.home_from_base().distance_m(&truth.robot);
+        let violations = match &account.rules {
+            Some(rules) if !account.skills.is_empty() => rules.violations(),
+            _ => Vec::new(),
+        };
         let (outcome, detail) = match account.result {
             Some(r) => (Some(r.outcome), r.detail),
             None => (None, "interrupted".to_owned()),
@@ -359,6 +396,8 @@ impl Episode {
             outcome,
             detail,
             goal_holds: unmet.is_empty(),
+            rules: self.spec.rules.clone(),
+            violations,
             unmet,
             simulated_s: (ended - ORDER_AT).secs_f64(),
             travelled_m: account.travelled_m,
@@ -394,6 +433,29 @@ fn whereabouts(simulation: &Simulation, truth: &Truth, class: &str) -> String {
     places.collect::<Vec<_>>().join("; ")
 }
 
+/// The rooms of a home as a robot is told of them when it is set up: names, kinds and floor, where its map begins at
+/// the place where it starts. Nothing of what stands in the rooms.
+pub fn floor_plan(home: &Home, at: Time) -> FloorPlan {
+    let map_from_home = home.robot_start.to_pose3().inverse();
+    let rooms = home.rooms.iter().map(|room| {
+        let (center, half) = (room.bounds.center(), room.bounds.half());
+        let middle = Pose2::new(center.x, center.y, 0.0).to_pose3();
+        Room {
+            name: room.name.clone(),
+            kind: room.kind.clone(),
+            area: FloorArea {
+                middle: Pose2::from_pose3(&(map_from_home * middle)),
+                half_x_m: half.x,
+                half_y_m: half.y,
+            },
+        }
+    });
+    FloorPlan {
+        header: Header::new(at, frames::MAP),
+        rooms: rooms.collect(),
+    }
+}
+
 /// Ends a stretch of a run when it holds for a message.
 type Condition<'a> = &'a mut dyn FnMut(&Delivery<'_>) -> bool;
 
@@ -404,6 +466,9 @@ fn is_result(delivery: &Delivery<'_>) -> bool {
 /// Takes down what the report says.
 struct Account {
     start: Pose2,
+    simulation: Arc<Mutex<Simulation>>,
+    /// The rules, watched on the truth; [`None`] where they cannot be read.
+    rules: Option<TrueRules>,
     result: Option<TaskResult>,
     skills: BTreeMap<String, u32>,
     setbacks: Vec<String>,
@@ -420,9 +485,11 @@ struct Account {
 }
 
 impl Account {
-    fn new(start: Pose2) -> Self {
+    fn new(start: Pose2, simulation: Arc<Mutex<Simulation>>, rules: Option<TrueRules>) -> Self {
         Account {
             start,
+            simulation,
+            rules,
             result: None,
             skills: BTreeMap::new(),
             setbacks: Vec::new(),
@@ -445,6 +512,9 @@ impl Account {
 
 impl Observer for Account {
     fn on_message(&mut self, delivery: &Delivery<'_>) -> Result<()> {
+        if let (Message::Odometry(_), Some(rules)) = (delivery.message, &mut self.rules) {
+            rules.look(&self.simulation.lock().unwrap_or_else(PoisonError::into_inner));
+        }
         match delivery.message {
             Message::TaskResult(r) => self.result = Some(TaskResult::clone(r)),
             Message::SkillCommand(c) => {

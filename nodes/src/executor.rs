@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use steward_core::geometry::Pose2;
 use steward_core::ids::StepId;
 use steward_core::messages::{
-    Bumper, GripperContacts, Header, JointCommand, ObstacleCloud, OccupancyGrid, SceneGraph, Skill,
-    SkillCommand, SkillFailure, SkillState, SkillStatus, VelocityCommand,
+    Bumper, FloorArea, GripperContacts, Header, JointCommand, ObstacleCloud, OccupancyGrid, SceneGraph,
+    Skill, SkillCommand, SkillFailure, SkillState, SkillStatus, VelocityCommand,
 };
 use steward_core::robot::JointPositions;
 use steward_core::transforms::TransformBuffer;
@@ -36,6 +36,10 @@ pub struct Executor {
     contacts: Option<Arc<GripperContacts>>,
     bumper: Option<Arc<Bumper>>,
     grid: Option<Arc<OccupancyGrid>>,
+    /// Floor that the base must not enter while the current skill runs.
+    keep_out: Vec<FloorArea>,
+    /// The map with that floor in the way, where there is such floor.
+    masked: Option<Arc<OccupancyGrid>>,
     cloud: Option<Arc<ObstacleCloud>>,
     graph: Option<Arc<SceneGraph>>,
     current: Option<(StepId, Skill)>,
@@ -63,6 +67,8 @@ impl Executor {
             contacts: None,
             bumper: None,
             grid: None,
+            keep_out: Vec::new(),
+            masked: None,
             cloud: None,
             graph: None,
             current: None,
@@ -155,6 +161,8 @@ impl Executor {
             self.halt(now, out);
         }
         self.current = Some((command.step, command.skill.clone()));
+        self.keep_out.clone_from(&command.keep_out);
+        self.mask();
         self.runner.start(&command.skill, now);
         self.status(
             now,
@@ -162,6 +170,11 @@ impl Executor {
             format!("starting {}", command.skill),
             out,
         );
+    }
+
+    fn mask(&mut self) {
+        let grid = self.grid.as_ref().filter(|_| !self.keep_out.is_empty());
+        self.masked = grid.map(|grid| Arc::new(grid.without(&self.keep_out)));
     }
 
     /// Where the robot is, if that is known from fresh data.
@@ -267,6 +280,7 @@ impl Node for Executor {
                     self.counters.count("maps_refused");
                 } else {
                     self.grid = Some(m.clone());
+                    self.mask();
                 }
             }
             Message::ObstacleCloud(m) => self.cloud = Some(m.clone()),
@@ -311,7 +325,7 @@ impl Node for Executor {
                     .bumper
                     .as_deref()
                     .filter(|b| now - b.header.stamp <= self.stale_after),
-                grid: self.grid.as_deref(),
+                grid: self.masked.as_deref().or(self.grid.as_deref()),
                 cloud: self.cloud.as_deref(),
                 graph: self.graph.as_deref(),
             }),

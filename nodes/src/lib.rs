@@ -11,6 +11,7 @@ pub mod node;
 pub mod planner;
 pub mod recording;
 pub mod runtime;
+pub mod scoring;
 pub mod simulator;
 pub mod trace;
 pub mod validator;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use steward_core::image::{RgbdFrame, Segmentation};
 use steward_core::messages::{
-    Bumper, CancelSkill, CancelTask, Diagnostics, GripperContacts, JointCommand, JointStates, ObstacleCloud,
-    OccupancyGrid, Odometry, Plan, SceneChange, SceneGraph, SkillCommand, SkillStatus, Task, TaskResult,
-    Transforms, VelocityCommand, Verdict,
+    Bumper, CancelSkill, CancelTask, Diagnostics, FloorPlan, GripperContacts, JointCommand, JointStates,
+    ObstacleCloud, OccupancyGrid, Odometry, Plan, SceneChange, SceneGraph, SkillCommand, SkillStatus, Task,
+    TaskResult, Transforms, VelocityCommand, Verdict,
 };
 
 macro_rules! messages {
@@ -69,6 +69,8 @@ messages! {
     Task(Task) = "task", input: true;
     /// End of an order.
     CancelTask(CancelTask) = "cancel_task", input: true;
+    /// The rooms.
+    FloorPlan(FloorPlan) = "floor_plan", input: true;
     /// The floor.
     OccupancyGrid(OccupancyGrid) = "map", input: false;
     /// Obstacles in three dimensions.

@@ -4,21 +4,32 @@
 //!   idle ──Task──► deciding ──► running skill ──► awaiting verdict ──► deciding ──► … ──► TaskResult, idle
 //! ```
 //!
-//! What to do is decided by [`steward_task::mission::Mission`]; this node carries messages and watches clocks.
+//! What to do is decided by [`steward_task::mission::Mission`]; this node carries messages and watches clocks. No
+//! command leaves it that the rules of the task do not permit at that moment.
+//!
+//! Counters:
+//!
+//! | counter | meaning |
+//! |---|---|
+//! | `steps_refused_by_rules` | steps that were chosen and held back right before they would have been sent |
+//! | `steps_undecided`, `steps_refuted`, `steps_failed` | ends of steps |
+//! | `decisions_without_scene` | decisions put off because nothing was known |
+//! | `transforms_refused`, `cancels_of_unknown_tasks` | messages of no use |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use steward_core::geometry::{Pose2, Pose3};
 use steward_core::ids::{StepId, TaskId};
 use steward_core::messages::{
-    CancelSkill, FailureReason, Header, OccupancyGrid, Outcome, Plan, PlanStep, SceneGraph, SkillCommand,
-    SkillState, SkillStatus, StepState, Task, TaskResult, Transforms, Verdict, VerdictKind,
+    CancelSkill, FailureReason, FloorPlan, Header, OccupancyGrid, Outcome, Plan, PlanStep, SceneGraph,
+    SkillCommand, SkillState, SkillStatus, StepState, Task, TaskResult, Transforms, Verdict, VerdictKind,
 };
 use steward_core::transforms::TransformBuffer;
 use steward_core::{Duration, Time, frames};
 use steward_task::config::MissionConfig;
+use steward_task::house_rules::{HouseRules, Rules};
 use steward_task::mission::{Decision, Ended, Intended, Mission, View};
 
 use crate::message::{Message, Topic};
@@ -30,6 +41,8 @@ use crate::node::{Counters, Node, Outbox, message};
 pub struct PlannerConfig {
     /// How it decides.
     pub mission: MissionConfig,
+    /// Classes that the detector tells apart; rules may name no others. Empty: they may name any.
+    pub classes: BTreeSet<String>,
     /// How often it looks whether there is something to do, hertz.
     pub rate_hz: f64,
     /// How long it waits for the validator before a step counts as undecided, seconds.
@@ -42,11 +55,20 @@ impl Default for PlannerConfig {
     fn default() -> Self {
         PlannerConfig {
             mission: MissionConfig::default(),
+            classes: known_classes(),
             rate_hz: 10.0,
             verdict_timeout_s: 10.0,
             silence_timeout_s: 10.0,
         }
     }
+}
+
+/// What the simulator's detector tells apart.
+fn known_classes() -> BTreeSet<String> {
+    steward_sim::home::catalogue()
+        .into_iter()
+        .flat_map(|entry| entry.parts.into_iter().chain([entry.class.to_owned()]))
+        .collect()
 }
 
 impl PlannerConfig {
@@ -72,6 +94,7 @@ pub struct Planner {
     transforms: TransformBuffer,
     graph: Option<Arc<SceneGraph>>,
     grid: Option<Arc<OccupancyGrid>>,
+    floor_plan: Option<Arc<FloorPlan>>,
     /// When the newest scene graph came.
     graph_at: Time,
     next_step: u32,
@@ -124,6 +147,7 @@ impl Planner {
             transforms: TransformBuffer::new(Duration::from_secs(2)),
             graph: None,
             grid: None,
+            floor_plan: None,
             graph_at: Time::ZERO,
             next_step: 1,
             active: None,
@@ -155,8 +179,17 @@ impl Planner {
             let detail = format!("task {} came instead", task.id);
             self.end(now, Outcome::Failed(FailureReason::Cancelled), detail, out);
         }
+        let plan = self.floor_plan.as_deref();
+        let rules = match Rules::read(&task.rules, &self.config.classes, plan) {
+            Ok(rules) => HouseRules::new(rules, plan.cloned().unwrap_or_default()),
+            Err(e) => {
+                let outcome = Outcome::Failed(FailureReason::InvalidRule);
+                return out.send(result(now, task.id, outcome, e.to_string()));
+            }
+        };
         match Mission::new(task.goal.clone(), self.config.mission.clone()) {
             Ok(mission) => {
+                let mission = mission.under(rules).until(task.deadline);
                 self.active = Some(Active {
                     task: Arc::clone(task),
                     mission,
@@ -201,7 +234,9 @@ impl Planner {
             SkillState::Done => {
                 running.validating = true;
                 self.mark(StepState::Validating);
-                self.publish_plan(now, &[], &status.detail, out);
+                if let Some(known) = self.known() {
+                    self.publish_plan(now, &known, &[], &status.detail, out);
+                }
             }
             SkillState::Failed(failure) => self.finish(now, &Ended::Failed(failure), &status.detail, out),
         }
@@ -271,6 +306,14 @@ impl Planner {
                 let Some((first, later)) = steps.split_first() else {
                     return;
                 };
+                // The last gate: whatever was chosen and however, it is judged as it leaves.
+                let keep_out = match active.mission.permits(&known.view(now), &first.skill) {
+                    Ok(keep_out) => keep_out,
+                    Err(objection) => {
+                        self.counters.count("steps_refused_by_rules");
+                        return active.mission.refused(&known.view(now), first, &objection);
+                    }
+                };
                 let step = StepId(self.next_step);
                 self.next_step += 1;
                 active.revision += 1;
@@ -292,14 +335,15 @@ impl Planner {
                         header: Header::new(now, frames::MAP),
                         step,
                         skill: first.skill.clone(),
+                        keep_out,
                     },
                 ));
-                self.publish_plan(now, later, &first.label, out);
+                self.publish_plan(now, &known, later, &first.label, out);
             }
         }
     }
 
-    fn publish_plan(&self, now: Time, later: &[Intended], reason: &str, out: &mut Outbox) {
+    fn publish_plan(&self, now: Time, known: &Known, later: &[Intended], reason: &str, out: &mut Outbox) {
         let Some(active) = &self.active else { return };
         let pending = later.iter().map(|i| PlanStep {
             step: None,
@@ -312,6 +356,7 @@ impl Planner {
             task: active.task.id,
             revision: active.revision,
             steps: active.past.iter().cloned().chain(pending).collect(),
+            tree: active.mission.tree(&known.view(now)),
             reason: reason.to_owned(),
         };
         out.send(message(Message::Plan, plan));
@@ -343,6 +388,7 @@ impl Node for Planner {
             Topic::SceneGraph,
             Topic::SkillStatus,
             Topic::Verdict,
+            Topic::FloorPlan,
             Topic::Task,
             Topic::CancelTask,
         ]
@@ -356,6 +402,7 @@ impl Node for Planner {
         match message {
             Message::Transforms(t) | Message::Localization(t) => self.take_transforms(t),
             Message::OccupancyGrid(grid) => self.grid = Some(Arc::clone(grid)),
+            Message::FloorPlan(plan) => self.floor_plan = Some(Arc::clone(plan)),
             Message::SceneGraph(graph) => {
                 self.graph = Some(Arc::clone(graph));
                 self.graph_at = now;
@@ -376,6 +423,9 @@ impl Node for Planner {
     }
 
     fn on_tick(&mut self, now: Time, out: &mut Outbox) {
+        if let (Some(known), Some(active)) = (self.known(), self.active.as_mut()) {
+            active.mission.watch(&known.view(now));
+        }
         let Some(active) = &self.active else { return };
         if now >= active.task.deadline {
             let doing = active

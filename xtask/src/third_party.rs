@@ -1,5 +1,5 @@
 //! Lets other people's tools look at what Steward writes: recordings (Python `mcap` with ROS 2 support) and
-//! exports (`check_urdf`, SDFormat's checker).
+//! exports (`check_urdf`, SDFormat's checker), Gaussian maps (`splat-transform`).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,9 @@ pub(crate) fn check() -> Result<()> {
     let work = std::env::temp_dir().join(format!("steward-checks-{}", std::process::id()));
     std::fs::create_dir_all(&work).with_context(|| format!("cannot create {}", work.display()))?;
     let steward = steward_binary()?;
-    let checked = check_recording(&steward, &work).and_then(|()| check_exports(&steward, &work));
+    let checked = check_recording(&steward, &work)
+        .and_then(|()| check_exports(&steward, &work))
+        .and_then(|()| check_maps(&steward, &work));
     std::fs::remove_dir_all(&work).with_context(|| format!("cannot remove {}", work.display()))?;
     checked
 }
@@ -62,6 +64,33 @@ fn check_exports(steward: &Path, work: &Path) -> Result<()> {
         .args(["sim", "export", "--home", "maps/apartment.yaml", "--out"])
         .arg(&out))?;
     run(Command::new("sh").arg("sim/checks/check_exports.sh").arg(&out))
+}
+
+/// Builds a small map and lets another program open, write and compare it in every format. Needs node, which is no tool
+/// of this workspace: without it the check is left out everywhere.
+fn check_maps(steward: &Path, work: &Path) -> Result<()> {
+    if !is_installed("node") || !is_installed("npm") {
+        println!("skipped: node and npm are not installed");
+        return Ok(());
+    }
+    let map = work.join("map.ply");
+    run(Command::new(steward)
+        .args([
+            "map",
+            "build",
+            "--room",
+            "6",
+            "--downscale",
+            "2",
+            "--iterations",
+            "12",
+            "--out",
+        ])
+        .arg(&map))?;
+    run(Command::new("sh")
+        .arg("perception/splat/checks/check_files.sh")
+        .arg(format!("{} map", steward.display()))
+        .arg(&map))
 }
 
 /// The binary that the tests were built with.

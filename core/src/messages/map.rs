@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Header;
+use super::{FloorArea, Header};
 use crate::geometry::{Point3, Pose2};
 
 /// Which parts of the floor the base may stand on (`nav_msgs/OccupancyGrid`). Frame: `map`.
@@ -51,6 +51,34 @@ impl OccupancyGrid {
             self.origin.x_m + (column as f64 + 0.5) * self.resolution_m,
             self.origin.y_m + (row as f64 + 0.5) * self.resolution_m,
         )
+    }
+
+    /// The same floor with areas that count as occupied: what must not be entered is in the way.
+    pub fn without(&self, areas: &[FloorArea]) -> OccupancyGrid {
+        let mut cells = (*self.cells).clone();
+        for area in areas {
+            let reach = area.half_x_m.hypot(area.half_y_m);
+            let cell = |value: f64, origin: f64, count: u32| {
+                (((value - origin) / self.resolution_m).floor().max(0.0) as u32).min(count)
+            };
+            let (x, y) = (area.middle.x_m, area.middle.y_m);
+            let columns = cell(x - reach, self.origin.x_m, self.width)
+                ..cell(x + reach + self.resolution_m, self.origin.x_m, self.width);
+            for row in cell(y - reach, self.origin.y_m, self.height)
+                ..cell(y + reach + self.resolution_m, self.origin.y_m, self.height)
+            {
+                for column in columns.clone() {
+                    let (x, y) = self.center_of(column, row);
+                    if area.contains(x, y, 0.0) {
+                        cells[row as usize * self.width as usize + column as usize] = 100;
+                    }
+                }
+            }
+        }
+        OccupancyGrid {
+            cells: Arc::new(cells),
+            ..self.clone()
+        }
     }
 
     /// State of a cell; cells outside are unknown.

@@ -6,7 +6,7 @@
 //! | [`Odometry`], [`JointStates`], [`Transforms`], [`GripperContacts`], [`Bumper`] | world | everybody |
 //! | [`OccupancyGrid`], [`ObstacleCloud`], [`Transforms`] (map to odom) | mapper | executor, planner |
 //! | [`SceneGraph`], [`SceneChange`] | grapher | planner, executor, validator |
-//! | [`Task`], [`CancelTask`] | operator | planner |
+//! | [`Task`], [`CancelTask`], [`FloorPlan`] | operator | planner |
 //! | [`Plan`], [`SkillCommand`], [`CancelSkill`], [`TaskResult`] | planner | executor, operator |
 //! | [`SkillStatus`] | executor | planner, validator |
 //! | [`VelocityCommand`], [`JointCommand`] | executor | world |
@@ -19,6 +19,7 @@ use crate::time::Time;
 
 mod control;
 mod diagnostics;
+mod floor;
 mod map;
 mod scene;
 mod sensors;
@@ -27,6 +28,7 @@ mod task;
 
 pub use control::{JointCommand, VelocityCommand};
 pub use diagnostics::Diagnostics;
+pub use floor::{FloorArea, FloorPlan, Room};
 pub use map::{CellState, ObstacleCloud, OccupancyGrid};
 pub use scene::{
     ArticulationState, ChangeKind, Presence, Provenance, Relation, RelationKind, SceneChange, SceneGraph,
@@ -39,7 +41,7 @@ pub use skill::{
 };
 pub use task::{
     CancelTask, FailureReason, Goal, GoalError, GoalRelation, MAX_RELATIONS, Outcome, Plan, PlanStep,
-    StepState, Task, TaskResult,
+    StepState, Task, TaskResult, TreeNode,
 };
 
 /// When a message is about, and in which frame its geometry is expressed.

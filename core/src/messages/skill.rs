@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Header, RelationKind};
+use super::{FloorArea, Header, RelationKind};
 use crate::geometry::{Point3, Pose2};
 use crate::ids::{ObjectId, StepId};
 
@@ -96,6 +96,9 @@ pub struct SkillCommand {
     pub step: StepId,
     /// What to do.
     pub skill: Skill,
+    /// Floor that the base must not enter meanwhile.
+    #[serde(default)]
+    pub keep_out: Vec<FloorArea>,
 }
 
 /// Order to stop the running skill; the robot halts and keeps hold of what it has.

@@ -16,6 +16,10 @@ pub struct Task {
     pub id: TaskId,
     /// What must hold in the end.
     pub goal: Goal,
+    /// What must be kept meanwhile: formulas of temporal logic on finite traces over `in(robot, room)`,
+    /// `on(class, class)`, `in(class, class)`, `near(class, class)`, `open(class)` and `held(class)`.
+    #[serde(default)]
+    pub rules: Vec<String>,
     /// Give up at this time.
     pub deadline: Time,
 }
@@ -163,6 +167,10 @@ pub struct Plan {
     pub revision: u32,
     /// Steps in order, finished ones included.
     pub steps: Vec<PlanStep>,
+    /// The action tree that the plan was chosen from, root first, parents before their children; empty where the
+    /// robot explores.
+    #[serde(default)]
+    pub tree: Vec<TreeNode>,
     /// One sentence: why the plan looks like this.
     pub reason: String,
 }
@@ -177,6 +185,19 @@ pub struct PlanStep {
     /// In words with class names: `pick mug o12`.
     pub label: String,
     /// How it stands.
+    pub state: StepState,
+}
+
+/// A node of the action tree of a [`Plan`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TreeNode {
+    /// Number of the node before it; the root is its own.
+    pub parent: u32,
+    /// Its step, in words; empty at the root.
+    pub label: String,
+    /// Plans that go through it.
+    pub votes: u32,
+    /// How it stands; abandoned where it was pruned or its step was not needed.
     pub state: StepState,
 }
 
@@ -249,6 +270,12 @@ pub enum FailureReason {
     SensorsLost,
     /// An effect could not be confirmed by observation.
     Unconfirmed,
+    /// A rule cannot be read, or names something that is not there.
+    InvalidRule,
+    /// Goal and rules cannot be kept together.
+    RuleConflict,
+    /// A rule was seen to be broken for good.
+    RuleViolated,
 }
 
 impl fmt::Display for FailureReason {
@@ -266,6 +293,9 @@ impl fmt::Display for FailureReason {
             FailureReason::Cancelled => "cancelled",
             FailureReason::SensorsLost => "sensors lost",
             FailureReason::Unconfirmed => "unconfirmed",
+            FailureReason::InvalidRule => "invalid rule",
+            FailureReason::RuleConflict => "rules in conflict",
+            FailureReason::RuleViolated => "rule violated",
         })
     }
 }

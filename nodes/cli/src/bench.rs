@@ -25,6 +25,10 @@ pub(crate) enum BenchCommand {
     Render(RenderArguments),
     /// Temporal logic: sizes, speed, agreement with other tools
     Ltl(steward_ltl::cli::BenchCommand),
+    /// Plans, action trees, repair and search on VirtualHome's evolving graph
+    Virtualhome(steward_task::cli::BenchCommand),
+    /// Gaussian maps: speed, quality, the same bytes for any number of threads
+    Splat(steward_splat::cli::BenchCommand),
 }
 
 /// Arguments of `steward bench loop`.
@@ -42,6 +46,9 @@ pub(crate) struct LoopArguments {
     /// Move, hide or block something while the robot is under way
     #[arg(long)]
     disturb: bool,
+    /// Give every task one to three rules; every fifth task cannot be done under them and must be refused
+    #[arg(long)]
+    rules: bool,
     /// How well the sensors measure
     #[arg(long, value_enum, default_value_t = Sensors::Default)]
     sensors: Sensors,
@@ -99,6 +106,8 @@ pub(crate) fn run(command: BenchCommand) -> Result<ExitCode> {
         BenchCommand::Determinism(arguments) => same_bytes(&arguments),
         BenchCommand::Render(arguments) => render(&arguments),
         BenchCommand::Ltl(command) => Ok(command.run()?),
+        BenchCommand::Virtualhome(command) => Ok(command.run()?),
+        BenchCommand::Splat(command) => Ok(command.run()?),
     }
 }
 
@@ -111,6 +120,7 @@ fn closed_loop(arguments: &LoopArguments) -> Result<ExitCode> {
         seed: arguments.seed,
         first_home: arguments.first_home,
         disturb: arguments.disturb,
+        rules: arguments.rules,
         config,
         threads: arguments.threads.unwrap_or_else(ui::cores),
         only: arguments.only,
@@ -121,7 +131,13 @@ fn closed_loop(arguments: &LoopArguments) -> Result<ExitCode> {
     let start = Instant::now();
     let report = bench.run(&stop, &|| start.elapsed().as_secs_f64(), &|result| {
         let text = match &result.report {
-            Ok(r) if r.is_success() => None,
+            Ok(r) if r.violations.is_empty() && result.is_right() => None,
+            Ok(r) if !r.violations.is_empty() => Some(format!(
+                "{} {}: {}",
+                ui::bad("rule not kept"),
+                r.goal,
+                r.violations.join(" & ")
+            )),
             Ok(r) if r.is_false_success() => {
                 let unmet = r.unmet.join(" & ");
                 Some(format!(
@@ -162,6 +178,17 @@ fn closed_loop(arguments: &LoopArguments) -> Result<ExitCode> {
         report.mean_simulated_s,
         report.mean_travelled_m
     );
+    if let Some(rules) = &report.rules {
+        eprintln!(
+            "{} rules not kept; {:.1} % of {} tasks that could be done, {} of {} others refused rightly, {} wrongly",
+            rules.violations,
+            rules.satisfiable_success_rate * 100.0,
+            rules.satisfiable,
+            rules.refused,
+            rules.unsatisfiable,
+            rules.refused_wrongly
+        );
+    }
     for (reason, count) in report.failures.iter().chain(&report.errors) {
         eprintln!("  {count:>4} x {reason}");
     }
@@ -181,6 +208,7 @@ fn same_bytes(arguments: &DeterminismArguments) -> Result<ExitCode> {
         seed: arguments.seed,
         first_home: FIRST_UNSEEN_HOME,
         disturb: false,
+        rules: false,
         config: episode_config(Sensors::Default, None)?,
         threads: 1,
         only: None,

@@ -36,6 +36,9 @@ enum Command {
     /// Make, look at, change and export simulated homes
     #[command(subcommand)]
     Sim(sim::SimCommand),
+    /// Maps made of Gaussians: build, look at, measure, convert
+    #[command(subcommand)]
+    Map(steward_splat::cli::MapCommand),
     /// Temporal logic: parse, check traces, compare, explain, plan
     #[command(subcommand)]
     Ltl(steward_ltl::cli::LtlCommand),
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Inspect(arguments) => recordings::inspect(&arguments),
         Command::Bench(command) => bench::run(command),
         Command::Sim(command) => sim::run(command),
+        Command::Map(command) => command.run().map_err(anyhow::Error::from),
         Command::Ltl(command) => command.run().map_err(anyhow::Error::from),
         Command::Completions { shell } => {
             clap_complete::generate(

@@ -10,9 +10,10 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use serde::Serialize;
+use steward_core::Time;
 use steward_core::geometry::Point3;
 use steward_core::messages::{Goal, Outcome, SkillState, StepState};
-use steward_nodes::episode::{Episode, EpisodeConfig, EpisodeReport, EpisodeSpec};
+use steward_nodes::episode::{Episode, EpisodeConfig, EpisodeReport, EpisodeSpec, floor_plan};
 use steward_nodes::message::Message;
 use steward_nodes::recording::{Clock, Recorder, RecordingSummary, RunMetadata};
 use steward_nodes::runtime::realtime::RealtimeConfig;
@@ -20,6 +21,7 @@ use steward_nodes::runtime::{Delivery, Observer};
 use steward_sim::changes::ChangeScript;
 use steward_sim::home::{self, HomeSpec};
 use steward_sim::render::render_plan_view;
+use steward_task::house_rules::Rules;
 
 use crate::pictures::{Pictures, Rerun};
 use crate::ui;
@@ -33,6 +35,10 @@ pub(crate) struct RunArguments {
     /// What must hold in the end: relations on, in, near between classes, joined by &
     #[arg(long, value_name = "GOAL")]
     goal: Goal,
+    /// What must be kept meanwhile, such as "G !in(robot, bedroom)" or "G(open(fridge) -> F !open(fridge))"; may be
+    /// given several times
+    #[arg(long = "rule", value_name = "FORMULA")]
+    rules: Vec<String>,
     /// Seed of sensor noise and everything else that is random
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -156,6 +162,9 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
     config.time_limit_s = arguments.time_limit_s;
     (config.simulation.camera.width, config.simulation.camera.height) = arguments.camera;
     let home = home::generate(&spec)?;
+    // A rule that the robot would refuse is refused before it is woken.
+    let rooms = floor_plan(&home, Time::ZERO);
+    Rules::read(&arguments.rules, &config.nodes.planner.classes, Some(&rooms))?;
     let changes = match &arguments.changes {
         None => Vec::new(),
         Some(path) => {
@@ -187,6 +196,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
     let episode_spec = EpisodeSpec {
         home: spec.clone(),
         goal: arguments.goal.clone(),
+        rules: arguments.rules.clone(),
         seed: arguments.seed,
         changes,
         disturbance: None,
@@ -227,6 +237,12 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
         eprintln!(
             "{}",
             ui::bad("the robot claims success, but the goal does not hold in the simulator's truth")
+        );
+    }
+    for rule in &report.violations {
+        eprintln!(
+            "{} {rule}",
+            ui::bad("a rule was not kept in the simulator's truth:")
         );
     }
     eprintln!("{} {}", ui::dim("wrote"), arguments.out.display());

@@ -13,6 +13,7 @@ use serde::Serialize;
 use steward_sim::home::{self, HomeSpec};
 use steward_sim::simulation::Simulation;
 
+use super::rules::{self, Judged, Order};
 use super::{disturb, tasks};
 use crate::episode::{Episode, EpisodeConfig, EpisodeReport, EpisodeSpec};
 use crate::error::{Error, Result};
@@ -22,6 +23,9 @@ use crate::trace::Trace;
 pub const FIRST_UNSEEN_HOME: u64 = 10_001;
 /// Homes that the episodes of one benchmark take place in.
 pub const HOMES: u64 = 50;
+
+/// Of so many tasks with rules one cannot be done.
+const UNSATISFIABLE_EVERY: usize = 5;
 
 /// What to measure.
 #[derive(Debug, Clone)]
@@ -34,6 +38,8 @@ pub struct LoopBench {
     pub first_home: u64,
     /// Whether something is moved, hidden or blocked in every episode.
     pub disturb: bool,
+    /// Whether every task comes with rules.
+    pub rules: bool,
     /// Settings of the world and the nodes.
     pub config: EpisodeConfig,
     /// Episodes that run at the same time.
@@ -49,8 +55,12 @@ pub struct LoopBench {
 pub struct LoopReport {
     /// Number of episodes.
     pub episodes: usize,
-    /// Share of episodes in which the robot said that it was done, and was.
+    /// Share of episodes in which the robot said that it was done, and was, with every rule kept; or refused, with the
+    /// right reason, what cannot be done.
     pub success_rate: f64,
+    /// What rules add, where they were asked for.
+    #[serde(flatten)]
+    pub rules: Option<RulesReport>,
     /// Episodes in which the robot said that it was done, and was not.
     pub false_success: usize,
     /// Failures by the reason that the robot gave.
@@ -76,6 +86,48 @@ pub struct LoopReport {
     pub all: Vec<EpisodeResult>,
 }
 
+/// How tasks with rules went.
+#[derive(Debug, Clone, Serialize)]
+pub struct RulesReport {
+    /// Rules that were not kept in truth, all episodes together.
+    pub violations: usize,
+    /// Tasks that could be done under their rules, and the share of them that was.
+    pub satisfiable: usize,
+    /// See `satisfiable`.
+    pub satisfiable_success_rate: f64,
+    /// Tasks that could not be done, or not any more, and must be refused.
+    pub unsatisfiable: usize,
+    /// Those of them that were refused with the right reason.
+    pub refused: usize,
+    /// Tasks that were refused although they could be done.
+    pub refused_wrongly: usize,
+    /// Failed or refused tasks without a reason and a sentence.
+    pub unexplained: usize,
+    /// Every rule that was not kept, and every failed or refused task, with what the robot said.
+    pub explanations: Vec<Explanation>,
+}
+
+/// What became of a task that was not simply done.
+#[derive(Debug, Clone, Serialize)]
+pub struct Explanation {
+    /// Number of the episode.
+    pub index: usize,
+    /// Seed of the home.
+    pub home: u64,
+    /// The goal.
+    pub goal: String,
+    /// The rules.
+    pub rules: Vec<String>,
+    /// The robot's reason, from the closed list.
+    pub reason: Option<steward_core::messages::FailureReason>,
+    /// Its sentence.
+    pub detail: String,
+    /// Rules that were not kept in truth.
+    pub violations: Vec<String>,
+    /// For tasks that had to be refused: whether that was done, and why not.
+    pub judged: Option<Judged>,
+}
+
 /// One episode of a benchmark.
 #[derive(Debug, Clone, Serialize)]
 pub struct EpisodeResult {
@@ -85,10 +137,70 @@ pub struct EpisodeResult {
     pub home: u64,
     /// Relations in the goal.
     pub relations: usize,
+    /// The rules that it was given, and what is right to do about them.
+    pub order: Option<Order>,
     /// How it went; an error's text where the program failed.
     pub report: std::result::Result<EpisodeReport, String>,
     /// Wall-clock seconds.
     pub wall_s: f64,
+}
+
+impl EpisodeResult {
+    /// The robot did what was right: what was asked for, or to refuse what cannot be done.
+    pub fn is_right(&self) -> bool {
+        let Ok(report) = &self.report else { return false };
+        match &self.order {
+            Some(order) if !order.blamed.is_empty() => order.judge(report) == Judged::Right,
+            _ => report.is_success(),
+        }
+    }
+}
+
+impl RulesReport {
+    fn of(all: &[EpisodeResult]) -> RulesReport {
+        let impossible = |r: &&EpisodeResult| r.order.as_ref().is_some_and(|o| !o.blamed.is_empty());
+        let (bad, good): (Vec<&EpisodeResult>, Vec<&EpisodeResult>) = all.iter().partition(impossible);
+        let right = |of: &[&EpisodeResult]| of.iter().filter(|r| r.is_right()).count();
+        let refused = |r: &&&EpisodeResult| r.report.as_ref().is_ok_and(EpisodeReport::is_refused);
+        let explanations: Vec<Explanation> = all
+            .iter()
+            .filter_map(|r| Some((r, r.report.as_ref().ok()?)))
+            .filter(|(r, report)| !report.is_success() || !r.is_right())
+            .map(|(r, report)| Explanation {
+                index: r.index,
+                home: r.home,
+                goal: report.goal.clone(),
+                rules: report.rules.clone(),
+                reason: report.failure(),
+                detail: report.detail.clone(),
+                violations: report.violations.clone(),
+                judged: r
+                    .order
+                    .as_ref()
+                    .filter(|order| !order.blamed.is_empty())
+                    .map(|order| order.judge(report)),
+            })
+            .collect();
+        let unexplained = |e: &&Explanation| {
+            let silent = e.detail.trim().is_empty();
+            // A claim of success that is not so has no reason, which is worse than any.
+            e.reason.is_none() || silent
+        };
+        RulesReport {
+            violations: explanations.iter().map(|e| e.violations.len()).sum(),
+            satisfiable: good.len(),
+            satisfiable_success_rate: if good.is_empty() {
+                0.0
+            } else {
+                right(&good) as f64 / good.len() as f64
+            },
+            unsatisfiable: bad.len(),
+            refused: right(&bad),
+            refused_wrongly: good.iter().filter(refused).count(),
+            unexplained: explanations.iter().filter(unexplained).count(),
+            explanations,
+        }
+    }
 }
 
 impl LoopBench {
@@ -106,7 +218,7 @@ impl LoopBench {
     ///
     /// # Errors
     /// What the home generator refuses, or a home in which no task can be drawn.
-    pub fn episode(&self, index: usize) -> Result<(Episode, u64, usize)> {
+    pub fn episode(&self, index: usize) -> Result<(Episode, u64, usize, Option<Order>)> {
         let home_seed = self.first_home + index as u64 % HOMES;
         let spec = HomeSpec::from_seed(home_seed);
         let home = home::generate(&spec).map_err(Error::Simulation)?;
@@ -123,9 +235,13 @@ impl LoopBench {
             .ok_or(Error::NoTask(home_seed))?;
         let disturbance = self.disturb.then(|| disturb::draw(&home, &goal, &mut rng));
         let relations = goal.relations.len();
+        let order = self
+            .rules
+            .then(|| rules::draw(&home, &truth, &goal, index % UNSATISFIABLE_EVERY == 0, &mut rng));
         let spec = EpisodeSpec {
             home: spec,
             goal,
+            rules: order.as_ref().map_or_else(Vec::new, |order| order.rules.clone()),
             seed,
             changes: Vec::new(),
             disturbance,
@@ -134,6 +250,7 @@ impl LoopBench {
             Episode::in_home(home, spec, self.config.clone())?,
             home_seed,
             relations,
+            order,
         ))
     }
 
@@ -183,18 +300,24 @@ impl LoopBench {
 
     fn run_one(&self, index: usize, stop: &Arc<AtomicBool>, clock: &dyn Fn() -> f64) -> EpisodeResult {
         let start = clock();
-        let (home, relations, report) = match self.episode(index) {
-            Ok((mut episode, home, relations)) => {
+        let (home, relations, order, report) = match self.episode(index) {
+            Ok((mut episode, home, relations, order)) => {
                 episode.set_stop_flag(Arc::clone(stop));
                 let report = self.run_traced(index, episode).map_err(|e| e.to_string());
-                (home, relations, report)
+                (home, relations, order, report)
             }
-            Err(e) => (self.first_home + index as u64 % HOMES, 0, Err(e.to_string())),
+            Err(e) => (
+                self.first_home + index as u64 % HOMES,
+                0,
+                None,
+                Err(e.to_string()),
+            ),
         };
         EpisodeResult {
             index,
             home,
             relations,
+            order,
             report,
             wall_s: clock() - start,
         }
@@ -231,7 +354,7 @@ impl LoopBench {
             counts.1 += 1;
             match &result.report {
                 Ok(r) => {
-                    counts.0 += usize::from(r.is_success());
+                    counts.0 += usize::from(result.is_right());
                     if let Some(reason) = r.failure() {
                         *failures.entry(reason.to_string()).or_insert(0) += 1;
                     }
@@ -241,7 +364,8 @@ impl LoopBench {
         }
         LoopReport {
             episodes: all.len(),
-            success_rate: share(reports.iter().filter(|r| r.is_success()).count(), all.len()),
+            success_rate: share(all.iter().filter(|r| r.is_right()).count(), all.len()),
+            rules: self.rules.then(|| RulesReport::of(&all)),
             false_success: reports.iter().filter(|r| r.is_false_success()).count(),
             failures,
             errors,

@@ -3,4 +3,5 @@
 pub mod closed_loop;
 pub mod determinism;
 pub mod disturb;
+pub mod rules;
 pub mod tasks;

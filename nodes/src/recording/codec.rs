@@ -65,6 +65,7 @@ pub const fn ros_topics(topic: Topic) -> &'static [(&'static str, &'static str)]
         Topic::Bumper => &[("/bumper", "steward_msgs/msg/Bumper")],
         Topic::Task => &[("/task", "steward_msgs/msg/Task")],
         Topic::CancelTask => &[("/cancel_task", "steward_msgs/msg/CancelTask")],
+        Topic::FloorPlan => &[("/floor_plan", "steward_msgs/msg/FloorPlan")],
         Topic::OccupancyGrid => &[
             ("/map", "nav_msgs/msg/OccupancyGrid"),
             ("/map/exact", "steward_msgs/msg/MapGeometry"),
@@ -186,6 +187,7 @@ pub fn encode(message: &Message) -> Result<Vec<Part>, CdrError> {
         Message::Bumper(m) => vec![part(0, 0, &plain(&**m))?],
         Message::Task(m) => vec![part(0, 0, &plain(&**m))?],
         Message::CancelTask(m) => vec![part(0, 0, &plain(&**m))?],
+        Message::FloorPlan(m) => vec![part(0, 0, &plain(&**m))?],
         Message::SceneGraph(m) => vec![part(0, 0, &plain(&**m))?],
         Message::SceneChange(m) => vec![part(0, 0, &plain(&**m))?],
         Message::Plan(m) => vec![part(0, 0, &plain(&**m))?],
@@ -305,6 +307,7 @@ pub fn decode(topic: Topic, parts: &[(&str, &[u8])]) -> Result<Message, CdrError
         Topic::Bumper => plain(Message::Bumper, part(0)?)?,
         Topic::Task => plain(Message::Task, part(0)?)?,
         Topic::CancelTask => plain(Message::CancelTask, part(0)?)?,
+        Topic::FloorPlan => plain(Message::FloorPlan, part(0)?)?,
         Topic::SceneGraph => plain(Message::SceneGraph, part(0)?)?,
         Topic::SceneChange => plain(Message::SceneChange, part(0)?)?,
         Topic::Plan => plain(Message::Plan, part(0)?)?,

@@ -290,6 +290,7 @@ fn json(message: &Message) -> Value {
         TaskResult,
         VelocityCommand,
         JointCommand,
+        FloorPlan,
         Diagnostics,
     );
     value.unwrap_or(Value::Null)

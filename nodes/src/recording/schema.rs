@@ -26,10 +26,10 @@ definitions! {
     "tf2_msgs": ["TFMessage"] from "definitions/tf2_msgs";
     "trajectory_msgs": ["JointTrajectory", "JointTrajectoryPoint"] from "definitions/trajectory_msgs";
     "steward_msgs": [
-        "ArticulationState", "Bumper", "CancelSkill", "CancelTask", "Detection", "GoalRelation",
+        "ArticulationState", "Bumper", "CancelSkill", "CancelTask", "Detection", "FloorArea", "FloorPlan", "GoalRelation",
         "GripperContacts", "MapGeometry", "ObstacleVoxels", "OrientedBox", "Plan", "PlanStep",
-        "PlanarOdometry", "Pose2", "Relation", "SceneChange", "SceneGraph", "SceneObject", "Segmentation",
-        "Skill", "SkillCommand", "SkillStatus", "SupportSurface", "Task", "TaskResult", "Verdict",
+        "PlanarOdometry", "Pose2", "Relation", "Room", "SceneChange", "SceneGraph", "SceneObject", "Segmentation",
+        "Skill", "SkillCommand", "SkillStatus", "SupportSurface", "Task", "TaskResult", "TreeNode", "Verdict",
     ] from "../../msgs/msg";
 }
 

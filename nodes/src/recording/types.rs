@@ -5,10 +5,11 @@ use steward_core::geometry::{OrientedBox, Point3, Pose2, Pose3, Rotation3, Vecto
 use steward_core::ids::{ObjectId, StepId, TaskId};
 use steward_core::image::Detection;
 use steward_core::messages::{
-    ArticulationState, Bumper, CancelSkill, CancelTask, ChangeKind, FailureReason, Goal, GoalRelation,
-    GripperContacts, Header, NavigationTarget, Outcome, Plan, PlanStep, Presence, Provenance, Relation,
-    RelationKind, SceneChange, SceneGraph, SceneObject, Skill, SkillCommand, SkillFailure, SkillState,
-    SkillStatus, StepState, SupportSurface, Task, TaskResult, Verdict, VerdictKind,
+    ArticulationState, Bumper, CancelSkill, CancelTask, ChangeKind, FailureReason, FloorArea, FloorPlan,
+    Goal, GoalRelation, GripperContacts, Header, NavigationTarget, Outcome, Plan, PlanStep, Presence,
+    Provenance, Relation, RelationKind, Room, SceneChange, SceneGraph, SceneObject, Skill, SkillCommand,
+    SkillFailure, SkillState, SkillStatus, StepState, SupportSurface, Task, TaskResult, TreeNode, Verdict,
+    VerdictKind,
 };
 
 use super::cdr::{Cdr, CdrError, CdrReader, CdrWriter, cdr_enum, cdr_struct};
@@ -30,14 +31,18 @@ cdr_struct! {
     SceneChange { header, object, class, kind, position }
     GoalRelation { kind, subject, object }
     Goal { relations }
-    Task { header, id, goal, deadline }
+    Task { header, id, goal, rules, deadline }
     CancelTask { header, id }
-    SkillCommand { header, step, skill }
+    FloorArea { middle, half_x_m, half_y_m }
+    Room { name, kind, area }
+    FloorPlan { header, rooms }
+    SkillCommand { header, step, skill, keep_out }
     CancelSkill { header, step }
     SkillStatus { header, step, skill, state, detail }
     Verdict { header, step, kind, detail }
     PlanStep { step, skill, label, state }
-    Plan { header, task, revision, steps, reason }
+    TreeNode { parent, label, votes, state }
+    Plan { header, task, revision, steps, tree, reason }
     TaskResult { header, id, outcome, detail }
 }
 
@@ -55,7 +60,7 @@ cdr_enum! {
     FailureReason {
         ObjectNotFound = 0, TargetNotFound = 1, Unreachable = 2, GraspFailed = 3, PlaceFailed = 4,
         ContainerStuck = 5, NoPlan = 6, InvalidGoal = 7, TimedOut = 8, Cancelled = 9, SensorsLost = 10,
-        Unconfirmed = 11,
+        Unconfirmed = 11, InvalidRule = 12, RuleConflict = 13, RuleViolated = 14,
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use rerun::{Scalars, StateChange, TextDocument, TextLog, TextLogLevel};
 use steward_core::ids::StepId;
-use steward_core::messages::{Diagnostics, Outcome, Plan, SkillState, SkillStatus, StepState, VerdictKind};
+use steward_core::messages::{
+    Diagnostics, Outcome, Plan, SkillState, SkillStatus, StepState, TreeNode, VerdictKind,
+};
 
 use super::Log;
 use crate::error::Result;
@@ -23,6 +25,9 @@ impl Events {
         match message {
             Message::Task(m) => {
                 line(log, TextLogLevel::INFO, format!("task {}: {}", m.id, m.goal))?;
+                for rule in &m.rules {
+                    line(log, TextLogLevel::INFO, format!("rule: {rule}"))?;
+                }
                 self.lane(log, "task", &m.goal.to_string())
             }
             Message::CancelTask(m) => line(log, TextLogLevel::WARN, format!("task {} is cancelled", m.id)),
@@ -80,16 +85,13 @@ impl Events {
     fn plan(&mut self, log: &Log, m: &Plan) -> Result<()> {
         let mut text = format!("# Plan {} of task {}\n{}\n\n", m.revision, m.task, m.reason);
         for step in &m.steps {
-            let mark = match step.state {
-                StepState::Pending => "○",
-                StepState::Running => "▶ **running**",
-                StepState::Validating => "◐ **checking**",
-                StepState::Confirmed => "✔",
-                StepState::Failed => "✘ failed",
-                StepState::Abandoned => "– dropped",
-            };
+            let mark = mark(step.state);
             let id = step.step.map_or(String::new(), |s| format!("`{s}` "));
             text += &format!("- {mark} {id}{}\n", step.label);
+        }
+        if m.tree.len() > 1 {
+            text += "\n## Action tree\n\n";
+            branch(&m.tree, 0, 0, &mut text);
         }
         let active = m
             .steps
@@ -122,6 +124,33 @@ impl Events {
             SkillState::Failed(failure) => (TextLogLevel::WARN, format!("failed ({failure})")),
         };
         line(log, level, format!("{} {} {what}. {}", m.step, m.skill, m.detail))
+    }
+}
+
+fn mark(state: StepState) -> &'static str {
+    match state {
+        StepState::Pending => "○",
+        StepState::Running => "▶ **running**",
+        StepState::Validating => "◐ **checking**",
+        StepState::Confirmed => "✔",
+        StepState::Failed => "✘ failed",
+        StepState::Abandoned => "– dropped",
+    }
+}
+
+/// The nodes below one, depth first; plans are as short as a robot's patience, so recursion is.
+fn branch(tree: &[TreeNode], at: usize, depth: usize, text: &mut String) {
+    for (child, node) in tree.iter().enumerate().skip(at + 1) {
+        if node.parent as usize == at {
+            let indent = "  ".repeat(depth);
+            *text += &format!(
+                "{indent}- {} {} ({}×)\n",
+                mark(node.state),
+                node.label,
+                node.votes
+            );
+            branch(tree, child, depth + 1, text);
+        }
     }
 }
 

@@ -126,6 +126,8 @@ pub struct Context {
     /// What is in the gripper.
     pub held: Option<Held>,
     map: Option<Arc<NavMap>>,
+    /// The cells that it was made from.
+    mapped: Option<Arc<Vec<i8>>>,
     /// Places where the bumper touched something that the map does not show, and when.
     bumps: Vec<(f64, f64, Time)>,
     bumps_changed: bool,
@@ -143,6 +145,7 @@ impl Context {
             robot,
             held: None,
             map: None,
+            mapped: None,
             bumps: Vec::new(),
             bumps_changed: false,
         }
@@ -158,6 +161,10 @@ impl Context {
         if let Some(map) = &self.map
             && !changed
             && map.stamp() == grid.header.stamp
+            && self
+                .mapped
+                .as_ref()
+                .is_some_and(|cells| Arc::ptr_eq(cells, &grid.cells))
         {
             return Some(map.clone());
         }
@@ -181,6 +188,7 @@ impl Context {
         };
         let map = Arc::new(map);
         self.map = Some(map.clone());
+        self.mapped = Some(Arc::clone(&grid.cells));
         Some(map)
     }
 

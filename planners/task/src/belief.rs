@@ -1,13 +1,25 @@
 //! From the scene graph to the symbolic household: which remembered things a goal can mean, and what holds.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use steward_core::geometry::{Point3, Pose2};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{GoalRelation, Presence, RelationKind, SceneGraph, SceneObject};
 
-use crate::household::{Household, Item, State};
-use crate::search::Wanted;
+/// One relation that must hold at the end.
+pub type Wanted = (ObjectId, RelationKind, ObjectId);
+
+/// A step towards a goal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// Drive to a thing.
+    Navigate(ObjectId),
+    /// Open a part.
+    Open(ObjectId),
+    /// Close a part.
+    Close(ObjectId),
+    /// Take a thing.
+    Pick(ObjectId),
+    /// Put a thing somewhere.
+    Place(ObjectId, RelationKind, ObjectId),
+}
 
 /// Things wider than this are furniture: the gripper cannot carry them, and small things stand on them, metres.
 const FURNITURE_SIDE_M: f64 = 0.30;
@@ -103,66 +115,4 @@ impl<'a> Belief<'a> {
                     .map(|t| (s, t))
             })
     }
-
-    /// The symbolic household around some things, and the state it is in.
-    pub fn household(
-        &self,
-        base: Option<Pose2>,
-        at: Option<ObjectId>,
-        goal: &[Wanted],
-    ) -> (Household, State) {
-        let mut items = BTreeMap::new();
-        let mut open = BTreeSet::new();
-        let subjects: BTreeSet<ObjectId> = goal.iter().map(|w| w.0).collect();
-        for object in &self.graph.objects {
-            let parts: Vec<ObjectId> = match object.articulation {
-                Some(a) if a.prismatic => vec![object.id],
-                Some(_) => Vec::new(),
-                None => self.parts_of(object.id).iter().map(|p| p.id).collect(),
-            };
-            if object.articulation.is_some_and(|a| a.lets_in() == Some(true)) {
-                open.insert(object.id);
-            }
-            let movable = subjects.contains(&object.id) || object.presence == Presence::Held;
-            items.insert(
-                object.id,
-                Item {
-                    position: object.shape.center,
-                    movable,
-                    parts,
-                },
-            );
-        }
-        // The way to the first place counts too, so the base itself is a place.
-        if let (Some(base), None) = (base, at) {
-            let position = Point3::new(base.x_m, base.y_m, 0.0);
-            items.insert(
-                HERE,
-                Item {
-                    position,
-                    movable: false,
-                    parts: Vec::new(),
-                },
-            );
-        }
-        let relations = self
-            .graph
-            .relations
-            .iter()
-            .map(|r| (r.subject, r.kind, r.object))
-            .collect();
-        let at = at.filter(|id| items.contains_key(id)).or(base.map(|_| HERE));
-        (
-            Household { items },
-            State {
-                at,
-                held: self.held().map(|o| o.id),
-                open,
-                relations,
-            },
-        )
-    }
 }
-
-/// Stands for the place where the base is when it stands at no thing in particular.
-pub const HERE: ObjectId = ObjectId(u32::MAX);

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Limits;
+
 /// What everybody knows to be furniture.
 const FURNITURE: [&str; 35] = [
     "armchair",
@@ -91,8 +93,14 @@ pub struct MissionConfig {
     pub open_cost_m: f64,
     /// How often the whole home is searched again before something counts as not there.
     pub max_search_rounds: u32,
-    /// Bound on the states that one plan may expand.
-    pub max_plan_states: usize,
+    /// Budget of one search for steps towards the goal.
+    pub search: Limits,
+    /// Other ways of meaning the goal (another thing of the class, another place) that plans are made for.
+    pub max_alternatives: usize,
+    /// How many steps that rules forbid may be thought of in one decision.
+    pub max_refusals: usize,
+    /// How long before the deadline the robot turns to what is owed by a rule, seconds.
+    pub tidy_s: f64,
 }
 
 impl Default for MissionConfig {
@@ -112,7 +120,13 @@ impl Default for MissionConfig {
             inspect_cost_m: 1.0,
             open_cost_m: 10.0,
             max_search_rounds: 1,
-            max_plan_states: 50_000,
+            search: Limits {
+                first_states: 2000,
+                improve_states: 100,
+            },
+            max_alternatives: 2,
+            max_refusals: 200,
+            tidy_s: 240.0,
         }
     }
 }
@@ -132,11 +146,13 @@ impl MissionConfig {
             ("frontier_separation_m", self.frontier_separation_m),
             ("inspect_cost_m", self.inspect_cost_m),
             ("open_cost_m", self.open_cost_m),
+            ("tidy_s", self.tidy_s),
         ];
         match positive.into_iter().find(|(_, v)| !v.is_finite() || *v <= 0.0) {
             Some((name, value)) => Err(format!("{name} is {value}; it must be positive")),
             None if self.max_attempts == 0 => Err("max_attempts is 0; it must be at least 1".into()),
-            None => Ok(()),
+            None if self.max_refusals == 0 => Err("max_refusals is 0; it must be at least 1".into()),
+            None => self.search.validate().map_err(|e| format!("search.{e}")),
         }
     }
 }

@@ -50,6 +50,9 @@ pub enum Error {
     /// A step that is not possible now.
     #[error("{0}")]
     Refused(String),
+    /// A rule that cannot be read or watched.
+    #[error("{0}")]
+    Rule(String),
     /// There is no plan, and this is why.
     #[error("{0}")]
     Infeasible(crate::plan::Conflict),

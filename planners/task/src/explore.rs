@@ -111,6 +111,13 @@ impl TravelField {
         self.best_near(grid, point, radius_m, 1.0).map(|(_, cost)| cost)
     }
 
+    /// The reachable place nearest to a point, within a distance of it.
+    pub fn place_near(&self, grid: &OccupancyGrid, point: (f64, f64), radius_m: f64) -> Option<(f64, f64)> {
+        // The gap weighs so much more than the way that the way only breaks ties.
+        let (cell, _) = self.best_near(grid, point, radius_m, 1e3)?;
+        Some(grid.center_of(cell.0, cell.1))
+    }
+
     /// The reachable cell with the smallest `travel + gap_weight * gap`, and that cost.
     fn best_near(
         &self,

@@ -2,7 +2,7 @@
 //! known to plan.
 //!
 //! ```text
-//!   scene graph ──► Household (what is known) ──► search ──► steps
+//!   scene graph, rules ──► scene (what is known) ──► plans ──► action tree ──► steps
 //!   occupancy  ──► frontiers ─┐
 //!   furniture  ───────────────┴► exploration: where to look next when an object is not known
 //! ```
@@ -11,14 +11,14 @@ pub mod belief;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
+pub mod deliberate;
 pub mod domain;
 pub mod error;
 pub mod explore;
-pub mod household;
+pub mod house_rules;
 pub mod mission;
 pub mod pddl;
 pub mod plan;
-pub mod search;
 pub mod tree;
 pub mod virtualhome;
 

@@ -5,30 +5,38 @@
 //! a change in the home needs no handling of its own.
 //!
 //! ```text
-//!   every relation seen to hold? ── yes ─► seen recently? ── yes ─► succeed
-//!        │ no                                   └ no ─► go and look
-//!   subject and target known? ── yes ─► cheapest plan ─► its first step
+//!   every relation seen to hold? ── yes ─► something owed? ── yes ─► do that
+//!        │ no                                  └ no ─► seen recently? ── yes ─► succeed
+//!        │                                                   └ no ─► go and look
+//!   subject and target known? ── yes ─► action tree under the rules ─► its next step
+//!        │ no, or no plan keeps the rules
+//!   something owed? ── yes, and the hand is free ─► do that
 //!        │ no
 //!   frontier, furniture or shut container left? ── yes ─► nearest first
 //!        └ no ─► fail: not found
 //! ```
+//!
+//! Rules forbid and oblige. What a step may change is judged before it is given out, and again by
+//! [`Mission::permits`] before it is sent; what is refused is not thought of again. Floor of rooms that must not be
+//! entered is in the way like a wall, so nothing behind it is sought. Whatever way a task ends, what is owed by then
+//! is done first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use steward_core::geometry::{Point3, Pose2, Pose3};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
-    FailureReason, Goal, GoalRelation, NavigationTarget, OccupancyGrid, RelationKind, SceneGraph,
-    SceneObject, Skill, SkillFailure,
+    FailureReason, FloorArea, FloorPlan, Goal, GoalRelation, NavigationTarget, OccupancyGrid, RelationKind,
+    SceneGraph, SceneObject, Skill, SkillFailure, TreeNode,
 };
 use steward_core::{Duration, Time};
 
 use crate::Error;
-use crate::belief::Belief;
+use crate::belief::{Belief, Step, Wanted};
 use crate::config::MissionConfig;
+use crate::deliberate::{Deliberation, Question, is_thinkable};
 use crate::explore::{TravelField, free_floor_m2, frontiers};
-use crate::household::Step;
-use crate::search::{self, Wanted};
+use crate::house_rules::{HouseRules, Objection, Proposition, Rules, Situation};
 
 /// Half the angles of the camera, a little less than that, in which things count as seen, radians.
 const HALF_VIEW_RAD: (f64, f64) = (0.58, 0.46);
@@ -65,6 +73,14 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
+    fn situation(&self) -> Situation<'_> {
+        Situation {
+            now: self.now,
+            graph: self.graph,
+            base: self.base,
+        }
+    }
+
     /// Distance on the floor between the base and the middle of a thing, metres.
     fn distance_m(&self, o: &SceneObject) -> f64 {
         (o.shape.center.x - self.base.x_m).hypot(o.shape.center.y - self.base.y_m)
@@ -130,10 +146,22 @@ pub enum Ended {
 }
 
 /// A task under way.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Mission {
     goal: Goal,
     config: MissionConfig,
+    rules: HouseRules,
+    deadline: Option<Time>,
+    /// It was seen that goal and rules can be kept together, or nobody knows better.
+    thinkable: bool,
+    /// What the next steps towards the goal are chosen from.
+    thought: Option<Deliberation>,
+    /// What was not allowed, and why, in the order in which it was thought of.
+    objections: Vec<String>,
+    /// Why the steps towards the goal cannot be planned with what is known.
+    no_plan: Option<Error>,
+    /// How the task ends once nothing is owed any more.
+    ending: Option<Decision>,
     /// The thing that the base was driven to and has not left.
     at: Option<ObjectId>,
     surveyed: bool,
@@ -174,6 +202,8 @@ struct Trouble {
     with: Surroundings,
     /// Not worth another try while there is something else to do.
     deferred: bool,
+    /// It was not tried: a rule forbids it.
+    forbidden: bool,
 }
 
 /// What decides whether the robot can get at a thing.
@@ -249,9 +279,17 @@ impl Mission {
                 )));
             }
         }
+        let rules = HouseRules::new(Rules::read(&[], &BTreeSet::new(), None)?, FloorPlan::default());
         Ok(Mission {
             goal,
             config,
+            rules,
+            deadline: None,
+            thinkable: false,
+            thought: None,
+            objections: Vec::new(),
+            no_plan: None,
+            ending: None,
             at: None,
             surveyed: false,
             search: SearchState::default(),
@@ -262,8 +300,55 @@ impl Mission {
         })
     }
 
-    /// Notes what the camera sees in passing, so that it is not visited again for nothing.
+    /// The same under rules.
+    #[must_use]
+    pub fn under(mut self, rules: HouseRules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// The same with a time by which it must have ended: what is owed is seen to before.
+    #[must_use]
+    pub fn until(mut self, deadline: Time) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// The rules and how they stand.
+    pub fn rules(&self) -> &HouseRules {
+        &self.rules
+    }
+
+    /// The action tree that steps towards the goal are chosen from, root first; empty while the robot explores.
+    pub fn tree(&self, view: &View<'_>) -> Vec<TreeNode> {
+        let belief = Belief { graph: view.graph };
+        self.thought
+            .as_ref()
+            .map_or_else(Vec::new, |t| t.tree(|step| step_label(&belief, step)))
+    }
+
+    /// Whether a skill may run now: the floor that the base must not enter meanwhile.
+    ///
+    /// # Errors
+    /// The [`Objection`] with the rule that it may break, or why that cannot be judged.
+    pub fn permits(&self, view: &View<'_>, skill: &Skill) -> std::result::Result<Vec<FloorArea>, Objection> {
+        let kept_out = self.rules.judge(&view.situation(), skill)?;
+        Ok(self.rules.areas(&kept_out))
+    }
+
+    /// Notes what the rules are about, and what the camera sees in passing, so that it is not visited again for
+    /// nothing.
     pub fn observe(&mut self, view: &View<'_>) {
+        self.watch(view);
+        self.look_around(view);
+    }
+
+    /// Notes what the rules are about; to be called often enough that no room is passed through unseen.
+    pub fn watch(&mut self, view: &View<'_>) {
+        self.rules.observe(&view.situation(), None);
+    }
+
+    fn look_around(&mut self, view: &View<'_>) {
         let Some(map_from_camera) = view.camera else {
             return;
         };
@@ -296,6 +381,163 @@ impl Mission {
 
     /// What to do now that nothing is under way.
     pub fn decide(&mut self, view: &View<'_>) -> Decision {
+        self.rules.observe(&view.situation(), None);
+        if let Some(refusal) = self.refuse_task(view) {
+            return refusal;
+        }
+        // Floor that must not be entered is no floor.
+        let stay = Skill::Look { at: Vec::new() };
+        let kept_out = self.permits(view, &stay).unwrap_or_default();
+        let masked = view
+            .grid
+            .filter(|_| !kept_out.is_empty())
+            .map(|g| g.without(&kept_out));
+        let view = &View {
+            grid: masked.as_ref().or(view.grid),
+            ..*view
+        };
+        let late = self
+            .deadline
+            .is_some_and(|deadline| view.now > deadline - Duration::from_secs_f64(self.config.tidy_s));
+        if late && self.ending.is_none() && !self.rules.rules().may_end() {
+            let text = "there was only time left to do what was owed".to_owned();
+            self.ending = Some(Decision::Fail(FailureReason::TimedOut, text));
+        }
+        // Everything refused is remembered, so this ends; the bound is for what nobody thought of.
+        for _ in 0..self.config.max_refusals {
+            let decision = match self.ending.clone() {
+                None => self.consider(view),
+                Some(ending) => self.tidy(view).unwrap_or(ending),
+            };
+            let first = match &decision {
+                Decision::Do(steps) => steps.first().cloned(),
+                Decision::Fail(..) if self.ending.is_none() && !self.rules.rules().may_end() => {
+                    self.ending = Some(decision);
+                    continue;
+                }
+                Decision::Fail(..) => return self.explained(decision),
+                Decision::Succeed(_) => return decision,
+            };
+            let Some(first) = first else { return decision };
+            match self.permits(view, &first.skill) {
+                Ok(_) => return decision,
+                Err(objection) => self.refused(view, &first, &objection),
+            }
+        }
+        self.explained(Decision::Fail(
+            FailureReason::RuleConflict,
+            "nothing that was left to do is allowed".into(),
+        ))
+    }
+
+    /// Why the task cannot even be begun, or gone on with.
+    fn refuse_task(&mut self, view: &View<'_>) -> Option<Decision> {
+        let broken = self.rules.rules().broken();
+        if !broken.is_empty() {
+            let when = if self.surveyed {
+                "was seen to be broken"
+            } else {
+                "is broken already"
+            };
+            let text = format!("the rule {} {when}", broken.join(" and "));
+            return Some(Decision::Fail(FailureReason::RuleViolated, text));
+        }
+        if self.thinkable || self.rules.rules().is_empty() {
+            return None;
+        }
+        self.thinkable = true;
+        let relations = self.goal.relations.iter();
+        let goal: Vec<_> = relations
+            .map(|r| (r.kind, r.subject.clone(), r.object.clone()))
+            .collect();
+        match is_thinkable(&goal, &self.rules, view.base, &self.config.search) {
+            Err(Error::Infeasible(conflict)) => {
+                Some(Decision::Fail(FailureReason::RuleConflict, conflict.to_string()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Adds to a failure what was not allowed.
+    fn explained(&self, decision: Decision) -> Decision {
+        let Decision::Fail(mut reason, mut text) = decision else {
+            return decision;
+        };
+        let mut forbidden = self.failures.values().any(|t| t.forbidden);
+        if let Some(Error::Infeasible(conflict)) = &self.no_plan {
+            text = format!("{text}; with what was found, {conflict}");
+            forbidden = true;
+        }
+        let not_found = matches!(
+            reason,
+            FailureReason::ObjectNotFound | FailureReason::TargetNotFound | FailureReason::Unreachable
+        );
+        if forbidden && not_found {
+            reason = FailureReason::RuleConflict;
+        }
+        for objection in self.objections.iter().take(3) {
+            text = format!("{text}; not allowed: {objection}");
+        }
+        if !self.rules.rules().may_end() {
+            text = format!(
+                "{text}; still owed by {}",
+                self.rules.rules().owing().join(" and ")
+            );
+        }
+        Decision::Fail(reason, text)
+    }
+
+    /// Takes note that a step is not allowed, so that it is not thought of again.
+    pub fn refused(&mut self, view: &View<'_>, intended: &Intended, objection: &Objection) {
+        let text = format!("{}: {}", intended.label, objection.0);
+        if !self.objections.contains(&text) {
+            self.objections.push(text);
+        }
+        match intended.purpose {
+            Purpose::Survey => self.surveyed = true,
+            Purpose::Frontier(x, y, _) => self.search.frontiers.push((x, y)),
+            Purpose::Glance => self.search.glance_due = false,
+            Purpose::Peek => self.search.peek_due = None,
+            Purpose::Closer => {}
+            Purpose::Inspect(id) => {
+                self.search.inspected.insert(id);
+            }
+            Purpose::Unshut(part) => {
+                self.search.opened.insert(part);
+            }
+            Purpose::Verify(id) => *self.looks.entry(id).or_insert(0) += 1,
+            Purpose::Plan(step) => {
+                self.thought = None;
+                let (manipulation, id) = Manipulation::of(step);
+                if let Some(with) = Surroundings::of(view, id) {
+                    let trouble = Trouble {
+                        times: self.config.max_attempts,
+                        detail: objection.0.clone(),
+                        with,
+                        deferred: false,
+                        forbidden: true,
+                    };
+                    self.failures.insert((manipulation, id), trouble);
+                }
+            }
+        }
+    }
+
+    /// What is to be done about what is owed: the first step of it; nothing where nothing is owed, or nothing can be
+    /// done about it with what is known.
+    fn tidy(&mut self, view: &View<'_>) -> Option<Decision> {
+        if self.rules.rules().may_end() {
+            return None;
+        }
+        let belief = Belief { graph: view.graph };
+        let ways = Ways::new(view, self.config.clearance_m);
+        match self.pursue(&belief, view, &ways, &[Vec::new()]) {
+            Ok(Decision::Do(steps)) => Some(Decision::Do(steps)),
+            _ => None,
+        }
+    }
+
+    fn consider(&mut self, view: &View<'_>) -> Decision {
         if !self.surveyed {
             return Decision::Do(vec![survey(view)]);
         }
@@ -317,6 +559,8 @@ impl Mission {
         let relations = self.goal.relations.clone();
         let mut wanted = Vec::new();
         let mut taken = BTreeSet::new();
+        // Other ways of meaning a relation, with its place in the goal.
+        let mut others: Vec<(usize, Wanted)> = Vec::new();
         let mut missing: Vec<Missing> = Vec::new();
         for relation in &relations {
             if let Some((s, t)) = belief.witness(relation) {
@@ -329,9 +573,10 @@ impl Mission {
                 continue;
             }
             match self.bind(&belief, view, &ways, relation, &taken) {
-                Ok(w) => {
-                    taken.insert(w.0);
-                    wanted.push(w);
+                Ok(bound) => {
+                    taken.insert(bound[0].0);
+                    others.extend(bound[1..].iter().map(|other| (wanted.len(), *other)));
+                    wanted.push(bound[0]);
                 }
                 Err(m) => missing.push(m),
             }
@@ -342,17 +587,80 @@ impl Mission {
             .filter(|&(s, kind, t)| !belief.holds(s, kind, t))
             .collect();
         if open.is_empty() && missing.is_empty() {
-            return self.verify(&belief, view, &wanted);
+            if let Some(step) = self.tidy(view) {
+                return step;
+            }
+            if self.rules.rules().may_end() {
+                return self.verify(&belief, view, &wanted);
+            }
+            missing.extend(self.owed_and_unknown(&belief));
+            if missing.is_empty() {
+                let worst = self.worst();
+                let reason = worst
+                    .as_ref()
+                    .map_or(FailureReason::RuleConflict, |(reason, _)| *reason);
+                let why = worst.map_or_else(String::new, |(_, text)| format!(": {text}"));
+                let text = format!("{} was brought about, but something is owed{why}", self.goal);
+                return Decision::Fail(reason, text);
+            }
         }
         self.complete_since = None;
         if !open.is_empty() {
-            return self.pursue(&belief, view, &wanted);
+            let mut meanings = vec![wanted.clone()];
+            for (at, other) in others.into_iter().take(self.config.max_alternatives) {
+                let mut meaning = wanted.clone();
+                meaning[at] = other;
+                if meaning.iter().map(|w| w.0).collect::<BTreeSet<_>>().len() == meaning.len() {
+                    meanings.push(meaning);
+                }
+            }
+            match self.pursue(&belief, view, &ways, &meanings) {
+                Ok(decision) => {
+                    self.no_plan = None;
+                    return decision;
+                }
+                // What is not known yet may open a way.
+                Err(error) if self.rules.rules().is_empty() => {
+                    return Decision::Fail(FailureReason::NoPlan, error.to_string());
+                }
+                Err(error) => {
+                    if missing.is_empty() {
+                        let blamed = |r: &GoalRelation| Missing {
+                            class: r.subject.clone(),
+                            reason: FailureReason::RuleConflict,
+                        };
+                        missing.extend(relations.iter().take(1).map(blamed));
+                    }
+                    self.no_plan = Some(error);
+                }
+            }
+        }
+        self.thought = None;
+        if belief.held().is_none()
+            && self.search.peek_due.is_none()
+            && let Some(step) = self.tidy(view)
+        {
+            return step;
         }
         self.explore(&belief, view, &ways, &missing)
     }
 
+    /// Classes that something owed is about and of which nothing is known.
+    fn owed_and_unknown(&self, belief: &Belief<'_>) -> Vec<Missing> {
+        let owed = self.rules.rules().owed();
+        owed.into_iter()
+            .flat_map(Proposition::classes)
+            .filter(|class| belief.of_class(class).next().is_none())
+            .map(|class| Missing {
+                class: class.to_owned(),
+                reason: FailureReason::ObjectNotFound,
+            })
+            .collect()
+    }
+
     /// Takes note of how a skill ended.
     pub fn finished(&mut self, view: &View<'_>, intended: &Intended, ended: &Ended, detail: &str) {
+        self.rules.observe(&view.situation(), Some(&intended.skill));
         let done = matches!(ended, Ended::Confirmed | Ended::Undecided);
         let travelled = matches!(intended.skill, Skill::Navigate { .. });
         if travelled {
@@ -401,6 +709,26 @@ impl Mission {
 
     fn step_finished(&mut self, view: &View<'_>, step: Step, ended: &Ended, detail: &str) {
         let (manipulation, id) = Manipulation::of(step);
+        self.note_step(view, step, ended, detail);
+        if *ended == Ended::Confirmed {
+            return;
+        }
+        // What may be tried again is thought through again; what is given up ends its branch of the tree.
+        match &mut self.thought {
+            Some(thought)
+                if self
+                    .failures
+                    .get(&(manipulation, id))
+                    .is_some_and(|t| t.times >= self.config.max_attempts || t.deferred) =>
+            {
+                thought.failed()
+            }
+            _ => self.thought = None,
+        }
+    }
+
+    fn note_step(&mut self, view: &View<'_>, step: Step, ended: &Ended, detail: &str) {
+        let (manipulation, id) = Manipulation::of(step);
         match ended {
             Ended::Confirmed | Ended::Undecided => {
                 if let Step::Navigate(to) = step {
@@ -446,6 +774,7 @@ impl Mission {
                 detail: detail.to_owned(),
                 with: now,
                 deferred: no_way && times >= 2,
+                forbidden: false,
             },
         );
         if no_way && times == 1 {
@@ -471,8 +800,8 @@ impl Mission {
         })
     }
 
-    /// Chooses the things that a relation is to hold between; what is missing where one is not known, or where
-    /// no way to it is known.
+    /// Chooses the things that a relation is to hold between, the best choice first; what is missing where one is not
+    /// known, or where no way to it is known.
     fn bind(
         &self,
         belief: &Belief<'_>,
@@ -480,7 +809,7 @@ impl Mission {
         ways: &Ways<'_>,
         relation: &GoalRelation,
         taken: &BTreeSet<ObjectId>,
-    ) -> Result<Wanted, Missing> {
+    ) -> Result<Vec<Wanted>, Missing> {
         let missing = |class: &str, seen: bool, not_seen: FailureReason| Missing {
             class: class.to_owned(),
             reason: if seen {
@@ -496,21 +825,18 @@ impl Mission {
         };
         let held = belief.held().filter(|o| o.class == relation.subject);
         let subjects: Vec<&SceneObject> = belief.of_class(&relation.subject).filter(usable).collect();
-        let subject = held
-            .or_else(|| {
-                subjects
-                    .iter()
-                    .copied()
-                    .filter(|o| ways.lead_to(o))
-                    .min_by(|a, b| view.distance_m(a).total_cmp(&view.distance_m(b)))
-            })
-            .ok_or_else(|| {
-                missing(
-                    &relation.subject,
-                    !subjects.is_empty(),
-                    FailureReason::ObjectNotFound,
-                )
-            })?;
+        let mut movable: Vec<&SceneObject> = match held {
+            Some(held) => vec![held],
+            None => subjects.iter().copied().filter(|o| ways.lead_to(o)).collect(),
+        };
+        movable.sort_by(|a, b| view.distance_m(a).total_cmp(&view.distance_m(b)));
+        let Some(subject) = movable.first() else {
+            return Err(missing(
+                &relation.subject,
+                !subjects.is_empty(),
+                FailureReason::ObjectNotFound,
+            ));
+        };
         let from_subject = |o: &SceneObject| (o.shape.center - subject.shape.center).xy().norm();
         let targets: Vec<&SceneObject> = belief
             .of_class(&relation.object)
@@ -525,18 +851,25 @@ impl Mission {
                     && (relation.kind != RelationKind::In || !self.is_stuck(belief, view, o.id))
             })
             .collect();
-        let target = targets
-            .iter()
-            .filter(|o| ways.lead_to(o))
-            .min_by(|a, b| from_subject(a).total_cmp(&from_subject(b)))
-            .ok_or_else(|| {
-                missing(
-                    &relation.object,
-                    !targets.is_empty(),
-                    FailureReason::TargetNotFound,
-                )
-            })?;
-        Ok((subject.id, relation.kind, target.id))
+        let mut within_reach: Vec<&SceneObject> =
+            targets.iter().copied().filter(|o| ways.lead_to(o)).collect();
+        within_reach.sort_by(|a, b| from_subject(a).total_cmp(&from_subject(b)));
+        let Some(target) = within_reach.first() else {
+            return Err(missing(
+                &relation.object,
+                !targets.is_empty(),
+                FailureReason::TargetNotFound,
+            ));
+        };
+        let elsewhere = within_reach
+            .get(1)
+            .map(|other| (subject.id, relation.kind, other.id));
+        let another = movable.get(1).map(|other| (other.id, relation.kind, target.id));
+        Ok([Some((subject.id, relation.kind, target.id)), elsewhere, another]
+            .into_iter()
+            .flatten()
+            .filter(|(s, _, t)| s != t)
+            .collect())
     }
 
     /// Whether a container has parts and none of them will open.
@@ -549,37 +882,62 @@ impl Mission {
             })
     }
 
-    /// The first step of the cheapest plan.
-    fn pursue(&mut self, belief: &Belief<'_>, view: &View<'_>, wanted: &[Wanted]) -> Decision {
-        let (mut household, state) = belief.household(Some(view.base), self.at, wanted);
-        for item in household.items.values_mut() {
-            item.parts.retain(|p| {
-                state.open.contains(p)
-                    || !self.given_up(view, Manipulation::Articulate, *p)
-                        && !self.given_up(view, Manipulation::Reach, *p)
-            });
-        }
-        let wanted = &self.with_stray(belief, view, wanted, false)[..];
-        let most = self.config.max_plan_states;
-        let plan = match search::plan(&household, &state, wanted, most) {
-            // With the hand full nothing opens: what it holds may have to be put aside first.
-            Err(Error::NoPlan(why)) if state.held.is_some() => {
-                let aside = self.with_stray(belief, view, wanted, true);
-                search::plan(&household, &state, &aside, most).map_err(|_| Error::NoPlan(why))
-            }
-            other => other,
+    /// The next step of the action tree for a goal that may be meant in several ways, and what is intended after it.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn pursue(
+        &mut self,
+        belief: &Belief<'_>,
+        view: &View<'_>,
+        ways: &Ways<'_>,
+        meanings: &[Vec<Wanted>],
+    ) -> Result<Decision, Error> {
+        let stuck: BTreeSet<ObjectId> = view
+            .graph
+            .objects
+            .iter()
+            .filter(|o| {
+                self.given_up(view, Manipulation::Articulate, o.id)
+                    || self.given_up(view, Manipulation::Reach, o.id)
+            })
+            .map(|o| o.id)
+            .collect();
+        let standing = ways.in_rooms(self.rules.plan());
+        let before = self.thought.take();
+        let think = |before, aside| {
+            let meanings: Vec<Vec<Wanted>> = meanings
+                .iter()
+                .map(|wanted| self.with_stray(belief, view, wanted, aside))
+                .collect();
+            let question = Question {
+                belief: *belief,
+                base: view.base,
+                at: self.at,
+                ways: &meanings,
+                rules: &self.rules,
+                standing: &standing,
+                stuck: &stuck,
+                limits: self.config.search,
+            };
+            Deliberation::next(before, &question)
         };
-        match plan {
-            Ok(steps) if steps.is_empty() => {
-                // Only something in the hand that the goal does not speak of can get here.
-                Decision::Fail(
-                    FailureReason::NoPlan,
-                    "the hand is full and nothing says where to put it".into(),
-                )
-            }
-            Ok(steps) => Decision::Do(steps.iter().map(|&s| intend(belief, s)).collect()),
-            Err(e) => Decision::Fail(FailureReason::NoPlan, e.to_string()),
-        }
+        let (thought, steps) = match think(before, false) {
+            // With the hand full nothing opens: what it holds may have to be put aside first.
+            Err(why) if belief.held().is_some() => think(None, true).map_err(|_| why)?,
+            other => other?,
+        };
+        self.thought = Some(thought);
+        Ok(Decision::Do(
+            steps
+                .into_iter()
+                .map(|(step, skill)| Intended {
+                    skill,
+                    label: step_label(belief, step),
+                    purpose: Purpose::Plan(step),
+                })
+                .collect(),
+        ))
     }
 
     /// The goal, and a place for what the hand holds where the goal does not speak of it, or where that is to be
@@ -793,19 +1151,26 @@ impl Mission {
         vec![go, act]
     }
 
+    /// The first thing that was given up, and why.
+    fn worst(&self) -> Option<(FailureReason, String)> {
+        let mut failures = self.failures.iter();
+        let ((manipulation, id), trouble) =
+            failures.find(|(_, t)| t.times >= self.config.max_attempts && !t.forbidden)?;
+        let Trouble { times, detail, .. } = trouble;
+        let text = format!("gave up on {id} after {times} attempts, the last: {detail}");
+        Some((manipulation.reason(), text))
+    }
+
     /// Why the search ended with nothing: a thing that was found but could not be handled says more than
     /// that no other was found.
     fn not_found(&self, missing: &[Missing]) -> Decision {
-        let worst = self
-            .failures
-            .iter()
-            .find(|(_, t)| t.times >= self.config.max_attempts);
-        if let Some(((manipulation, id), Trouble { times, detail, .. })) = worst {
-            let text = format!("gave up on {id} after {times} attempts, the last: {detail}; found no other");
-            return Decision::Fail(manipulation.reason(), text);
+        if let Some((reason, text)) = self.worst() {
+            return Decision::Fail(reason, format!("{text}; found no other"));
         }
         let Missing { class, reason } = &missing[0];
-        let text = if *reason == FailureReason::Unreachable {
+        let text = if *reason == FailureReason::RuleConflict {
+            "searched everything in reach and found no way that keeps the rules".to_owned()
+        } else if *reason == FailureReason::Unreachable {
             format!("saw a `{class}`, but searched everything in reach and found no way to it")
         } else {
             format!("searched everything in reach for `{class}` and did not see one")
@@ -867,6 +1232,23 @@ impl<'a> Ways<'a> {
             .map(|(_, pose)| pose)
     }
 
+    /// Where the base can stand in each room, nearest to its middle.
+    fn in_rooms(&self, plan: &FloorPlan) -> BTreeMap<usize, Pose2> {
+        let Some((grid, field)) = &self.field else {
+            return BTreeMap::new();
+        };
+        let rooms = plan.rooms.iter().enumerate();
+        rooms
+            .filter_map(|(at, room)| {
+                let middle = (room.area.middle.x_m, room.area.middle.y_m);
+                let radius = room.area.half_x_m.hypot(room.area.half_y_m);
+                let (x, y) = field.place_near(grid, middle, radius)?;
+                let inside = room.area.contains(x, y, -0.3);
+                inside.then(|| (at, Pose2::new(x, y, (middle.1 - y).atan2(middle.0 - x))))
+            })
+            .collect()
+    }
+
     /// Whether the base can get near a thing as far as is known now.
     fn lead_to(&self, o: &SceneObject) -> bool {
         self.travel_m(o).is_some()
@@ -879,34 +1261,17 @@ fn label(belief: &Belief<'_>, id: ObjectId) -> String {
         .map_or_else(|| id.to_string(), |o| format!("{} {id}", o.class))
 }
 
-fn intend(belief: &Belief<'_>, step: Step) -> Intended {
+fn step_label(belief: &Belief<'_>, step: Step) -> String {
     let name = |id| label(belief, id);
-    let (skill, label) = match step {
-        Step::Navigate(to) => (
-            Skill::Navigate {
-                to: NavigationTarget::Object(to),
-            },
-            format!("go to {}", name(to)),
-        ),
-        Step::Open(part) => (Skill::Open { part }, format!("open {}", name(part))),
-        Step::Close(part) => (Skill::Close { part }, format!("close {}", name(part))),
-        Step::Pick(object) => (Skill::Pick { object }, format!("pick {}", name(object))),
+    match step {
+        Step::Navigate(to) if belief.object(to).is_none() => "go to the room".to_owned(),
+        Step::Navigate(to) => format!("go to {}", name(to)),
+        Step::Open(part) => format!("open {}", name(part)),
+        Step::Close(part) => format!("close {}", name(part)),
+        Step::Pick(object) => format!("pick {}", name(object)),
         Step::Place(object, relation, target) => {
-            let text = format!("place {} {relation} {}", name(object), name(target));
-            (
-                Skill::Place {
-                    object,
-                    relation,
-                    target,
-                },
-                text,
-            )
+            format!("place {} {relation} {}", name(object), name(target))
         }
-    };
-    Intended {
-        skill,
-        label,
-        purpose: Purpose::Plan(step),
     }
 }
 

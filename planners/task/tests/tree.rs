@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use steward_ltl::RuleSet;
 use steward_task::domain::{Domain, GroundAction, RefusalKind, Scene, SceneBuilder, State};
@@ -233,12 +234,12 @@ fn no_step_breaks_a_rule() {
 }
 
 /// Takes the last way, and counts how often it was asked.
-struct Last(std::rc::Rc<std::cell::Cell<usize>>);
+struct Last(Arc<AtomicUsize>);
 
 impl Chooser for Last {
     fn choose(&mut self, fork: &Fork) -> steward_task::Result<usize> {
         assert!(fork.offers.len() > 1, "one way is no choice");
-        self.0.set(self.0.get() + 1);
+        self.0.fetch_add(1, Ordering::Relaxed);
         Ok(fork.offers.len() - 1)
     }
 }
@@ -252,11 +253,11 @@ fn a_chooser_is_asked_at_forks_only() {
         &scene,
         &["(navigate robbie hall cup)", "(pick robbie cup)"],
     ));
-    let asked = std::rc::Rc::new(std::cell::Cell::new(0));
+    let asked = Arc::new(AtomicUsize::new(0));
     let mut walk = Walk::new(tree, goal(&scene, "(held cup robbie)"), WalkConfig::default())
         .with_chooser(Last(asked.clone()));
     assert_eq!(run(&mut walk, &scene).1.len(), 2);
-    assert_eq!(asked.get(), 1);
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
 
 #[test]

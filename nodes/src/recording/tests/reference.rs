@@ -36,6 +36,12 @@ fn messages() -> Vec<Message> {
         label: label.into(),
         state,
     };
+    let node = |label: &str, votes, state| TreeNode {
+        parent: 0,
+        label: label.into(),
+        votes,
+        state,
+    };
     let rotation = Rotation3::new_unchecked(nalgebra::Quaternion::new(0.8, 0.0, 0.0, 0.6));
     vec![
         Message::Rgbd(Arc::new(RgbdFrame {
@@ -126,7 +132,23 @@ fn messages() -> Vec<Message> {
                     StepState::Pending,
                 ),
             ],
+            tree: vec![
+                node("", 2, StepState::Confirmed),
+                node("pick mug o12", 1, StepState::Running),
+            ],
             reason: "because".into(),
+        })),
+        Message::FloorPlan(Arc::new(FloorPlan {
+            header: header(1, 0, "map"),
+            rooms: vec![Room {
+                name: "bedroom_2".into(),
+                kind: "bedroom".into(),
+                area: FloorArea {
+                    middle: Pose2::new(1.0, -2.0, 0.5),
+                    half_x_m: 1.75,
+                    half_y_m: 2.25,
+                },
+            }],
         })),
         Message::SceneGraph(Arc::new(SceneGraph {
             header: header(9, 1, "map"),

@@ -126,6 +126,7 @@ fn record(folder: &Path, world_first: bool) -> PathBuf {
         header: Header::new(at, ""),
         id: steward_core::ids::TaskId(1),
         goal: "on(mug, desk)".parse().unwrap(),
+        rules: vec![],
         deadline: at,
     };
     scheduler.inject(at, message(Message::Task, task)).unwrap();

@@ -51,6 +51,13 @@ impl Draw {
     fn pose2(&mut self) -> Pose2 {
         Pose2::new(self.number(), self.number(), self.number())
     }
+    fn area(&mut self) -> FloorArea {
+        FloorArea {
+            middle: self.pose2(),
+            half_x_m: self.number(),
+            half_y_m: self.number(),
+        }
+    }
     fn rotation(&mut self) -> Rotation3 {
         Rotation3::new(Vector3::from_fn(|_, _| self.0.random_range(-3.0..3.0)))
     }
@@ -226,11 +233,20 @@ pub(super) fn random(topic: Topic, seed: u64) -> Message {
                     object: d.text(),
                 }),
             },
+            rules: d.list(Draw::text),
             deadline: d.time(),
         })),
         Topic::CancelTask => Message::CancelTask(Arc::new(CancelTask {
             header,
             id: TaskId(id),
+        })),
+        Topic::FloorPlan => Message::FloorPlan(Arc::new(FloorPlan {
+            header,
+            rooms: d.list(|d| Room {
+                name: d.text(),
+                kind: d.text(),
+                area: d.area(),
+            }),
         })),
         Topic::OccupancyGrid => {
             let (width, height) = d.size();
@@ -296,6 +312,12 @@ pub(super) fn random(topic: Topic, seed: u64) -> Message {
                     label: d.text(),
                     state: d.one_of(&states),
                 }),
+                tree: d.list(|d| TreeNode {
+                    parent: d.id(),
+                    label: d.text(),
+                    votes: d.id(),
+                    state: d.one_of(&states),
+                }),
                 reason: d.text(),
             }))
         }
@@ -303,6 +325,7 @@ pub(super) fn random(topic: Topic, seed: u64) -> Message {
             header,
             step: StepId(id),
             skill: d.skill(),
+            keep_out: d.list(Draw::area),
         })),
         Topic::CancelSkill => Message::CancelSkill(Arc::new(CancelSkill {
             header,
@@ -348,6 +371,9 @@ pub(super) fn random(topic: Topic, seed: u64) -> Message {
                 F::Cancelled,
                 F::SensorsLost,
                 F::Unconfirmed,
+                F::InvalidRule,
+                F::RuleConflict,
+                F::RuleViolated,
             ];
             let outcome = d
                 .maybe(|d| d.one_of(&reasons))

@@ -3,8 +3,8 @@
 //! The answers are those of the 15 models, merged; a model that is asked for one step answers with the most voted one
 //! that it has not seen fail. So all planners here make the same decisions, and only their prompts differ.
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 use tiktoken_rs::CoreBPE;
@@ -53,7 +53,7 @@ impl TokenReport {
 
 /// Counts tokens.
 #[derive(Clone)]
-struct Counter(Rc<CoreBPE>);
+struct Counter(Arc<CoreBPE>);
 
 impl Counter {
     fn of(&self, text: &str) -> usize {
@@ -66,7 +66,7 @@ pub(crate) fn measure(dataset: &Dataset) -> Result<TokenReport> {
         path: "o200k_base".to_owned(),
         reason: error.to_string(),
     })?;
-    let counter = Counter(Rc::new(tokenizer));
+    let counter = Counter(Arc::new(tokenizer));
     let mut report = TokenReport::default();
     let answers = dataset.answers()?;
     let ids = dataset.tasks();
@@ -166,15 +166,15 @@ fn step_by_step(task: &Task, mut tree: ActionTree, counter: &Counter, restart: R
 /// Counts what a model would be asked at forks, and decides by votes.
 struct Asked {
     counter: Counter,
-    tokens: Rc<Cell<usize>>,
+    tokens: Arc<AtomicUsize>,
 }
 
 impl Chooser for Asked {
     fn choose(&mut self, fork: &Fork) -> Result<usize> {
         let steps: Vec<GroundAction> = fork.offers.iter().filter_map(|offer| offer.step).collect();
         let text = Prompt::default().choice(fork.state, fork.goal, fork.done, &steps);
-        self.tokens
-            .set(self.tokens.get() + self.counter.of(&text) + self.counter.of("1"));
+        let tokens = self.counter.of(&text) + self.counter.of("1");
+        self.tokens.fetch_add(tokens, Ordering::Relaxed);
         ByVotes.choose(fork)
     }
 }
@@ -199,12 +199,12 @@ fn by_tree(task: &Task, tree: &ActionTree, counter: &Counter, at_forks: bool) ->
     }
     goal.actions.clear();
     let sampled = tokens;
-    let asked = Rc::new(Cell::new(0));
+    let asked = Arc::new(AtomicUsize::new(0));
     let mut walk = Walk::new(tree.clone(), goal, WalkConfig::default()).with_sampler(sampler(task));
     if at_forks {
         walk = walk.with_chooser(Asked {
             counter: counter.clone(),
-            tokens: Rc::clone(&asked),
+            tokens: Arc::clone(&asked),
         });
     }
     let mut state: State = start.clone();
@@ -215,6 +215,6 @@ fn by_tree(task: &Task, tree: &ActionTree, counter: &Counter, at_forks: bool) ->
         }
     }
     // New plans come from search here; a model would be asked as at first.
-    tokens += asked.get() + walk.stats().resamples * sampled;
+    tokens += asked.load(Ordering::Relaxed) + walk.stats().resamples * sampled;
     Ok((tokens, reached(task, &state)))
 }

@@ -57,6 +57,11 @@ impl SceneRules {
         Ok(SceneRules { set, labels })
     }
 
+    /// Rules whose propositions have been given their meanings elsewhere.
+    pub fn with_labels(set: RuleSet, labels: Vec<(Prop, Label)>) -> SceneRules {
+        SceneRules { set, labels }
+    }
+
     /// The rules.
     pub fn set(&self) -> &RuleSet {
         &self.set

@@ -30,7 +30,7 @@ pub struct Lesson {
 }
 
 /// A source of plans.
-pub trait Sampler {
+pub trait Sampler: Send {
     /// Up to `count` plans from the state towards the goal; none if it has no more.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl Sampler for FirstOf {
 }
 
 /// A language model.
-pub trait Model {
+pub trait Model: Send {
     /// The model's answers to a prompt, at most `count`.
     ///
     /// # Errors

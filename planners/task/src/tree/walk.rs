@@ -148,7 +148,7 @@ impl Chooser for ByCost {
 }
 
 /// Chooses at a fork: votes, a heuristic, or a language model.
-pub trait Chooser {
+pub trait Chooser: Send {
     /// The number of an offer.
     ///
     /// # Errors
@@ -217,6 +217,12 @@ impl Walk {
     pub fn with_rules(mut self, rules: SceneRules) -> Walk {
         self.rules = Some(rules);
         self
+    }
+
+    /// Says how the rules stand in the state that the next decision is made in: more may have happened than the steps
+    /// of the walk.
+    pub fn set_watch(&mut self, watch: Watch) {
+        self.watch = Some(watch);
     }
 
     /// The same with a source of new plans.
