@@ -82,6 +82,14 @@ fn bad_input_is_explained_with_exit_code_2() {
         ),
         (vec!["run", "--goal", "on(mug desk)"], "comma"),
         (vec!["run", "--goal", "on(mugg, desk)"], "did you mean `mug`"),
+        (
+            vec!["run", "--goal", "on(mug, desk)", "--rule", "G !in(robot, cellar)"],
+            "there is no room `cellar`",
+        ),
+        (
+            vec!["run", "--goal", "on(mug, desk)", "--rule", "G !held(mug"],
+            "rule `rule 1` does not parse",
+        ),
         (vec!["replay", "Cargo.toml", "--verify"], "Cargo.toml"),
         (vec!["inspect", "nowhere.mcap"], "nowhere.mcap"),
     ] {

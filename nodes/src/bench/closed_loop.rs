@@ -235,9 +235,15 @@ impl LoopBench {
             .ok_or(Error::NoTask(home_seed))?;
         let disturbance = self.disturb.then(|| disturb::draw(&home, &goal, &mut rng));
         let relations = goal.relations.len();
-        let order = self
-            .rules
-            .then(|| rules::draw(&home, &truth, &goal, index % UNSATISFIABLE_EVERY == 0, &mut rng));
+        let order = self.rules.then(|| {
+            rules::draw(
+                &home,
+                &truth,
+                &goal,
+                index.is_multiple_of(UNSATISFIABLE_EVERY),
+                &mut rng,
+            )
+        });
         let spec = EpisodeSpec {
             home: spec,
             goal,
