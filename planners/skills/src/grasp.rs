@@ -1,4 +1,4 @@
-//! Grasps for an upright box: from above, and from the front.
+//! Grasps for an upright box: from above, and from the front at several slopes.
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
@@ -37,6 +37,14 @@ const DESCENT_M: f64 = 0.10;
 /// Things higher than this that are slender are taken from the front, metres: from above, only their top is in reach
 /// of the fingers, and a touch on the way topples them.
 const TALL_M: f64 = 0.17;
+
+/// Slopes of the hand for grasps from the front, radians below the horizontal: the steep ones take flat things from
+/// where something overhangs them.
+const PITCHES_RAD: [f64; 4] = [0.0, 0.4, 0.8, 1.15];
+/// Half thickness of a finger, metres.
+const FINGER_HALF_M: f64 = 0.011;
+/// Height over a support of the grasp centre of a hand that comes in level, metres.
+const LEVEL_HAND_M: f64 = 0.03;
 
 /// Grasps of an upright box, best first. `base`: where the base stands; front grasps come from there.
 pub fn candidates(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox, base: (f64, f64)) -> Vec<Grasp> {
@@ -111,7 +119,17 @@ fn from_front(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox, base: (
     let toward = (shape.center.y - base.1).atan2(shape.center.x - base.0);
     let height = shape.top_m() - shape.bottom_m();
     let mut grasps = Vec::new();
-    for pitch in [0.0f64, 0.4, 0.8] {
+    for pitch in PITCHES_RAD {
+        let (down, ahead) = pitch.sin_cos();
+        // Tips and, where the hand comes in level, the palm stay off the support.
+        let off = (0.25 * height).clamp(0.002, TIP_CLEARANCE_M);
+        let tips = down * robot.tip_m + ahead * FINGER_HALF_M;
+        let palm = LEVEL_HAND_M - down * robot.palm_m;
+        let lowest = shape.bottom_m() + (tips + off).max(palm);
+        let z = (shape.bottom_m() + 0.55 * height).max(lowest);
+        if z - down * robot.tip_m > shape.top_m() - 0.008 {
+            continue;
+        }
         for turn in [0.0, 0.35, -0.35, 0.7, -0.7] {
             let heading = wrap_angle_rad(toward + turn);
             let width = width_across(shape, heading + FRAC_PI_2);
@@ -119,18 +137,12 @@ fn from_front(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox, base: (
             if width > config.max_grasp_width_m {
                 continue;
             }
-            // The hand is 0.03 m thick, the wrist a little more; a tilted hand needs its tips above the support.
-            let lowest = shape.bottom_m() + (0.03f64).max(0.012 + robot.tip_m * pitch.sin() + 0.012);
-            let z = (shape.bottom_m() + 0.55 * height).max(lowest);
-            if z > shape.top_m() - 0.008 {
-                continue;
-            }
             // The palm stays in front, or above; the fingers reach the middle if they can.
-            let above = z + robot.palm_m * pitch.sin() > shape.top_m() + PALM_CLEARANCE_M;
+            let above = z + robot.palm_m * down > shape.top_m() + PALM_CLEARANCE_M;
             let room = if above {
                 depth
             } else {
-                robot.palm_m * pitch.cos() - PALM_CLEARANCE_M
+                robot.palm_m * ahead - PALM_CLEARANCE_M
             };
             let back = (depth - room).max(0.0);
             if back > 0.6 * depth {

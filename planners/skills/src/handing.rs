@@ -119,7 +119,7 @@ impl Handing {
                 if turned {
                     match ik::solve_facing(&ctx.robot, &inputs.base, &self.before) {
                         Ok(posture) => {
-                            let way = reach::way_out(inputs.posture(), posture);
+                            let way = reach::way_out(&ctx.robot, inputs.posture(), posture);
                             self.phase = Phase::Out(ArmMotion::through(way));
                         }
                         Err(miss) => return HandState::Failed(Unreached::Range(miss)),
@@ -174,7 +174,7 @@ impl Handing {
         }
         let facing = Pose2::new(inputs.base.x_m, inputs.base.y_m, self.base_yaw_rad);
         if let Ok(posture) = ik::solve_facing(&ctx.robot, &facing, &self.before) {
-            let lift_m = posture.lift_m.max(reach::LOWEST_WAY_M);
+            let lift_m = posture.lift_m.max(ctx.robot.lift_over_base_m());
             out.joint(LIFT, ctx.robot.arm[0].clamp(lift_m), ctx.robot.arm[0].velocity);
         }
     }

@@ -13,6 +13,7 @@ use steward_core::robot::JointPositions;
 
 use crate::collision::ArmShapes;
 use crate::config::SkillsConfig;
+use crate::ik::HandPose;
 use crate::navmap::NavMap;
 use crate::robot::{Posture, Robot};
 
@@ -131,7 +132,14 @@ pub struct Context {
     /// Places where the bumper touched something that the map does not show, and when.
     bumps: Vec<(f64, f64, Time)>,
     bumps_changed: bool,
+    /// Hands that something unseen stopped on their last stretch, and when.
+    stopped: Vec<(HandPose, Time)>,
 }
+
+/// How long a hand that was stopped is not tried again, seconds.
+const STOP_MEMORY_S: f64 = 120.0;
+/// How alike hands are that the same thing stops: cosine between their fingers, and metres between them.
+const SAME_HAND: (f64, f64) = (0.93, 0.08);
 
 /// How long a place where the bumper hit is avoided, seconds.
 const BUMP_MEMORY_S: f64 = 45.0;
@@ -148,6 +156,7 @@ impl Context {
             mapped: None,
             bumps: Vec::new(),
             bumps_changed: false,
+            stopped: Vec::new(),
         }
     }
 
@@ -196,5 +205,20 @@ impl Context {
     pub fn bumped_at(&mut self, x_m: f64, y_m: f64, now: Time) {
         self.bumps.push((x_m, y_m, now));
         self.bumps_changed = true;
+    }
+
+    /// Remembers that something unseen stopped a hand on its way to a pose.
+    pub fn stopped_at(&mut self, hand: &HandPose, now: Time) {
+        self.stopped
+            .retain(|(_, at)| (now - *at).secs_f64() < STOP_MEMORY_S);
+        self.stopped.push((*hand, now));
+    }
+
+    /// Whether a hand much like this one was stopped not long ago.
+    pub fn was_stopped(&self, hand: &HandPose, now: Time) -> bool {
+        let lately = |at: Time| (now - at).secs_f64() < STOP_MEMORY_S;
+        self.stopped.iter().filter(|(_, at)| lately(*at)).any(|(h, _)| {
+            h.fingers.dot(&hand.fingers) > SAME_HAND.0 && (h.position - hand.position).norm() < SAME_HAND.1
+        })
     }
 }

@@ -3,40 +3,28 @@
 use std::collections::VecDeque;
 
 use steward_core::Time;
-use steward_core::geometry::{OrientedBox, Pose2, Vector3, wrap_angle_rad};
+use steward_core::geometry::Pose2;
 use steward_core::ids::ObjectId;
 use steward_core::messages::{ArticulationState, SceneObject, SkillFailure};
 
 use crate::approach;
-use crate::collision::Obstacles;
-use crate::drive::{Creep, Drive, Smoother, Tolerance};
+use crate::drive::{Creep, Drive, Tolerance};
 use crate::handing::{HandState, Handing};
-use crate::ik::{self, HandPose, Miss};
+use crate::handle_plan::{APPROACH_M, plan_from};
+use crate::ik::HandPose;
+use crate::lead::{Lead, Slide};
 use crate::look::Gazing;
 use crate::machine::{Commands, Context, Inputs, Part, Progress};
 use crate::parts::HandlePath;
 use crate::path::CostField;
 use crate::pick::{Closing, Grip};
 use crate::posture::{ArmMotion, ArmState, Stow, StowState, fingers};
-use crate::reach::{self, NoReach, Scene};
-use crate::robot::{ARM, Posture, Robot};
+use crate::robot::{GRIPPER, Posture};
 
 /// Distances between base and closed handle that are tried, metres.
-const REACH_M: [f64; 8] = [0.80, 0.72, 0.88, 0.64, 0.96, 1.04, 0.56, 1.10];
-/// How quickly a handle is led, metres per second.
-const LEAD_SPEED_M_S: f64 = 0.18;
-/// Distance between where the hand is and should be at which the leading waits, and at which it counts as stuck.
-const WAIT_ERROR_M: f64 = 0.03;
-/// How long the hand may lag behind, seconds.
-const STUCK_S: f64 = 2.5;
-/// Opening of the fingers on the way to a bar, metres.
-const OPENING_M: f64 = 0.09;
-/// Length of the straight way to a bar and off it, metres.
-const APPROACH_M: f64 = 0.12;
-/// Speed on it, metres per second.
-const SLIDE_SPEED_M_S: f64 = 0.15;
+const REACH_M: [f64; 9] = [0.80, 0.88, 0.72, 0.96, 0.64, 1.04, 0.56, 1.12, 1.20];
 /// Opening of the fingers at which a bar is free, metres.
-const RELEASED_M: f64 = 0.06;
+const RELEASED_M: f64 = 0.05;
 /// How often a hand that is caught is freed along its fingers.
 const MAX_UNHOOKS: u32 = 2;
 /// Tries before giving up.
@@ -55,6 +43,8 @@ pub struct Operate {
     last_problem: Option<(SkillFailure, String)>,
     /// Where the base stood when a plan made there did not work out.
     failed_at: Vec<Pose2>,
+    /// Angles of the hand about the bar with which the part did not come along.
+    failed_offsets: Vec<f64>,
 }
 
 /// Where the base is to stand.
@@ -81,25 +71,11 @@ enum Phase {
     CloseFingers(Lead, Closing),
     Lead(Lead),
     Release(Lead, Time),
-    SlideOut(Slide),
+    SlideOut(Slide, f64),
     Retreat(ArmMotion),
     BackOff(Creep),
     FinalStow(Stow),
     Check(Gazing, Option<Time>),
-}
-
-/// Leading a handle along its way.
-#[derive(Debug, Clone)]
-struct Lead {
-    path: HandlePath,
-    at: f64,
-    goal: f64,
-    radius_m: f64,
-    last: Option<Time>,
-    good_at: Option<Time>,
-    /// Position at the last mark of progress, and when that was.
-    mark: Option<(f64, Time)>,
-    follower: Follower,
 }
 
 impl Operate {
@@ -124,6 +100,7 @@ impl Operate {
             unhooked: 0,
             last_problem: None,
             failed_at: Vec::new(),
+            failed_offsets: Vec::new(),
         }
     }
 
@@ -223,7 +200,10 @@ impl Operate {
                 let planned = self
                     .goals(&a)
                     .into_iter()
-                    .map(|goal| plan_from(ctx, inputs, object, &a, goal, base).map(|(p, y)| (p, y, goal)))
+                    .map(|goal| {
+                        plan_from(ctx, inputs, object, &a, goal, base, &self.failed_offsets)
+                            .map(|(p, y)| (p, y, goal))
+                    })
                     .reduce(|first, next| first.or(next))
                     .unwrap_or(Err(String::new()));
                 match planned {
@@ -246,7 +226,7 @@ impl Operate {
                 }
             }
             Phase::Hand(handing, lead) => {
-                fingers(&ctx.robot, out, OPENING_M, 1.0);
+                fingers(&ctx.robot, out, lead.path.opening_m(), 1.0);
                 match handing.step(ctx, inputs, out) {
                     HandState::Busy(what) => Progress::Running(format!("{doing}: {what}")),
                     HandState::Arrived => {
@@ -264,7 +244,7 @@ impl Operate {
                 }
             }
             Phase::SlideIn(slide, lead) => {
-                fingers(&ctx.robot, out, OPENING_M, 1.0);
+                fingers(&ctx.robot, out, lead.path.opening_m(), 1.0);
                 if slide.step(ctx, inputs, out) != Part::Busy {
                     self.phase = Phase::CloseFingers(lead.clone(), Closing::new());
                 }
@@ -283,6 +263,7 @@ impl Operate {
                             SkillFailure::GraspFailed,
                             format!("the fingers closed to {opening:.3} m without the handle of {name}"),
                         ));
+                        self.failed_offsets.push(lead.path.offset_rad());
                         self.phase = Phase::Release(lead.clone(), inputs.now);
                     }
                 }
@@ -298,6 +279,9 @@ impl Operate {
                     }
                     Part::Failed(why, text) => {
                         self.last_problem = Some((why, format!("{doing}: {text}")));
+                        if why == SkillFailure::Stuck {
+                            self.failed_offsets.push(lead.path.offset_rad());
+                        }
                         self.phase = Phase::Release(lead.clone(), inputs.now);
                     }
                 }
@@ -305,15 +289,16 @@ impl Operate {
                 Progress::Running(format!("{doing}: at {at:.2} {unit}"))
             }
             Phase::Release(lead, since) => {
-                fingers(&ctx.robot, out, OPENING_M, 1.0);
+                fingers(&ctx.robot, out, lead.path.opening_m(), 1.0);
                 let open = inputs.contacts.is_some_and(|c| c.opening_m > RELEASED_M);
                 if open || (inputs.now - *since).secs_f64() > 0.9 {
-                    self.phase = Phase::SlideOut(Slide::off_bar(&lead.path.hand_at(lead.at)));
+                    let slide = Slide::off_bar(&lead.path.hand_at(lead.at));
+                    self.phase = Phase::SlideOut(slide, lead.path.opening_m());
                 }
                 Progress::Running(format!("{doing}: letting go"))
             }
-            Phase::SlideOut(slide) => {
-                fingers(&ctx.robot, out, OPENING_M, 1.0);
+            Phase::SlideOut(slide, opening_m) => {
+                fingers(&ctx.robot, out, *opening_m, 1.0);
                 if slide.step(ctx, inputs, out) != Part::Busy {
                     let retracted = Posture {
                         extend_m: 0.0,
@@ -331,7 +316,8 @@ impl Operate {
                     ArmState::Stalled(_) if self.unhooked < MAX_UNHOOKS => {
                         self.unhooked += 1;
                         let pose = inputs.base.to_pose3() * ctx.robot.grasp_center(&inputs.posture());
-                        self.phase = Phase::SlideOut(Slide::off_bar(&HandPose::of(&pose)));
+                        let opening_m = 2.0 * inputs.joint(GRIPPER);
+                        self.phase = Phase::SlideOut(Slide::off_bar(&HandPose::of(&pose)), opening_m);
                     }
                     _ => self.phase = Phase::BackOff(Creep::by(-0.12, 0.2)),
                 }
@@ -434,7 +420,7 @@ impl Operate {
             .failed_at
             .iter()
             .any(|p| p.distance_m(&inputs.base) < SAME_PLACE_M);
-        if !failed_here && plan_from(ctx, inputs, object, a, goals[0], here).is_ok() {
+        if !failed_here && plan_from(ctx, inputs, object, a, goals[0], here, &self.failed_offsets).is_ok() {
             return Ok(Standing::Here);
         }
         let start = a.position.unwrap_or(0.0);
@@ -445,7 +431,7 @@ impl Operate {
                 SkillFailure::NoPath,
                 format!(
                     "no free floor within {:.2} m of the handle of {name} can be reached",
-                    REACH_M[7]
+                    REACH_M[REACH_M.len() - 1]
                 ),
             ));
         }
@@ -459,7 +445,15 @@ impl Operate {
                 {
                     continue;
                 }
-                match plan_from(ctx, inputs, object, a, goal, (pose.x_m, pose.y_m)) {
+                match plan_from(
+                    ctx,
+                    inputs,
+                    object,
+                    a,
+                    goal,
+                    (pose.x_m, pose.y_m),
+                    &self.failed_offsets,
+                ) {
                     Ok((_, yaw_rad)) => places.push_back(Pose2 { yaw_rad, ..pose }),
                     Err(why) => reason = why,
                 }
@@ -483,379 +477,4 @@ impl Operate {
         }
         Ok(Standing::At(places))
     }
-}
-
-/// A use of the hand's freedom about the bar with which a base at a position can lead the handle all the way, and
-/// the base's heading at the start.
-fn plan_from(
-    ctx: &Context,
-    inputs: &Inputs,
-    object: &SceneObject,
-    a: &ArticulationState,
-    goal: f64,
-    base: (f64, f64),
-) -> Result<(HandlePath, f64), String> {
-    let path = HandlePath::new(a).ok_or("its handle has not been seen")?;
-    let start = a.position.unwrap_or(0.0);
-    if swept_by_part(ctx, &path, object, base, start, goal) {
-        return Err("the part would swing into the base".into());
-    }
-    let mut reason = String::from("no posture of the hand fits");
-    // Straight onto the bar is the surest grasp.
-    for offset in [0.0, 0.3, -0.3, 0.55, -0.55] {
-        for follow in [1.0, 0.75, 0.5, 0.25] {
-            let path = path.with(follow, offset);
-            match leads(ctx, inputs, object, &path, start, goal, base) {
-                Ok(yaw) => return Ok((path, yaw)),
-                Err(why) => reason = why,
-            }
-            if a.prismatic {
-                break;
-            }
-        }
-    }
-    Err(reason)
-}
-
-/// Whether a base at a position has all of the handle's way in reach; the heading at the start.
-fn leads(
-    ctx: &Context,
-    inputs: &Inputs,
-    object: &SceneObject,
-    path: &HandlePath,
-    start: f64,
-    goal: f64,
-    base: (f64, f64),
-) -> Result<f64, String> {
-    const SAMPLES: usize = 12;
-    for i in 0..=SAMPLES {
-        let at = start + (goal - start) * i as f64 / SAMPLES as f64;
-        let hand = path.hand_at(at);
-        let solution =
-            ik::solve(&ctx.robot, base, &hand).map_err(|miss| format!("at {at:.2} the handle is {miss}"))?;
-        // A hand that points back at the arm cannot pull.
-        if solution.posture.yaw_rad.abs() > 1.5 {
-            return Err(format!(
-                "at {at:.2} the wrist would be turned by {:.0}°",
-                solution.posture.yaw_rad.to_degrees()
-            ));
-        }
-        if arm_meets_part(&ctx.robot, path, &hand, at, base) {
-            return Err(format!("at {at:.2} the part would be in the arm's way"));
-        }
-        if i == SAMPLES {
-            let back = hand.backed_off(0.08);
-            ik::solve(&ctx.robot, base, &back).map_err(|miss| format!("letting go, the hand is {miss}"))?;
-        }
-    }
-    let hand = path.hand_at(start);
-    let ignored = [
-        OrientedBox {
-            half: object.shape.half.add_scalar(0.06),
-            ..object.shape
-        },
-        OrientedBox {
-            center: hand.position,
-            yaw_rad: 0.0,
-            half: Vector3::repeat(0.13),
-        },
-    ];
-    let scene = Scene {
-        robot: &ctx.robot,
-        arm: &ctx.arm,
-        config: &ctx.config,
-        cloud: inputs.cloud,
-        ignored: &ignored,
-        support: None,
-        payload: None,
-        gripper: OPENING_M * 0.5,
-    };
-    let before = hand.backed_off(APPROACH_M);
-    let planned =
-        reach::plan(&scene, base, &hand, &hand).and_then(|_| reach::plan(&scene, base, &before, &before));
-    match planned {
-        Ok(reach) => {
-            if let Some(at) = blocked_on_the_way(ctx, inputs, &ignored[0], path, start, goal, base) {
-                return Err(format!("at {at:.2} something is in the arm's way"));
-            }
-            Ok(reach.end.base_yaw_rad)
-        }
-        Err(NoReach::Range(miss)) => Err(format!("the handle is {miss}")),
-        Err(NoReach::Collision) => Err("something is in the arm's way".into()),
-    }
-}
-
-/// Room between the arm's middle line and a door's face, metres.
-const ARM_TO_PART_M: f64 = 0.07;
-
-/// Whether the arm, seen from above, comes too near to the panel of a part that turns about the vertical.
-fn arm_meets_part(robot: &Robot, path: &HandlePath, hand: &HandPose, at: f64, base: (f64, f64)) -> bool {
-    let Some(pivot) = path.upright_pivot() else {
-        return false;
-    };
-    let inward = path.with(1.0, 0.0).hand_at(at).fingers.into_inner();
-    if inward.dot(&hand.fingers) < 0.64 {
-        return true;
-    }
-    let handle = path.handle_at(at) + inward * 0.05;
-    let panel = (handle - pivot).xy();
-    let length = panel.norm().max(1e-6);
-    let end = pivot.xy() + panel * ((length + 0.06) / length);
-    let wrist = hand.position - hand.fingers.into_inner() * (robot.pitch_grasp_m + robot.yaw_pitch_m);
-    // Sampling the arm is as good as an exact distance between segments at this scale.
-    (0..=20).any(|i| {
-        let t = f64::from(i) / 20.0;
-        let p = nalgebra::Point2::new(base.0 + t * (wrist.x - base.0), base.1 + t * (wrist.y - base.1));
-        let along = ((p - pivot.xy()).dot(&panel) / (length * (length + 0.06))).clamp(0.0, 1.0);
-        (p - (pivot.xy() + (end - pivot.xy()) * along)).norm() < ARM_TO_PART_M
-    })
-}
-
-/// The first position of the part at which the arm touches something other than the part while leading it.
-fn blocked_on_the_way(
-    ctx: &Context,
-    inputs: &Inputs,
-    part_region: &OrientedBox,
-    path: &HandlePath,
-    start: f64,
-    goal: f64,
-    base: (f64, f64),
-) -> Option<f64> {
-    const CHECKS: usize = 5;
-    (1..=CHECKS)
-        .map(|i| start + (goal - start) * i as f64 / CHECKS as f64)
-        .find(|at| {
-            let hand = path.hand_at(*at);
-            let Ok(solution) = ik::solve(&ctx.robot, base, &hand) else {
-                return true;
-            };
-            // The hand works right at the furniture, whose voxels are too coarse for it.
-            let around_hand = OrientedBox {
-                center: hand.position,
-                yaw_rad: 0.0,
-                half: Vector3::repeat(0.13),
-            };
-            let facing = Pose2::new(base.0, base.1, solution.base_yaw_rad);
-            Obstacles::near(
-                inputs.cloud,
-                &facing,
-                &[*part_region, around_hand],
-                None,
-                ctx.config.arm_margin_m,
-            )
-            .hit(&ctx.robot, &ctx.arm, &solution.posture, 0.01, None)
-        })
-}
-
-/// Whether a part that turns about the vertical passes over the base.
-fn swept_by_part(
-    ctx: &Context,
-    path: &HandlePath,
-    object: &SceneObject,
-    base: (f64, f64),
-    start: f64,
-    goal: f64,
-) -> bool {
-    let Some(pivot) = path.upright_pivot() else {
-        return false;
-    };
-    let keep = ctx.config.footprint_radius_m + 0.05;
-    // From the floor up to the mast's top the robot is where its base is.
-    if object.shape.bottom_m() > 1.6 {
-        return false;
-    }
-    (0..=12).any(|i| {
-        let at = start + (goal - start) * f64::from(i) / 12.0;
-        let handle = path.handle_at(at);
-        let (dx, dy) = (handle.x - pivot.x, handle.y - pivot.y);
-        let length = dx.hypot(dy).max(1e-6);
-        // The part reaches a little beyond its handle.
-        let end = (length + 0.08) / length;
-        let t = (((base.0 - pivot.x) * dx + (base.1 - pivot.y) * dy) / (length * length)).clamp(0.0, end);
-        let (ex, ey) = (base.0 - pivot.x - t * dx, base.1 - pivot.y - t * dy);
-        ex.hypot(ey) < keep
-    })
-}
-
-impl Lead {
-    fn new(path: HandlePath, start: f64, goal: f64) -> Self {
-        let (a, b) = (path.handle_at(start), path.handle_at(start + 0.1));
-        Lead {
-            path,
-            at: start,
-            goal,
-            // Metres of handle motion per unit of the part's position.
-            radius_m: ((b - a).norm() / 0.1).max(0.05),
-            last: None,
-            good_at: None,
-            mark: None,
-            follower: Follower::default(),
-        }
-    }
-
-    fn step(&mut self, ctx: &Context, inputs: &Inputs, out: &mut Commands) -> Part {
-        let dt = self
-            .last
-            .map_or(0.0, |t| (inputs.now - t).secs_f64().clamp(0.0, 0.1));
-        self.last = Some(inputs.now);
-        fingers(&ctx.robot, out, 0.0, 0.6);
-        let hand = self.path.hand_at(self.at);
-        let error = hand_error_m(&ctx.robot, inputs, &hand);
-        if error < WAIT_ERROR_M {
-            self.good_at = Some(inputs.now);
-        }
-        let good_at = *self.good_at.get_or_insert(inputs.now);
-        let near_end = (self.goal - self.at).abs() * self.radius_m < 0.003;
-        let (mark, marked) = *self.mark.get_or_insert((self.at, inputs.now));
-        if (self.at - mark).abs() * self.radius_m > 0.02 {
-            self.mark = Some((self.at, inputs.now));
-        }
-        let halted = !near_end && (inputs.now - marked).secs_f64() > 1.5 * STUCK_S;
-        if halted || (inputs.now - good_at).secs_f64() > STUCK_S {
-            return Part::Failed(
-                SkillFailure::Stuck,
-                format!("it stopped at {:.2}, the hand {error:.2} m behind", self.at),
-            );
-        }
-        let empty = inputs
-            .contacts
-            .is_some_and(|c| !c.left && !c.right && c.opening_m < 0.006);
-        if empty {
-            return Part::Failed(
-                SkillFailure::GraspFailed,
-                format!("the handle slipped out of the fingers at {:.2}", self.at),
-            );
-        }
-        let left = self.goal - self.at;
-        if near_end && (error < 0.015 || (inputs.now - good_at).secs_f64() > 0.6) {
-            return Part::Finished;
-        }
-        let step = LEAD_SPEED_M_S * ease(error) * dt / self.radius_m;
-        self.at += left.clamp(-step, step);
-        let hand = self.path.hand_at(self.at);
-        if self.follower.bring(ctx, inputs, &hand, out).is_err() {
-            return Part::Failed(
-                SkillFailure::Stuck,
-                format!("at {:.2} it went out of reach", self.at),
-            );
-        }
-        Part::Busy
-    }
-}
-
-/// Share of the full speed at which the hand is led while it is off by an error, so that it can catch up.
-fn ease(error_m: f64) -> f64 {
-    (1.5 * (1.0 - error_m / WAIT_ERROR_M)).clamp(0.0, 1.0)
-}
-
-/// Moves arm and base heading so that the hand follows a pose.
-#[derive(Debug, Clone, Default)]
-struct Follower {
-    smoother: Smoother,
-    /// Heading asked for in the last control period.
-    heading: Option<(f64, Time)>,
-}
-
-impl Follower {
-    /// Brings the hand to a pose close to where it is. Whether that is in reach.
-    fn bring(
-        &mut self,
-        ctx: &Context,
-        inputs: &Inputs,
-        hand: &HandPose,
-        out: &mut Commands,
-    ) -> Result<(), Miss> {
-        let solution = ik::solve(&ctx.robot, (inputs.base.x_m, inputs.base.y_m), hand)?;
-        let posture = ik::solve_facing(&ctx.robot, &inputs.base, hand).unwrap_or(solution.posture);
-        for (i, (name, q)) in ARM.iter().zip(posture.to_array()).enumerate() {
-            out.joint(name, ctx.robot.arm[i].clamp(q), ctx.robot.arm[i].velocity);
-        }
-        // What the heading lags behind, the hand is off sideways, so its rate is commanded, too.
-        let heading = solution.base_yaw_rad;
-        let rate = self.heading.map_or(0.0, |(before, at)| {
-            wrap_angle_rad(heading - before) / (inputs.now - at).secs_f64().max(0.01)
-        });
-        self.heading = Some((heading, inputs.now));
-        let turn = wrap_angle_rad(heading - inputs.base.yaw_rad);
-        let w = if turn.abs() < 0.003 && rate.abs() < 0.003 {
-            0.0
-        } else {
-            (rate + 5.0 * turn).clamp(-1.0, 1.0)
-        };
-        out.base = self.smoother.limit(ctx, inputs, (0.0, w));
-        Ok(())
-    }
-}
-
-/// The hand on a straight way along its fingers, the base turning with it: fingers on both sides of a bar must not
-/// move sideways.
-#[derive(Debug, Clone)]
-struct Slide {
-    /// The hand on the bar.
-    hand: HandPose,
-    /// Distance from there, now and at the end, metres.
-    back_m: f64,
-    end_m: f64,
-    started: Option<Time>,
-    last: Option<Time>,
-    good_at: Option<Time>,
-    follower: Follower,
-}
-
-impl Slide {
-    fn to_bar(hand: &HandPose) -> Self {
-        Slide::new(hand, APPROACH_M, 0.0)
-    }
-
-    fn off_bar(hand: &HandPose) -> Self {
-        Slide::new(hand, 0.0, APPROACH_M)
-    }
-
-    fn new(hand: &HandPose, back_m: f64, end_m: f64) -> Self {
-        Slide {
-            hand: *hand,
-            back_m,
-            end_m,
-            started: None,
-            last: None,
-            good_at: None,
-            follower: Follower::default(),
-        }
-    }
-
-    /// One control period. Finished also where the hand touches something or gets out of reach.
-    fn step(&mut self, ctx: &Context, inputs: &Inputs, out: &mut Commands) -> Part {
-        const SETTLE_S: f64 = 0.6;
-        const LONGEST_S: f64 = 3.0;
-        let now = inputs.now;
-        let started = *self.started.get_or_insert(now);
-        let dt = self.last.map_or(0.0, |t| (now - t).secs_f64().clamp(0.0, 0.1));
-        self.last = Some(now);
-        let error = hand_error_m(&ctx.robot, inputs, &self.hand.backed_off(self.back_m));
-        let left = self.end_m - self.back_m;
-        let arrived = left.abs() < 1e-6;
-        if error < if arrived { 0.006 } else { WAIT_ERROR_M } {
-            if arrived {
-                return Part::Finished;
-            }
-            self.good_at = Some(now);
-        }
-        let behind = (now - *self.good_at.get_or_insert(now)).secs_f64() > SETTLE_S;
-        if behind || (now - started).secs_f64() > LONGEST_S {
-            return Part::Finished;
-        }
-        let step = SLIDE_SPEED_M_S * ease(error) * dt;
-        self.back_m += left.clamp(-step, step);
-        let hand = self.hand.backed_off(self.back_m);
-        match self.follower.bring(ctx, inputs, &hand, out) {
-            Ok(()) => Part::Busy,
-            Err(_) => Part::Finished,
-        }
-    }
-}
-
-/// Distance between where the hand is and where it should be, metres.
-fn hand_error_m(robot: &Robot, inputs: &Inputs, hand: &HandPose) -> f64 {
-    let actual = inputs.base.to_pose3() * robot.grasp_center(&inputs.posture());
-    (actual.translation.vector - hand.position.coords).norm()
 }

@@ -1,5 +1,7 @@
 //! How doors, drawers and lids move.
 
+use std::f64::consts::FRAC_PI_2;
+
 use nalgebra as na;
 use steward_core::geometry::{Point3, Pose3, Rotation3, Vector3};
 use steward_core::messages::ArticulationState;
@@ -76,6 +78,46 @@ impl HandlePath {
             follow,
             offset_rad,
             ..self
+        }
+    }
+
+    /// Whether the bar lies level: a drawer's or a lid's, which can be taken from above as well.
+    fn is_level(&self) -> bool {
+        self.bar.z.abs() < 0.5
+    }
+
+    /// Angles of the hand about the bar, best first: straight onto it is the surest grasp.
+    pub fn offsets(&self) -> Vec<f64> {
+        if !self.is_level() {
+            return vec![0.0, 0.3, -0.3, 0.55, -0.55];
+        }
+        // The turn about the bar that points the hand down.
+        let down = -self.bar.cross(&self.inward).z.signum();
+        [0.0, 0.3, 0.55, -0.3, FRAC_PI_2, 1.2, 0.9]
+            .map(|o| down * o)
+            .to_vec()
+    }
+
+    /// Shares of the part's turning that the hand follows, best first.
+    pub fn follows(&self) -> &'static [f64] {
+        match (self.part.prismatic, self.is_level()) {
+            (true, _) => &[1.0],
+            (false, true) => &[1.0, 0.75, 0.5, 0.25, 0.0],
+            (false, false) => &[1.0, 0.75, 0.5, 0.25],
+        }
+    }
+
+    /// Angle of the hand about the bar, radians.
+    pub fn offset_rad(&self) -> f64 {
+        self.offset_rad
+    }
+
+    /// Opening of the fingers on the way to the bar, metres: from above, one of them goes between bar and part.
+    pub fn opening_m(&self) -> f64 {
+        if self.is_level() && self.offset_rad.abs() > 0.7 {
+            0.06
+        } else {
+            0.09
         }
     }
 

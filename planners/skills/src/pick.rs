@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use steward_core::Time;
-use steward_core::geometry::{OrientedBox, Point3, Pose2, wrap_angle_rad};
+use steward_core::geometry::{OrientedBox, Point3, Pose2, Vector3, wrap_angle_rad};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{Presence, SceneObject, SkillFailure};
 
@@ -19,11 +19,13 @@ use crate::path::CostField;
 use crate::posture::{ArmMotion, ArmState, Stow, StowState, Waypoint, fingers};
 use crate::reach::{self, MARGINS_M, NoReach, Reach, Scene};
 use crate::robot::{GRIPPER, Posture};
+use crate::trays;
 
 /// Opening below which the fingers hold nothing, metres.
 pub const EMPTY_OPENING_M: f64 = 0.004;
-/// How much wider than the thing the fingers open, best first, metres: what was seen of it from afar is rarely all.
-const ROOM_M: [f64; 2] = [0.09, 0.05];
+/// How much wider than the thing the fingers open, best first, metres: what was seen of it from afar is rarely all. The
+/// last is for between walls.
+const ROOM_M: [f64; 3] = [0.09, 0.05, 0.03];
 /// How often a grasp is planned again because the thing turned out to be elsewhere while the arm went out.
 const MAX_REPLANS: u32 = 2;
 /// How far it must be for that, metres.
@@ -33,9 +35,11 @@ const MOVED_M: f64 = 0.1;
 /// How far from where it should be the hand may be stopped by a touch, metres.
 const STOPPED_M: f64 = 0.03;
 /// Distances between base and object that are tried, best first, metres.
-const REACH_M: [f64; 9] = [0.62, 0.70, 0.54, 0.78, 0.46, 0.86, 0.94, 1.02, 1.08];
+const REACH_M: [f64; 10] = [0.62, 0.70, 0.54, 0.78, 0.46, 0.86, 0.94, 1.02, 1.08, 1.16];
 /// Most places to stand that are checked.
-const MAX_PLACES: usize = 80;
+const MAX_PLACES: usize = 120;
+/// How far over the rim of what they lie in things are lifted, metres.
+const OVER_RIM_M: f64 = 0.03;
 /// How far things are lifted before they are taken away, least first, metres: over what stands in front of them.
 const RISES_M: [f64; 4] = [0.05, 0.12, 0.20, 0.30];
 
@@ -339,6 +343,7 @@ impl Pick {
                             self.phase = Phase::CloseFingers(plan.clone(), Closing::new());
                             return Progress::Running(format!("closing on {name}"));
                         }
+                        ctx.stopped_at(&plan.grasp.hand, inputs.now);
                         self.last_problem = Some((
                             SkillFailure::OutOfReach,
                             format!(
@@ -388,7 +393,7 @@ impl Pick {
                 ArmState::Busy => Progress::Running(format!("lifting {name}")),
                 ArmState::Arrived | ArmState::Stalled(_) => {
                     if grip(inputs) == Grip::Holding {
-                        let back = reach::way_back(inputs.posture(), 0.8);
+                        let back = reach::way_back(&ctx.robot, inputs.posture(), 0.8);
                         let creep = Creep::by(-0.22, 0.25);
                         self.phase = Phase::Retract(plan.clone(), ArmMotion::through(back), creep);
                         Progress::Running(format!("retracting with {name}"))
@@ -487,13 +492,9 @@ impl Pick {
             }
             _ => return Progress::Failed(SkillFailure::GraspFailed, "withdrew without a grasp".into()),
         };
-        let mut at = inputs.posture();
-        let mut back = Vec::new();
-        if plan.grasp.from_above {
-            at.lift_m = ctx.robot.arm[0].clamp(at.lift_m + plan.grasp.standoff_m);
-            back.push(Waypoint::new(at, 0.9));
-        }
-        back.extend(reach::way_back(at, 0.9));
+        let at = reach::backed_off(&ctx.robot, inputs.posture(), plan.grasp.standoff_m);
+        let mut back = vec![Waypoint::new(at, 0.9)];
+        back.extend(reach::way_back(&ctx.robot, at, 0.9));
         self.phase = Phase::Release(plan, inputs.now, ArmMotion::through(back));
         Progress::Running("letting go".into())
     }
@@ -512,6 +513,11 @@ fn lifted(ctx: &Context, inputs: &Inputs, plan: &Plan, margin_m: f64) -> Posture
     } else {
         RISES_M[0]
     };
+    // Out of a drawer or a bin it goes over the rim.
+    let tray = inputs.graph.and_then(|g| trays::around(g, &plan.shape.center));
+    let least = tray.map_or(least, |t| {
+        least.max(t.shape.top_m() - plan.shape.bottom_m() + OVER_RIM_M)
+    });
     let up = |rise: f64| Posture {
         lift_m: ctx.robot.arm[0].clamp(now.lift_m + rise),
         ..now
@@ -535,7 +541,8 @@ fn lifted(ctx: &Context, inputs: &Inputs, plan: &Plan, margin_m: f64) -> Posture
     let is_free = |from: &Posture, to: &Posture| {
         !obstacles.hit_between(&ctx.robot, &ctx.arm, from, to, gripper, Some(&payload))
     };
-    let free = RISES_M.iter().filter(|r| **r >= least).map(|r| up(*r)).find(|p| {
+    let rises = std::iter::once(least).chain(RISES_M.into_iter().filter(|r| *r > least));
+    let free = rises.map(up).find(|p| {
         let back = Posture { extend_m: 0.0, ..*p };
         is_free(&now, p) && is_free(p, &back)
     });
@@ -565,6 +572,17 @@ fn object_region(shape: &OrientedBox) -> OrientedBox {
     }
 }
 
+/// What is around a thing in a drawer or a bin, up to the rim.
+fn around_in(tray: &SceneObject, shape: &OrientedBox) -> OrientedBox {
+    const AROUND_M: f64 = 0.2;
+    let (low, high) = (shape.bottom_m() - 0.05, tray.shape.top_m() + 0.02);
+    OrientedBox {
+        center: Point3::new(shape.center.x, shape.center.y, 0.5 * (low + high)),
+        yaw_rad: tray.shape.yaw_rad,
+        half: Vector3::new(AROUND_M, AROUND_M, 0.5 * (high - low)),
+    }
+}
+
 /// The best grasp that a base at a position can reach without touching anything, not counting those tried already.
 fn best_grasp(
     ctx: &Context,
@@ -574,8 +592,13 @@ fn best_grasp(
     tried: &[HandPose],
     margin_m: f64,
 ) -> Result<Plan, String> {
-    let ignored = [object_region(shape)];
-    let grasps = grasp::candidates(&ctx.robot, &ctx.config, shape, base);
+    let tray = inputs.graph.and_then(|g| trays::around(g, &shape.center));
+    let mut ignored = vec![object_region(shape)];
+    if let Some(tray) = tray.filter(|_| margin_m < 0.0) {
+        // Voxels are too coarse for the walls that the fingers go down between.
+        ignored.push(around_in(tray, shape));
+    }
+    let mut grasps = grasp::candidates(&ctx.robot, &ctx.config, shape, base);
     if grasps.is_empty() {
         return Err(format!(
             "at {:.2} x {:.2} x {:.2} m no side fits between the fingers",
@@ -584,7 +607,10 @@ fn best_grasp(
             2.0 * shape.half.z
         ));
     }
-    let mut nearest_miss: Option<NoReach> = None;
+    // Into what is open at the top only, the hand comes steeply; it does not come again where it was stopped.
+    grasps.retain(|g| tray.is_none_or(|t| trays::clears_rim(t, &g.hand)));
+    grasps.retain(|g| !ctx.was_stopped(&g.hand, inputs.now));
+    let mut nearest_miss = Some(NoReach::Collision).filter(|_| grasps.is_empty());
     let again = |g: &Grasp| {
         tried
             .iter()
@@ -597,8 +623,11 @@ fn best_grasp(
     };
     let mut order: Vec<(usize, &Grasp)> = grasps.iter().map(|g| (again(g), g)).collect();
     order.sort_by_key(|(n, _)| *n);
-    let openings =
-        |grasp: &Grasp| ROOM_M.map(|room| (grasp.width_m + room).min(2.0 * ctx.robot.gripper.upper));
+    let rooms = &ROOM_M[..if tray.is_some() { 3 } else { 2 }];
+    let openings = |grasp: &Grasp| {
+        let (width_m, widest_m) = (grasp.width_m, 2.0 * ctx.robot.gripper.upper);
+        rooms.iter().map(move |room| (width_m + room).min(widest_m))
+    };
     for (grasp, opening_m) in order.iter().flat_map(|(_, g)| openings(g).map(|o| (*g, o))) {
         let scene = Scene {
             robot: &ctx.robot,

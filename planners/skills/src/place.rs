@@ -1,8 +1,6 @@
 //! Place: find a free spot, drive to where it is in reach, put the thing down, let go, look at it.
 
 use std::collections::VecDeque;
-use std::f64::consts::{FRAC_PI_2, FRAC_PI_4};
-
 use steward_core::Time;
 use steward_core::geometry::{OrientedBox, Point3, Pose2, Pose3, Vector3, wrap_angle_rad};
 use steward_core::ids::ObjectId;
@@ -20,14 +18,11 @@ use crate::pick::{Grip, grip};
 use crate::posture::{ArmMotion, ArmState, Stow, StowState, Waypoint, fingers};
 use crate::reach::{self, MARGINS_M, NoReach, Reach, Scene};
 use crate::robot::GRIPPER;
+use crate::set_down::{corners, hands};
 use crate::spots::{Entry, Query, Spot};
 
-/// Height above the support at which things are let go, metres.
-const RELEASE_M: f64 = 0.008;
 /// Distances between base and spot that are tried, best first, metres.
 const REACH_M: [f64; 8] = [0.64, 0.56, 0.72, 0.48, 0.80, 0.88, 0.96, 1.04];
-/// How far straight down the hand goes at the end, metres.
-const OVER_M: f64 = 0.12;
 /// How far from where it should be the hand may be stopped by a touch, metres.
 const STOPPED_M: f64 = 0.03;
 /// How far above where it should be the hand may be stopped, metres: what was seen of a thing from one side may
@@ -41,7 +36,7 @@ const CLEAR_M: f64 = 0.1;
 const CHECK_S: f64 = 1.6;
 const CHECK_BACK_M: f64 = 0.25;
 /// Most pairs of place and spot that are checked for reach.
-const MAX_CHECKS: usize = 160;
+const MAX_CHECKS: usize = 240;
 
 /// The skill.
 #[derive(Debug)]
@@ -66,7 +61,7 @@ enum Phase {
     Plan(Spot),
     Hand(Box<Handing>, Plan),
     /// Back with it still in the hand, for another try from elsewhere.
-    Withdraw(ArmMotion, Stow),
+    Withdraw(Option<ArmMotion>, Stow),
     Release(Plan, Time, f64),
     Retreat(Plan, ArmMotion, Creep),
     FinalStow(Plan, Stow),
@@ -152,9 +147,11 @@ impl Place {
                 Err((why, text)) => Progress::Failed(why, text),
             },
             Phase::Withdraw(motion, stow) => {
-                if motion.step(&ctx.robot, inputs, out) != ArmState::Busy
-                    && stow.step(ctx, inputs, out) != StowState::Busy
-                {
+                if let Some(back) = motion {
+                    if back.step(&ctx.robot, inputs, out) != ArmState::Busy {
+                        *motion = None;
+                    }
+                } else if stow.step(ctx, inputs, out) != StowState::Busy {
                     return self.next_place();
                 }
                 Progress::Running("taking it back".into())
@@ -205,6 +202,7 @@ impl Place {
                     let (aside_m, above_m) = handing.left_m(ctx, inputs);
                     // From below, a touch is the support; from the side it is something in the way.
                     if aside_m > STOPPED_M || above_m > TOUCHED_M {
+                        ctx.stopped_at(&plan.hand, inputs.now);
                         self.last_problem = Some((
                             SkillFailure::Blocked,
                             format!(
@@ -233,13 +231,10 @@ impl Place {
                 let is_open = 2.0 * inputs.joint(GRIPPER) > *opening - 0.004;
                 if seconds > RELEASE_S[1] || (is_open && seconds > RELEASE_S[0]) {
                     ctx.held = None;
-                    let mut at = inputs.posture();
-                    let mut way = Vec::new();
-                    if plan.from_above {
-                        at.lift_m = ctx.robot.arm[0].clamp(at.lift_m + plan.rise_m);
-                        way.push(Waypoint::new(at, 0.6));
-                    }
-                    way.extend(reach::way_back(at, 0.7));
+                    let off_m = if plan.from_above { plan.rise_m } else { CLEAR_M };
+                    let at = reach::backed_off(&ctx.robot, inputs.posture(), off_m);
+                    let mut way = vec![Waypoint::new(at, 0.6)];
+                    way.extend(reach::way_back(&ctx.robot, at, 0.7));
                     let creep = Creep::by(-plan.spot.entry.back_off_m(), 0.2);
                     self.phase = Phase::Retreat(plan.clone(), ArmMotion::through(way), creep);
                 }
@@ -302,14 +297,10 @@ impl Place {
 
     /// Takes the hand back with what it holds.
     fn withdraw(&mut self, ctx: &Context, inputs: &Inputs) -> Progress {
-        let mut at = inputs.posture();
-        let mut way = Vec::new();
-        if at.pitch_rad > 1.3 {
-            at.lift_m = ctx.robot.arm[0].clamp(at.lift_m + 0.12);
-            way.push(Waypoint::new(at, 0.7));
-        }
-        way.extend(reach::way_back(at, 0.7));
-        self.phase = Phase::Withdraw(ArmMotion::through(way), Stow::new());
+        let at = reach::backed_off(&ctx.robot, inputs.posture(), 0.12);
+        let mut way = vec![Waypoint::new(at, 0.7)];
+        way.extend(reach::way_back(&ctx.robot, at, 0.7));
+        self.phase = Phase::Withdraw(Some(ArmMotion::through(way)), Stow::new());
         Progress::Running("taking it back".into())
     }
 
@@ -540,84 +531,6 @@ fn thinned(spots: &[Spot], distance_m: f64, most: usize) -> Vec<Spot> {
     kept
 }
 
-/// Hand poses that put what is held on a spot, best first, each with the pose before it.
-fn hands(held: &Held, spot: &Spot, base: (f64, f64)) -> Vec<(HandPose, HandPose, bool)> {
-    let toward = (spot.point.y - base.1).atan2(spot.point.x - base.0);
-    let above = held.pitch_rad > 1.3;
-    let from_above = |turn: f64| (HandPose::from_above(Point3::origin(), toward + turn), true);
-    let from_front = |heading: f64, pitch: f64| {
-        (
-            HandPose::from_front(Point3::origin(), heading, pitch, false),
-            false,
-        )
-    };
-    let mut orientations: Vec<(HandPose, bool)> = Vec::new();
-    match spot.entry {
-        Entry::Upright | Entry::Drop(_) => {
-            if above || matches!(spot.entry, Entry::Drop(_)) {
-                for turn in [FRAC_PI_2, FRAC_PI_4, -FRAC_PI_4, 0.0] {
-                    orientations.push(from_above(turn));
-                }
-            }
-            if !above {
-                for turn in [0.0, 0.35, -0.35] {
-                    orientations.push(from_front(toward + turn, held.pitch_rad));
-                }
-            }
-        }
-        Entry::Front(heading) => {
-            let inward = wrap_angle_rad(heading + std::f64::consts::PI);
-            if above {
-                orientations.push(from_above(FRAC_PI_2));
-            }
-            for pitch in [held.pitch_rad, 1.2, 0.9, 0.6, 0.3, 0.0] {
-                if pitch <= held.pitch_rad + 1e-9 && pitch < 1.3 {
-                    for turn in [0.0, 0.3, -0.3] {
-                        orientations.push(from_front(inward + turn, pitch));
-                    }
-                }
-            }
-        }
-    }
-    let drop = match spot.entry {
-        Entry::Drop(height) => height,
-        Entry::Upright | Entry::Front(_) => RELEASE_M,
-    };
-    orientations
-        .into_iter()
-        .map(|(hand, from_above)| {
-            // Where centre and lowest point of the thing are with the hand at the origin.
-            let object = hand.pose() * held.hand_from_object;
-            let center = object.translation.vector;
-            let lowest = corners(&held.half)
-                .map(|c| (object * Point3::from(c)).z)
-                .fold(f64::INFINITY, f64::min);
-            let position = Point3::new(
-                spot.point.x - center.x,
-                spot.point.y - center.y,
-                spot.point.z - lowest + drop,
-            );
-            let hand = HandPose { position, ..hand };
-            // What has walls all around is come to and left from above.
-            let from_above = from_above || matches!(spot.entry, Entry::Drop(_));
-            let before = if from_above {
-                hand.moved(Vector3::z() * OVER_M)
-            } else {
-                hand.backed_off(0.16).moved(Vector3::z() * 0.02)
-            };
-            (hand, before, from_above)
-        })
-        .collect()
-}
-
-fn corners(half: &Vector3) -> impl Iterator<Item = Vector3> {
-    let half = *half;
-    (0..8).map(move |i| {
-        let sign = |bit: u32| if i >> bit & 1 == 0 { -1.0 } else { 1.0 };
-        Vector3::new(sign(0), sign(1), sign(2)).component_mul(&half)
-    })
-}
-
 /// A way to put what is held on a spot with the base at a position.
 fn plan_spot(
     ctx: &Context,
@@ -659,6 +572,9 @@ fn plan_spot(
     };
     let mut reason = None;
     for (hand, before, from_above) in hands(&held, spot, base) {
+        if ctx.was_stopped(&hand, inputs.now) {
+            continue;
+        }
         match reach::plan_within(&scene, base, &hand, &before, margin_m) {
             Ok(reach) => {
                 let thing = hand.pose() * held.hand_from_object;

@@ -125,9 +125,7 @@ pub fn fingers(robot: &Robot, out: &mut Commands, opening_m: f64, speed: f64) {
 /// camera's view of the way.
 const STOW_LIFT_M: f64 = 0.45;
 /// Lift while driving with something in the hand, metres.
-const CARRY_LIFT_M: f64 = 0.62;
-/// Lift from which the fingers may point down in front of the base, metres.
-const ABOVE_BASE_LIFT_M: f64 = 0.35;
+const CARRY_LIFT_M: f64 = 0.79;
 
 /// The posture for driving: retracted, fingers down, within the footprint.
 pub fn driving(held: bool, roll_rad: f64) -> Posture {
@@ -217,12 +215,12 @@ impl Stow {
             };
             let roll = ctx.held.map_or(roll, |held| carrying_roll(&ctx.robot, &held));
             let target = driving(held, roll);
-            let mut way = stow_waypoints(now, target);
+            let mut way = stow_waypoints(&ctx.robot, now, target);
             if self.retried > 0 {
                 // What keeps the hand from coming back, a drawer's front or a rim, is left upwards.
                 let lift_m = ctx.robot.arm[0].clamp(now.lift_m + RETRY_LIFT_M);
                 let up = Posture { lift_m, ..now };
-                way = stow_waypoints(up, target);
+                way = stow_waypoints(&ctx.robot, up, target);
                 way.insert(0, Waypoint::new(up, 0.5));
             }
             ArmMotion::through(way)
@@ -251,7 +249,8 @@ impl Stow {
 }
 
 /// Retract, raise, turn the hand, then the height for driving: in an order that keeps clear of the base.
-pub fn stow_waypoints(now: Posture, target: Posture) -> Vec<Waypoint> {
+pub fn stow_waypoints(robot: &Robot, now: Posture, target: Posture) -> Vec<Waypoint> {
+    let over_base_m = robot.lift_over_base_m();
     let close = (0..5).all(|i| (now.to_array()[i] - target.to_array()[i]).abs() < 0.03);
     if close {
         return vec![Waypoint::new(target, 1.0)];
@@ -259,14 +258,14 @@ pub fn stow_waypoints(now: Posture, target: Posture) -> Vec<Waypoint> {
     let mut waypoints = Vec::new();
     let mut at = now;
     let pointing_down = now.pitch_rad > 0.8;
-    if pointing_down && at.lift_m < ABOVE_BASE_LIFT_M && at.extend_m < 0.9 {
-        at.lift_m = ABOVE_BASE_LIFT_M + 0.05;
+    if pointing_down && at.lift_m < over_base_m && at.extend_m < 0.9 {
+        at.lift_m = over_base_m + 0.05;
         waypoints.push(Waypoint::new(at, 0.8));
     }
     at.extend_m = 0.0;
     waypoints.push(Waypoint::new(at, 0.8));
-    if at.lift_m < ABOVE_BASE_LIFT_M {
-        at.lift_m = ABOVE_BASE_LIFT_M + 0.05;
+    if at.lift_m < over_base_m {
+        at.lift_m = over_base_m + 0.05;
         waypoints.push(Waypoint::new(at, 0.8));
     }
     at = Posture {

@@ -91,7 +91,7 @@ pub fn plan_within(
     };
     // As in `way_out`.
     let out = Posture {
-        lift_m: before.lift_m.max(LOWEST_WAY_M),
+        lift_m: before.lift_m.max(robot.lift_over_base_m()),
         ..before
     };
     let retracted = Posture { extend_m: 0.0, ..out };
@@ -108,8 +108,6 @@ pub fn plan_within(
 
 /// Extension up to which the hand stays within the footprint, metres.
 pub const RETRACTED_M: f64 = 0.02;
-/// Lift below which the fingers do not pass in front of the base, metres.
-pub const LOWEST_WAY_M: f64 = 0.3;
 
 /// Extension from which a hand that points down is ahead of the base, metres.
 const CLEAR_OF_BASE_M: f64 = 0.2;
@@ -117,7 +115,7 @@ const CLEAR_OF_BASE_M: f64 = 0.2;
 const STEEP_RAD: f64 = 0.5;
 
 /// From wherever the arm is to `before`, by way of the retracted arm.
-pub fn way_out(now: Posture, before: Posture) -> Vec<Waypoint> {
+pub fn way_out(robot: &Robot, now: Posture, before: Posture) -> Vec<Waypoint> {
     let mut waypoints = Vec::new();
     let close = (now.extend_m - before.extend_m).abs() < 0.02 && (now.lift_m - before.lift_m).abs() < 0.02;
     if !close {
@@ -125,7 +123,7 @@ pub fn way_out(now: Posture, before: Posture) -> Vec<Waypoint> {
             waypoints.push(Waypoint::new(Posture { extend_m: 0.0, ..now }, 0.9));
         }
         // Low down, the hand goes out first: the base is in its way.
-        let lift_m = before.lift_m.max(LOWEST_WAY_M);
+        let lift_m = before.lift_m.max(robot.lift_over_base_m());
         let raised = Posture {
             lift_m,
             extend_m: 0.0,
@@ -143,14 +141,25 @@ pub fn way_out(now: Posture, before: Posture) -> Vec<Waypoint> {
     waypoints
 }
 
+/// Where the arm is after the hand came back along its fingers by a distance.
+pub fn backed_off(robot: &Robot, now: Posture, distance_m: f64) -> Posture {
+    let (down, ahead) = now.pitch_rad.sin_cos();
+    Posture {
+        lift_m: robot.arm[0].clamp(now.lift_m + distance_m * down),
+        extend_m: robot.arm[1].clamp(now.extend_m - distance_m * ahead * now.yaw_rad.cos()),
+        ..now
+    }
+}
+
 /// From wherever the hand is back to the retracted arm: straight back, but low down not into the base.
-pub fn way_back(now: Posture, speed: f64) -> Vec<Waypoint> {
+pub fn way_back(robot: &Robot, now: Posture, speed: f64) -> Vec<Waypoint> {
     let mut waypoints = Vec::new();
     let mut at = now;
-    if now.lift_m < LOWEST_WAY_M && now.pitch_rad > STEEP_RAD {
+    let over_base_m = robot.lift_over_base_m();
+    if now.lift_m < over_base_m && now.pitch_rad > STEEP_RAD {
         at.extend_m = at.extend_m.min(CLEAR_OF_BASE_M);
         waypoints.push(Waypoint::new(at, speed));
-        at.lift_m = LOWEST_WAY_M + 0.05;
+        at.lift_m = over_base_m + 0.05;
         waypoints.push(Waypoint::new(at, speed));
     }
     waypoints.push(Waypoint::new(Posture { extend_m: 0.0, ..at }, speed));

@@ -32,6 +32,11 @@ pub const HEAD_TILT: &str = "head_tilt_joint";
 /// Names of the arm's joints, in the order of [`Posture`].
 pub const ARM: [&str; 5] = [LIFT, EXTEND, WRIST_YAW, WRIST_PITCH, WRIST_ROLL];
 
+/// Height of the base where the hand passes over it, metres.
+const BASE_TOP_M: f64 = 0.16;
+/// Room between base and finger tips on the way over it, metres.
+const OVER_BASE_M: f64 = 0.10;
+
 /// Positions of the arm's joints.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Posture {
@@ -216,6 +221,12 @@ impl Robot {
             });
         }
         Ok(robot)
+    }
+
+    /// Lift from which a hand that points down passes over the base, metres.
+    pub fn lift_over_base_m(&self) -> f64 {
+        let hand_m = self.pitch_grasp_m + self.tip_m;
+        self.arm[0].clamp(BASE_TOP_M + OVER_BASE_M + hand_m - self.height_at_zero_m)
     }
 
     /// The kinematic model.

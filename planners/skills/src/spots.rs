@@ -3,10 +3,11 @@
 use steward_core::geometry::{Aabb, OrientedBox, Point3, Pose3, Vector3};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
-    ObstacleCloud, Presence, RelationKind, SceneGraph, SceneObject, SupportSurface,
+    ObstacleCloud, Presence, Relation, RelationKind, SceneGraph, SceneObject, SupportSurface,
 };
 
 use crate::navmap::NavMap;
+use crate::trays;
 
 /// A place for the bottom of the thing.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,6 +16,8 @@ pub struct Spot {
     pub point: Point3,
     /// How the hand comes.
     pub entry: Entry,
+    /// Where it is to fit in, with walls around.
+    pub walls: Option<OrientedBox>,
     /// Smaller is better, metres of driving.
     pub cost: f64,
 }
@@ -66,6 +69,8 @@ const UNSEEN_BOARD_M: f64 = 0.08;
 /// What a surface much smaller than the largest of the furniture costs, metres of driving: armrests and ledges are not
 /// what things are put on.
 const MINOR: f64 = 3.0;
+/// Height above the floor of a drawer or a bin at which things are let go, metres.
+const DROP_M: f64 = 0.05;
 /// Room between things put down and what stands there, metres.
 const GAP_M: f64 = 0.03;
 
@@ -142,6 +147,7 @@ impl Query<'_> {
                 spots.push(Spot {
                     point,
                     entry: Entry::Upright,
+                    walls: None,
                     cost: 1.5 * deep + 2.0 * (0.12 - room).max(0.0) + 2.0 * (0.12 - edge).max(0.0) + low,
                 });
             }
@@ -200,14 +206,13 @@ impl Query<'_> {
             .max_by_key(|o| o.articulation.and_then(|a| a.is_open()) == Some(true));
         if let Some((part, a)) = part.and_then(|p| p.articulation.map(|a| (p, a))) {
             if a.prismatic {
-                return self.in_drawer(part, &a);
+                return self.in_drawer(part);
             }
             if a.axis.z.abs() < 0.5 {
                 return self.spots_from_above(target);
             }
         }
-        let is_a = |word: &str| target.class.split('_').any(|w| w == word);
-        if ["bin", "basket", "box"].into_iter().any(is_a) {
+        if trays::is_open_at_top(target) {
             return self.spots_from_above(target);
         }
         let facing = part
@@ -216,40 +221,27 @@ impl Query<'_> {
         self.through_the_front(target, facing)
     }
 
-    /// Into the open part of a drawer, behind its front.
-    fn in_drawer(&self, part: &SceneObject, a: &steward_core::messages::ArticulationState) -> Vec<Spot> {
-        let out = Vector3::new(a.axis.x, a.axis.y, 0.0);
-        let across = Vector3::new(-a.axis.y, a.axis.x, 0.0);
-        let open = a.position.unwrap_or(a.open_at);
-        let front = a.handle.unwrap_or(part.shape.center + out * part.shape.half.x);
+    /// Onto the floor of a drawer, where that is free from above.
+    fn in_drawer(&self, part: &SceneObject) -> Vec<Spot> {
+        const STEP_M: f64 = 0.05;
+        let Some(room) = trays::room_in_drawer(part) else {
+            return Vec::new();
+        };
+        let steps = |half: f64| (half / STEP_M).floor() as i32;
+        let (rx, ry) = (steps(room.half.x), steps(room.half.y));
         let mut spots = Vec::new();
-        let width = extent_along(&part.shape, &across) - self.radius_m() - 0.03;
-        let bottom = part.shape.bottom_m() + 0.015;
-        let mut d = 0.10;
-        while d <= open - 0.02 {
-            for k in -5..=5 {
-                let side = f64::from(k) * 0.06;
-                if side.abs() > width.max(0.0) {
-                    continue;
-                }
-                let mut point = front - out * (d + 0.04) + across * side;
-                point.z = bottom;
+        for i in -rx..=rx {
+            for k in -ry..=ry {
+                let (x, y) = (f64::from(i) * STEP_M, f64::from(k) * STEP_M);
+                let point = room.pose() * Point3::new(x, y, -room.half.z);
+                let taken = if self.is_taken(&point) { 1.0 } else { 0.0 };
                 spots.push(Spot {
                     point,
-                    entry: Entry::Drop(0.06),
-                    cost: (d - 0.14).abs() + side.abs() + if self.is_taken(&point) { 1.0 } else { 0.0 },
+                    entry: Entry::Drop(DROP_M),
+                    walls: Some(room),
+                    cost: x.abs() + y.abs() + taken,
                 });
             }
-            d += 0.04;
-        }
-        if spots.is_empty() {
-            let mut point = front - out * 0.14;
-            point.z = bottom;
-            spots.push(Spot {
-                point,
-                entry: Entry::Drop(0.06),
-                cost: 0.0,
-            });
         }
         spots
     }
@@ -270,18 +262,17 @@ impl Query<'_> {
 
     /// Into something open at the top, held over its middle.
     fn spots_from_above(&self, target: &SceneObject) -> Vec<Spot> {
-        let mut spots = Vec::new();
+        let room = trays::room_in_bin(target);
         let depth = (2.0 * target.shape.half.z).min(0.10);
-        for (dx, dy) in [(0.0, 0.0), (0.04, 0.0), (-0.04, 0.0), (0.0, 0.04), (0.0, -0.04)] {
-            let mut point = target.shape.center + Vector3::new(dx, dy, 0.0);
-            point.z = target.shape.top_m() - depth;
-            spots.push(Spot {
-                point,
-                entry: Entry::Drop(0.05),
+        [(0.0, 0.0), (0.04, 0.0), (-0.04, 0.0), (0.0, 0.04), (0.0, -0.04)]
+            .into_iter()
+            .map(|(dx, dy): (f64, f64)| Spot {
+                point: room.pose() * Point3::new(dx, dy, room.half.z - depth),
+                entry: Entry::Drop(DROP_M),
+                walls: Some(room),
                 cost: dx.abs() + dy.abs(),
-            });
-        }
-        spots
+            })
+            .collect()
     }
 
     /// Onto a board inside, through the front.
@@ -339,6 +330,7 @@ impl Query<'_> {
                         spots.push(Spot {
                             point,
                             entry: Entry::Front(heading),
+                            walls: None,
                             cost: side.abs()
                                 + (0.15 - inward).abs()
                                 + (0.06 - room).max(0.0)
@@ -399,35 +391,61 @@ impl Query<'_> {
                 }
             }
         }
+        if let Some(hollow) = self.hollow_around(landmark) {
+            let within = self.inside(hollow).into_iter();
+            spots.extend(within.filter(|s| close(s).is_some()));
+        }
+        if spots.is_empty() {
+            // What it stands on was not told apart: what was seen around it at the height of its bottom will do.
+            let level = landmark.shape.bottom_m();
+            let around = self.around(landmark, &[0.06, 0.12], level);
+            spots.extend(around.filter(|s| close(s).is_some() && self.is_carried(&s.point)));
+            spots.retain(|s| self.room_at(&s.point, None).is_some());
+        }
         // The floor next to it.
-        for i in 0..24 {
-            let a = std::f64::consts::TAU * f64::from(i) / 24.0;
-            for gap in [0.15, 0.25] {
-                let dir = Vector3::new(a.cos(), a.sin(), 0.0);
-                let reach = extent_along(&landmark.shape, &dir) + gap + self.radius_m();
-                let mut point = landmark.shape.center + dir * reach;
-                point.z = 0.0;
-                let spot = Spot {
-                    point,
-                    entry: Entry::Upright,
-                    cost: 2.5 + gap,
-                };
-                let free = self
-                    .map
-                    .index_of(point.x, point.y)
-                    .is_some_and(|c| self.map.clearance_m(c) > self.radius_m() + 0.02);
-                if free
-                    && let Some(d) = close(&spot)
-                    && self.room_at(&point, None).is_some()
-                {
-                    spots.push(Spot {
-                        cost: spot.cost + d,
-                        ..spot
-                    });
-                }
+        for mut spot in self.around(landmark, &[0.15, 0.25], 0.0) {
+            let point = spot.point;
+            spot.cost += 2.5;
+            let free = self
+                .map
+                .index_of(point.x, point.y)
+                .is_some_and(|c| self.map.clearance_m(c) > self.radius_m() + 0.02);
+            if free
+                && let Some(d) = close(&spot)
+                && self.room_at(&point, None).is_some()
+            {
+                spots.push(Spot {
+                    cost: spot.cost + d,
+                    ..spot
+                });
             }
         }
         spots
+    }
+
+    /// Spots on a level around a thing, at gaps from it.
+    fn around(&self, o: &SceneObject, gaps_m: &[f64], level_m: f64) -> impl Iterator<Item = Spot> {
+        let (shape, radius_m, gaps_m) = (o.shape, self.radius_m(), gaps_m.to_vec());
+        (0..24).flat_map(move |i| {
+            let a = std::f64::consts::TAU * f64::from(i) / 24.0;
+            let dir = Vector3::new(a.cos(), a.sin(), 0.0);
+            gaps_m.clone().into_iter().map(move |gap| {
+                let at = shape.center + dir * (extent_along(&shape, &dir) + gap + radius_m);
+                Spot {
+                    point: Point3::new(at.x, at.y, level_m),
+                    entry: Entry::Upright,
+                    walls: None,
+                    cost: gap,
+                }
+            })
+        })
+    }
+
+    /// Furniture or a drawer that a thing is in.
+    fn hollow_around(&self, o: &SceneObject) -> Option<&SceneObject> {
+        let holds = |r: &&Relation| r.subject == o.id && r.kind == RelationKind::In;
+        let within = self.graph.relations.iter().find(holds)?;
+        self.graph.objects.iter().find(|h| h.id == within.object)
     }
 }
 

@@ -8,14 +8,19 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use steward_core::Time;
 use steward_core::geometry::{OrientedBox, Point3, Pose2, Vector3};
-use steward_core::messages::{ArticulationState, Header, OccupancyGrid};
-use steward_skills::SkillsConfig;
+use steward_core::ids::ObjectId;
+use steward_core::messages::{
+    ArticulationState, Header, OccupancyGrid, Presence, Provenance, SceneGraph, SceneObject,
+};
 use steward_skills::grasp;
 use steward_skills::ik::{self, HandPose};
+use steward_skills::machine::Held;
 use steward_skills::navmap::{COST_PER_M, NavMap};
 use steward_skills::parts::HandlePath;
 use steward_skills::path;
 use steward_skills::robot::{Posture, Robot};
+use steward_skills::spots::{Entry, Spot};
+use steward_skills::{SkillsConfig, set_down, trays};
 
 fn robot() -> Robot {
     Robot::from_urdf(include_str!("../../../sim/assets/steward.urdf")).unwrap()
@@ -170,6 +175,79 @@ proptest! {
         prop_assert!((hand.position - handle).norm() < 0.01);
         prop_assert!(hand.closing.z.abs() < 1e-9, "closes across the upright bar");
     }
+}
+
+/// A desk's drawer, 0.44 m wide and pulled out by 0.29 m towards -x.
+fn drawer() -> SceneObject {
+    SceneObject {
+        id: ObjectId(1),
+        class: "drawer".into(),
+        shape: OrientedBox {
+            center: Point3::new(1.0, 0.0, 0.6),
+            yaw_rad: 0.0,
+            half: Vector3::new(0.22, 0.22, 0.09),
+        },
+        presence: Presence::Present,
+        provenance: Provenance::Observed,
+        confidence: 0.9,
+        first_seen: Time::ZERO,
+        last_seen: Time::ZERO,
+        articulation: Some(ArticulationState {
+            owner: None,
+            prismatic: true,
+            pivot: Point3::new(0.78, 0.0, 0.6),
+            axis: -Vector3::x(),
+            handle: Some(Point3::new(0.725, 0.0, 0.6)),
+            position: Some(0.29),
+            open_at: 0.3,
+        }),
+        surfaces: Vec::new(),
+    }
+}
+
+#[test]
+fn what_goes_into_a_drawer_is_turned_until_it_fits() {
+    let drawer = drawer();
+    let room = trays::room_in_drawer(&drawer).unwrap();
+    // Behind the front, before what is above the closed drawer, within the sides.
+    assert!((0.80..0.84).contains(&(room.center.x - room.half.x)), "{room:?}");
+    assert!(room.center.x + room.half.x < 1.07, "{room:?}");
+    assert!(room.half.y < 0.2, "{room:?}");
+    // A book of 0.3 m by 0.1 m fits in across only, whichever way it was picked up.
+    for turn in [0.0, 0.5, 1.2, 2.0] {
+        let held = Held {
+            object: ObjectId(2),
+            half: Vector3::new(0.15, 0.05, 0.015),
+            pitch_rad: 1.57,
+            hand_from_object: HandPose::from_above(Point3::origin(), turn).pose().inverse(),
+        };
+        let spot = Spot {
+            point: room.pose() * Point3::new(0.1, 0.15, -room.half.z),
+            entry: Entry::Drop(0.05),
+            walls: Some(room),
+            cost: 0.0,
+        };
+        let (hand, _, _) = set_down::hands(&held, &spot, (0.2, 0.0))[0];
+        let thing = hand.pose() * held.hand_from_object;
+        let off = set_down::corners(&held.half)
+            .map(|c| room.pose().inverse_transform_point(&(thing * Point3::from(c))))
+            .fold(0.0f64, |worst, p| {
+                worst.max(p.x.abs() - room.half.x).max(p.y.abs() - room.half.y)
+            });
+        assert!(off < 0.001, "{off} m outside at {turn}");
+    }
+}
+
+#[test]
+fn what_lies_in_a_drawer_is_told_from_what_stands_on_the_desk() {
+    let graph = SceneGraph {
+        objects: vec![drawer()],
+        ..SceneGraph::default()
+    };
+    let inside = Point3::new(0.9, 0.05, 0.57);
+    assert!(trays::around(&graph, &inside).is_some());
+    assert!(trays::around(&graph, &Point3::new(0.9, 0.05, 0.75)).is_none());
+    assert!(trays::around(&graph, &Point3::new(0.9, 0.3, 0.57)).is_none());
 }
 
 #[test]

@@ -179,9 +179,7 @@ fn opens_and_closes_a_drawer() {
     assert_eq!(w.object(drawer).articulation.unwrap().is_closed(), Some(true));
 }
 
-#[test]
-fn opens_a_bin() {
-    let mut w = World::new(8.0, 6.0);
+fn bin(w: &mut World) -> steward_core::ids::ObjectId {
     w.add_solid(upright([2.5, 0.0, 0.25], [0.15, 0.15, 0.25], 0.0));
     let a = ArticulationState {
         owner: None,
@@ -192,13 +190,30 @@ fn opens_a_bin() {
         position: Some(0.0),
         open_at: 1.2,
     };
-    let lid = w.add_object(
+    w.add_object(
         "bin_lid",
         upright([2.5, 0.0, 0.51], [0.15, 0.15, 0.01], 0.0),
         Some(a),
-    );
+    )
+}
+
+#[test]
+fn opens_a_bin() {
+    let mut w = World::new(8.0, 6.0);
+    let lid = bin(&mut w);
     assert_done(w.run(Skill::Open { part: lid }, 140.0));
     assert_eq!(w.object(lid).articulation.unwrap().is_open(), Some(true));
+}
+
+#[test]
+fn opens_a_bin_from_the_side_where_its_front_is_taken() {
+    let mut w = World::new(8.0, 6.0);
+    let lid = bin(&mut w);
+    // Nothing stands within 0.6 m ahead of the handle, and from further away the arm is too short.
+    w.add_solid(upright([1.4, 0.0, 0.1], [0.65, 0.45, 0.1], 0.0));
+    assert_done(w.run(Skill::Open { part: lid }, 140.0));
+    assert_eq!(w.object(lid).articulation.unwrap().is_open(), Some(true));
+    assert!(w.base.y_m.abs() > 0.4, "{:?}", w.base);
 }
 
 #[test]

@@ -8,6 +8,9 @@ use steward_core::messages::RelationKind;
 use super::*;
 use crate::model::{Cavity, Collider, ColliderShape, Entity, EntityId, EntityKind, Home, PartJoint, Surface};
 
+/// Distance between the wrist's pitch axis and the grasp centre, metres.
+const HAND_M: f64 = 0.39;
+
 struct Scene(Home);
 
 impl Scene {
@@ -226,7 +229,7 @@ impl Rig {
             3.5,
         );
         self.joints(&[("arm_extend_joint", x - 0.19)], 3.0);
-        self.joints(&[("lift_joint", z + 0.18 - 0.21)], 2.5);
+        self.joints(&[("lift_joint", z + HAND_M - 0.21)], 2.5);
     }
 
     /// Fingers ahead, open, at height z, then extended so that the grasp centre is x ahead of the base.
@@ -240,7 +243,7 @@ impl Rig {
             ],
             4.5,
         );
-        self.joints(&[("arm_extend_joint", x - 0.19 - 0.18)], 3.0);
+        self.joints(&[("arm_extend_joint", x - 0.19 - HAND_M)], 3.0);
     }
 }
 
@@ -287,12 +290,12 @@ fn a_bottle_pushed_high_topples_and_pushed_low_slides() {
     for (z, topples) in [(0.75 + 0.20, true), (0.75 + 0.05, false)] {
         let mut scene = Scene::with_table();
         let bottle = scene.bottle([0.85, 0.0, 0.86]);
-        let mut rig = scene.run();
+        let mut rig = scene.start(-0.1, 0.0).run();
         rig.joints(
             &[("lift_joint", z - 0.21), ("wrist_pitch_joint", 0.0), CLOSED],
             4.5,
         );
-        rig.joints(&[("arm_extend_joint", 0.57)], 3.0);
+        rig.joints(&[("arm_extend_joint", 0.46)], 3.0);
         assert_eq!(
             rig.up(bottle) < 0.5,
             topples,
@@ -480,10 +483,10 @@ fn a_door_opens_along_its_arc_and_stays_open() {
         let (s, c) = angle.sin_cos();
         let x = 0.8 - 0.06 * c - 0.35 * s;
         let y = 0.2 + 0.06 * s - 0.35 * c;
-        let yaw = ((y + 0.15) / 0.23).asin();
+        let yaw = ((y + 0.15) / (0.05 + HAND_M)).asin();
         rig.joints(
             &[
-                ("arm_extend_joint", x - 0.23 * yaw.cos() + 0.1 - 0.14),
+                ("arm_extend_joint", x - (0.05 + HAND_M) * yaw.cos() + 0.1 - 0.14),
                 ("wrist_yaw_joint", yaw),
             ],
             0.1,
@@ -616,7 +619,7 @@ fn a_lid_is_lifted_and_stays_up() {
         let (s, c) = (FRAC_PI_4 * f64::from(i) / 40.0).sin_cos();
         let (x, z) = (1.0 - 0.35 * c, 0.52 + 0.35 * s);
         rig.joints(
-            &[("arm_extend_joint", x + 0.1 - 0.37), ("lift_joint", z - 0.21)],
+            &[("arm_extend_joint", x + 0.1 - 0.19 - HAND_M), ("lift_joint", z - 0.21)],
             0.1,
         );
     }

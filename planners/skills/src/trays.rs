@@ -1,0 +1,110 @@
+//! What is open at the top only: drawers that are pulled out, and bins.
+
+use steward_core::geometry::{OrientedBox, Point3, Vector3};
+use steward_core::messages::{ArticulationState, Presence, SceneGraph, SceneObject};
+
+use crate::ik::HandPose;
+use crate::spots::extent_along;
+
+/// Words in the names of classes that are open at the top.
+const OPEN_AT_TOP: [&str; 3] = ["bin", "basket", "crate"];
+/// How far a drawer is out at least to count, metres.
+const OUT_M: f64 = 0.05;
+/// Distance from a drawer's bar back to the inside of its front, metres.
+const BAR_TO_INSIDE_M: f64 = 0.085;
+/// Distance from a closed drawer's bar back to the edge of what is above the drawer, metres.
+const BAR_TO_EDGE_M: f64 = 0.025;
+/// Thickness of a drawer's or bin's walls with some room, metres.
+const WALL_M: f64 = 0.03;
+/// Share of the way back along its fingers that a hand in a drawer or a bin goes up, at least.
+const STEEP: f64 = 0.7;
+/// Half thickness of the palm with some room, metres.
+const HAND_HALF_M: f64 = 0.03;
+/// Thickness of a drawer's floor, metres.
+const FLOOR_M: f64 = 0.027;
+
+/// Whether a thing's class says that it is open at the top.
+pub fn is_open_at_top(o: &SceneObject) -> bool {
+    o.class.split('_').any(|w| OPEN_AT_TOP.contains(&w)) && o.articulation.is_none()
+}
+
+/// What a point lies in, if that is open at the top only. How far a drawer is out is not always seen well, so what lies
+/// where one can be counts as in it.
+pub fn around<'a>(graph: &'a SceneGraph, point: &Point3) -> Option<&'a SceneObject> {
+    const TRAVEL_M: f64 = 0.35;
+    let lies_in = |o: &SceneObject| match o.articulation {
+        Some(a) if a.prismatic => {
+            let closed = a.position.unwrap_or(0.0);
+            (0..=7).any(|i| {
+                let moved = TRAVEL_M * f64::from(i) / 7.0 - closed;
+                o.shape.contains(&(point - a.axis * moved), 0.0)
+            })
+        }
+        _ => is_open_at_top(o) && o.shape.contains(point, 0.0),
+    };
+    let mut present = graph.objects.iter().filter(|o| o.presence == Presence::Present);
+    present.find(|o| lies_in(o))
+}
+
+fn pulled_out(o: &SceneObject) -> Option<(ArticulationState, f64)> {
+    let a = o.articulation.filter(|a| a.prismatic)?;
+    let out_m = a.position.unwrap_or(a.open_at);
+    (out_m > OUT_M).then_some((a, out_m))
+}
+
+/// The room in a drawer that is free from above, its x axis along the way the drawer moves. `None` while it is closed.
+pub fn room_in_drawer(part: &SceneObject) -> Option<OrientedBox> {
+    let (a, out_m) = pulled_out(part)?;
+    let out = Vector3::new(a.axis.x, a.axis.y, 0.0).try_normalize(1e-6)?;
+    let across = Vector3::new(-out.y, out.x, 0.0);
+    let bar = a
+        .handle
+        .unwrap_or(part.shape.center + out * (extent_along(&part.shape, &out) + 0.055));
+    let length_m = out_m - BAR_TO_INSIDE_M + BAR_TO_EDGE_M;
+    if length_m <= 0.0 {
+        return None;
+    }
+    let mut center = bar - out * (BAR_TO_INSIDE_M + 0.5 * length_m);
+    // The bar may be off the middle of what was seen of the front.
+    center += across * across.dot(&(part.shape.center - center));
+    let (low, high) = (part.shape.bottom_m() + FLOOR_M, part.shape.top_m());
+    center.z = 0.5 * (low + high);
+    Some(OrientedBox {
+        center,
+        yaw_rad: out.y.atan2(out.x),
+        half: Vector3::new(
+            0.5 * length_m,
+            (extent_along(&part.shape, &across) - WALL_M).max(0.02),
+            (0.5 * (high - low)).max(0.01),
+        ),
+    })
+}
+
+/// Whether a hand at a pose in something that is open at the top comes in over its rim.
+pub fn clears_rim(tray: &SceneObject, hand: &HandPose) -> bool {
+    let shape = &tray.shape;
+    let into = shape.pose().inverse();
+    let (at, back) = (into * hand.position, into * -hand.fingers.into_inner());
+    if back.z < STEEP {
+        return false;
+    }
+    // The way back along the fingers until it is over a wall.
+    let until = |at: f64, half: f64, back: f64| {
+        if back.abs() < 1e-6 {
+            f64::INFINITY
+        } else {
+            ((half - WALL_M).copysign(back) - at) / back
+        }
+    };
+    let way_m = until(at.x, shape.half.x, back.x).min(until(at.y, shape.half.y, back.y));
+    at.z + way_m.max(0.0) * back.z > shape.half.z + HAND_HALF_M || way_m < 0.0
+}
+
+/// The room in a bin.
+pub fn room_in_bin(bin: &SceneObject) -> OrientedBox {
+    let half = bin.shape.half;
+    OrientedBox {
+        half: Vector3::new((half.x - WALL_M).max(0.02), (half.y - WALL_M).max(0.02), half.z),
+        ..bin.shape
+    }
+}
