@@ -112,10 +112,7 @@ mod tests {
             ],
             "grasp_center",
         );
-        assert!(
-            (floor - Vector3::new(0.49, 0.0, 0.03)).norm() < 0.01,
-            "{floor}"
-        );
+        assert!((floor - Vector3::new(0.49, 0.0, 0.03)).norm() < 0.01, "{floor}");
         let high = at(&[("lift_joint", 1.3)], "grasp_center");
         assert!((high.z - 1.51).abs() < 1e-9, "{high}");
         let far = at(&[("arm_extend_joint", 0.76)], "wrist_pitch_link");

@@ -5,7 +5,7 @@ use steward_core::geometry::Pose2;
 use crate::drive::Turn;
 use crate::ik::{self, HandPose, Miss};
 use crate::machine::{Commands, Context, Inputs, Part};
-use crate::posture::{ArmMotion, ArmState, fingers};
+use crate::posture::{ArmMotion, ArmState, fingers, free_way};
 use crate::reach;
 use crate::robot::LIFT;
 
@@ -119,7 +119,8 @@ impl Handing {
                 if turned {
                     match ik::solve_facing(&ctx.robot, &inputs.base, &self.before) {
                         Ok(posture) => {
-                            let way = reach::way_out(&ctx.robot, inputs.posture(), posture);
+                            let is_free = free_way(ctx, inputs);
+                            let way = reach::way_out(&ctx.robot, inputs.posture(), posture, is_free);
                             self.phase = Phase::Out(ArmMotion::through(way));
                         }
                         Err(miss) => return HandState::Failed(Unreached::Range(miss)),

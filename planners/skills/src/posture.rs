@@ -5,6 +5,7 @@ use std::f64::consts::FRAC_PI_2;
 use steward_core::Time;
 use steward_core::geometry::{Point3, Vector3};
 
+use crate::collision::{Obstacles, Payload};
 use crate::machine::{Commands, Context, Held, Inputs};
 use crate::robot::{ARM, GRIPPER, Posture, Robot};
 
@@ -112,6 +113,21 @@ impl ArmMotion {
     }
 }
 
+/// Margin between arm and voxels with which a way counts as free, metres.
+const WAY_MARGIN_M: f64 = -0.005;
+
+/// Tells whether the arm and what it holds touch nothing on a straight way between two postures from where the base
+/// stands.
+pub fn free_way<'a>(ctx: &'a Context, inputs: &Inputs) -> impl Fn(&Posture, &Posture) -> bool + use<'a> {
+    let obstacles = Obstacles::near(inputs.cloud, &inputs.base, &[], None, WAY_MARGIN_M);
+    let gripper = inputs.joint(GRIPPER);
+    let payload = ctx.held.map(|held| Payload {
+        hand_from_box: held.hand_from_object,
+        half: held.half,
+    });
+    move |from, to| !obstacles.hit_between(&ctx.robot, &ctx.arm, from, to, gripper, payload.as_ref())
+}
+
 /// Asks for an opening of the fingers.
 pub fn fingers(robot: &Robot, out: &mut Commands, opening_m: f64, speed: f64) {
     out.joint(
@@ -215,12 +231,13 @@ impl Stow {
             };
             let roll = ctx.held.map_or(roll, |held| carrying_roll(&ctx.robot, &held));
             let target = driving(held, roll);
-            let mut way = stow_waypoints(&ctx.robot, now, target);
+            let is_free = free_way(ctx, inputs);
+            let mut way = stow_waypoints(&ctx.robot, now, target, &is_free);
             if self.retried > 0 {
                 // What keeps the hand from coming back, a drawer's front or a rim, is left upwards.
                 let lift_m = ctx.robot.arm[0].clamp(now.lift_m + RETRY_LIFT_M);
                 let up = Posture { lift_m, ..now };
-                way = stow_waypoints(&ctx.robot, up, target);
+                way = stow_waypoints(&ctx.robot, up, target, &is_free);
                 way.insert(0, Waypoint::new(up, 0.5));
             }
             ArmMotion::through(way)
@@ -249,7 +266,13 @@ impl Stow {
 }
 
 /// Retract, raise, turn the hand, then the height for driving: in an order that keeps clear of the base.
-pub fn stow_waypoints(robot: &Robot, now: Posture, target: Posture) -> Vec<Waypoint> {
+/// `is_free` as in [`crate::reach::way_out`].
+pub fn stow_waypoints(
+    robot: &Robot,
+    now: Posture,
+    target: Posture,
+    is_free: &impl Fn(&Posture, &Posture) -> bool,
+) -> Vec<Waypoint> {
     let over_base_m = robot.lift_over_base_m();
     let close = (0..5).all(|i| (now.to_array()[i] - target.to_array()[i]).abs() < 0.03);
     if close {
@@ -268,10 +291,15 @@ pub fn stow_waypoints(robot: &Robot, now: Posture, target: Posture) -> Vec<Waypo
         at.lift_m = over_base_m + 0.05;
         waypoints.push(Waypoint::new(at, 0.8));
     }
-    at = Posture {
+    let turned = |at: &Posture| Posture {
         lift_m: at.lift_m,
         ..target
     };
+    if !is_free(&at, &turned(&at)) {
+        at.lift_m = robot.arm[0].clamp(at.lift_m + robot.rise_to_turn_m(now.pitch_rad));
+        waypoints.push(Waypoint::new(at, 0.8));
+    }
+    at = turned(&at);
     waypoints.push(Waypoint::new(at, 0.7));
     waypoints.push(Waypoint::new(target, 0.9));
     waypoints

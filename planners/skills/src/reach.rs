@@ -114,8 +114,14 @@ const CLEAR_OF_BASE_M: f64 = 0.2;
 /// Pitch from which the fingers reach below the arm, radians.
 const STEEP_RAD: f64 = 0.5;
 
-/// From wherever the arm is to `before`, by way of the retracted arm.
-pub fn way_out(robot: &Robot, now: Posture, before: Posture) -> Vec<Waypoint> {
+/// From wherever the arm is to `before`, by way of the retracted arm. `is_free`: whether the arm touches nothing between
+/// two postures; where it would while the hand turns, that happens higher up.
+pub fn way_out(
+    robot: &Robot,
+    now: Posture,
+    before: Posture,
+    is_free: impl Fn(&Posture, &Posture) -> bool,
+) -> Vec<Waypoint> {
     let mut waypoints = Vec::new();
     let close = (now.extend_m - before.extend_m).abs() < 0.02 && (now.lift_m - before.lift_m).abs() < 0.02;
     if !close {
@@ -135,7 +141,13 @@ pub fn way_out(robot: &Robot, now: Posture, before: Posture) -> Vec<Waypoint> {
             ..before
         };
         let out = Posture { lift_m, ..before };
-        waypoints.extend([raised, turned, out].map(|p| Waypoint::new(p, 0.9)));
+        if is_free(&raised, &turned) {
+            waypoints.extend([raised, turned, out].map(|p| Waypoint::new(p, 0.9)));
+        } else {
+            let lift_m = robot.arm[0].clamp(lift_m + robot.rise_to_turn_m(before.pitch_rad));
+            let [up, turned_up] = [raised, turned].map(|p| Posture { lift_m, ..p });
+            waypoints.extend([up, turned_up, turned, out].map(|p| Waypoint::new(p, 0.9)));
+        }
     }
     waypoints.push(Waypoint::new(before, 0.8));
     waypoints

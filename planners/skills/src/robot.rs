@@ -223,10 +223,19 @@ impl Robot {
         Ok(robot)
     }
 
+    /// Length of the hand from the wrist's pitch axis to the finger tips, metres.
+    pub fn hand_m(&self) -> f64 {
+        self.pitch_grasp_m + self.tip_m
+    }
+
+    /// How far a hand that points down is raised before it turns to a pitch, so that its tips go no lower than they end.
+    pub fn rise_to_turn_m(&self, pitch_rad: f64) -> f64 {
+        self.hand_m() * (1.0 - pitch_rad.sin())
+    }
+
     /// Lift from which a hand that points down passes over the base, metres.
     pub fn lift_over_base_m(&self) -> f64 {
-        let hand_m = self.pitch_grasp_m + self.tip_m;
-        self.arm[0].clamp(BASE_TOP_M + OVER_BASE_M + hand_m - self.height_at_zero_m)
+        self.arm[0].clamp(BASE_TOP_M + OVER_BASE_M + self.hand_m() - self.height_at_zero_m)
     }
 
     /// The kinematic model.

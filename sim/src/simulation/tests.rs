@@ -619,7 +619,10 @@ fn a_lid_is_lifted_and_stays_up() {
         let (s, c) = (FRAC_PI_4 * f64::from(i) / 40.0).sin_cos();
         let (x, z) = (1.0 - 0.35 * c, 0.52 + 0.35 * s);
         rig.joints(
-            &[("arm_extend_joint", x + 0.1 - 0.19 - HAND_M), ("lift_joint", z - 0.21)],
+            &[
+                ("arm_extend_joint", x + 0.1 - 0.19 - HAND_M),
+                ("lift_joint", z - 0.21),
+            ],
             0.1,
         );
     }
