@@ -13,7 +13,7 @@ use crate::robot::{Posture, Robot};
 
 /// Fingers this close to the vertical count as vertical, where the wrist's yaw loses its meaning, radians. The
 /// finger tips are then off by less than 2 mm.
-const STEEP_RAD: f64 = 0.01;
+const STEEP_RAD: f64 = 0.004;
 
 /// Where the fingers are to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
