@@ -2,8 +2,8 @@
 
 use std::f64::consts::FRAC_PI_2;
 
-use steward_core::Time;
 use steward_core::geometry::{Point3, Vector3};
+use steward_core::{Duration, Time};
 
 use crate::collision::{Obstacles, Payload};
 use crate::machine::{Commands, Context, Held, Inputs};
@@ -181,6 +181,11 @@ const HAND_REACH_M: [f64; 2] = [0.22, 0.27];
 /// How far the arm rises before it is taken back again after something kept it out, metres.
 const RETRY_LIFT_M: f64 = 0.25;
 
+/// How fast and for how long the base backs off where the arm alone does not come free: the way that it came.
+const BACK_OFF_M_S: f64 = 0.1;
+/// See [`BACK_OFF_M_S`].
+const BACK_OFF: Duration = Duration::from_millis(2500);
+
 /// Brings the arm into the posture for driving.
 #[derive(Debug, Clone, Default)]
 pub struct Stow {
@@ -188,6 +193,8 @@ pub struct Stow {
     retried: u32,
     done: bool,
     fingers_stay: bool,
+    /// The base backs off until then, to pull out a hand that is caught.
+    backs_until: Option<Time>,
 }
 
 /// How far stowing has got.
@@ -245,6 +252,10 @@ impl Stow {
         if !held && !self.fingers_stay {
             fingers(&ctx.robot, out, 0.03, 1.0);
         }
+        let touches = inputs.bumper.is_some_and(|b| b.pressed);
+        if self.backs_until.is_some_and(|until| inputs.now < until) && !touches {
+            out.base = (-BACK_OFF_M_S, 0.0);
+        }
         match motion.step(&ctx.robot, inputs, out) {
             ArmState::Busy => StowState::Busy,
             ArmState::Arrived => {
@@ -254,6 +265,9 @@ impl Stow {
             ArmState::Stalled(_) => {
                 self.retried += 1;
                 self.motion = None;
+                if self.retried == 2 {
+                    self.backs_until = Some(inputs.now + BACK_OFF);
+                }
                 if self.retried > 2 {
                     self.done = true;
                     StowState::Clear

@@ -174,6 +174,8 @@ pub struct Mission {
     looks: BTreeMap<ObjectId, u32>,
     /// Since when all of the goal is believed to hold. One round of looks ends it, however long the ways are.
     complete_since: Option<Time>,
+    /// Where the base stood when a thing was seen where it had been put.
+    confirmed_from: BTreeMap<ObjectId, Pose2>,
 }
 
 /// Where was searched since it last made sense to start over.
@@ -297,6 +299,7 @@ impl Mission {
             closer: None,
             looks: BTreeMap::new(),
             complete_since: None,
+            confirmed_from: BTreeMap::new(),
         })
     }
 
@@ -710,6 +713,20 @@ impl Mission {
     fn step_finished(&mut self, view: &View<'_>, step: Step, ended: &Ended, detail: &str) {
         let (manipulation, id) = Manipulation::of(step);
         self.note_step(view, step, ended, detail);
+        if let Step::Place(object, relation, target) = step {
+            match ended {
+                Ended::Confirmed => {
+                    self.confirmed_from.insert(object, view.base);
+                }
+                // It fell to the bottom, where it is seen only from right above.
+                Ended::Refuted | Ended::Undecided if relation == RelationKind::In => {
+                    let belief = Belief { graph: view.graph };
+                    let part = belief.parts_of(target).first().map_or(target, |part| part.id);
+                    self.search.peek_due = Some((part, false));
+                }
+                _ => {}
+            }
+        }
         if *ended == Ended::Confirmed {
             return;
         }
@@ -994,7 +1011,7 @@ impl Mission {
             {
                 return Decision::Fail(FailureReason::Unconfirmed, format!("could not see {what}"));
             }
-            // Where the thing itself cannot be seen from, what it is on or in is approached.
+            // It is seen best from where it was seen last; then from near it, then from near what it is on or in.
             let tries = self.looks.get(&subject).copied().unwrap_or(0);
             let place = if tries % 2 == 0 { subject } else { target };
             let look = Intended {
@@ -1004,7 +1021,20 @@ impl Mission {
                 label: format!("look {what}"),
                 purpose,
             };
-            return Decision::Do(self.there_first(place, format!("go and see {what}"), look));
+            let go = format!("go and see {what}");
+            return Decision::Do(match self.confirmed_from.get(&subject) {
+                Some(&pose) if tries == 0 && self.at != Some(subject) => vec![
+                    Intended {
+                        skill: Skill::Navigate {
+                            to: NavigationTarget::Pose(pose),
+                        },
+                        label: go,
+                        purpose,
+                    },
+                    look,
+                ],
+                _ => self.there_first(place, go, look),
+            });
         }
         let seen = self.goal.to_string();
         Decision::Succeed(format!("{seen} was observed to hold"))

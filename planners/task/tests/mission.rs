@@ -154,7 +154,10 @@ fn fetches_and_carries_and_claims_success_only_when_it_was_seen() {
         ..mug()
     };
     let stale = graph([seen_at(5.0), desk(), table()], &[on_desk]);
-    assert_eq!(step(&mut m, &view(&stale, 60.0)).skill, navigate(MUG));
+    let from_where_it_was_seen = Skill::Navigate {
+        to: NavigationTarget::Pose(Pose2::default()),
+    };
+    assert_eq!(step(&mut m, &view(&stale, 60.0)).skill, from_where_it_was_seen);
     let fresh = graph([seen_at(59.0), desk(), table()], &[on_desk]);
     assert!(matches!(m.decide(&view(&fresh, 60.0)), Decision::Succeed(_)));
 }
