@@ -63,6 +63,8 @@ impl Steps {
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command
         .current_dir(root())
+        // Snapshot tests would otherwise look into the checkout that they were built in.
+        .env("INSTA_WORKSPACE_ROOT", root())
         .status()
         .with_context(|| format!("cannot start {command:?}; is it installed and on PATH?"))?;
     if !status.success() {

@@ -136,11 +136,19 @@ pub fn plan(map: &NavMap, start: (f64, f64), goal: (f64, f64)) -> Option<Path> {
     }
     cells.reverse();
     let mut points = shortcuts(&passable, &cells, &cost);
-    points[0] = start;
     if points.len() == 1 {
-        points.push(goal);
-    } else if let Some(last) = points.last_mut() {
-        *last = goal;
+        points = vec![start, goal];
+    } else {
+        // The ends lie beside the middles of their cells: where a straight line would no longer do, those stay.
+        let is_free = |from, to| line_cost(&passable, from, to).is_some();
+        let keeps_first = !is_free(start, points[1]);
+        points.splice(..usize::from(!keeps_first), [start]);
+        let last = points.len() - 1;
+        if is_free(points[last - 1], goal) {
+            points[last] = goal;
+        } else {
+            points.push(goal);
+        }
     }
     Some(Path {
         points,
