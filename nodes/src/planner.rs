@@ -423,10 +423,13 @@ impl Node for Planner {
     }
 
     fn on_tick(&mut self, now: Time, out: &mut Outbox) {
-        if let (Some(known), Some(active)) = (self.known(), self.active.as_mut()) {
+        let known = self.active.as_ref().and_then(|_| self.known());
+        let Some(active) = self.active.as_mut() else {
+            return;
+        };
+        if let Some(known) = known {
             active.mission.watch(&known.view(now));
         }
-        let Some(active) = &self.active else { return };
         if now >= active.task.deadline {
             let doing = active
                 .running

@@ -86,14 +86,9 @@ fn leads(
         },
     ];
     let scene = Scene {
-        robot: &ctx.robot,
-        arm: &ctx.arm,
-        config: &ctx.config,
-        cloud: inputs.cloud,
         ignored: &ignored,
-        support: None,
-        payload: None,
         gripper: path.opening_m() * 0.5,
+        ..Scene::of(ctx, inputs)
     };
     let before = hand.backed_off(APPROACH_M);
     let planned =

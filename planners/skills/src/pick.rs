@@ -630,18 +630,14 @@ fn best_grasp(
     };
     for (grasp, opening_m) in order.iter().flat_map(|(_, g)| openings(g).map(|o| (*g, o))) {
         let scene = Scene {
-            robot: &ctx.robot,
-            arm: &ctx.arm,
-            config: &ctx.config,
-            cloud: inputs.cloud,
             ignored: &ignored,
             support: Some(Support {
                 center: shape.center,
                 radius_m: 0.3,
                 height_m: shape.bottom_m(),
             }),
-            payload: None,
             gripper: opening_m * 0.5,
+            ..Scene::of(ctx, inputs)
         };
         let before = grasp.hand.backed_off(grasp.standoff_m);
         match reach::plan_within(&scene, base, &grasp.hand, &before, margin_m) {

@@ -557,10 +557,6 @@ fn plan_spot(
         });
     }
     let scene = Scene {
-        robot: &ctx.robot,
-        arm: &ctx.arm,
-        config: &ctx.config,
-        cloud: inputs.cloud,
         ignored: &ignored,
         support: Some(Support {
             center: spot.point,
@@ -568,7 +564,7 @@ fn plan_spot(
             height_m: spot.point.z,
         }),
         payload: Some(&payload),
-        gripper: inputs.joint(GRIPPER),
+        ..Scene::of(ctx, inputs)
     };
     let mut reason = None;
     for (hand, before, from_above) in hands(&held, spot, base) {

@@ -6,8 +6,9 @@ use steward_core::messages::ObstacleCloud;
 use crate::collision::{ArmShapes, Obstacles, Payload, Support};
 use crate::config::SkillsConfig;
 use crate::ik::{self, HandPose, Miss, Solution};
+use crate::machine::{Context, Inputs};
 use crate::posture::Waypoint;
-use crate::robot::{Posture, Robot};
+use crate::robot::{GRIPPER, Posture, Robot};
 
 /// Margins between arm and voxels to try in turn, metres: in a cupboard, voxels leave less room than there is.
 pub const MARGINS_M: [f64; 3] = [0.01, -0.005, -0.02];
@@ -31,6 +32,22 @@ pub struct Scene<'a> {
     pub payload: Option<&'a Payload>,
     /// Position of the gripper's joint on the way, metres.
     pub gripper: f64,
+}
+
+impl<'a> Scene<'a> {
+    /// What the robot sees, with an empty hand as it is now; nothing is left out.
+    pub fn of(ctx: &'a Context, inputs: &Inputs<'a>) -> Self {
+        Scene {
+            robot: &ctx.robot,
+            arm: &ctx.arm,
+            config: &ctx.config,
+            cloud: inputs.cloud,
+            ignored: &[],
+            support: None,
+            payload: None,
+            gripper: inputs.joint(GRIPPER),
+        }
+    }
 }
 
 /// A way for the hand out to a pose.

@@ -258,6 +258,12 @@ pub struct Situation<'a> {
     pub base: Pose2,
 }
 
+impl<'a> Situation<'a> {
+    fn belief(&self) -> Belief<'a> {
+        Belief { graph: self.graph }
+    }
+}
+
 /// Rules, watched on what the robot sees.
 #[derive(Debug, Clone)]
 pub struct HouseRules {
@@ -329,9 +335,7 @@ impl HouseRules {
     }
 
     fn holds(&self, situation: &Situation<'_>, meaning: &Proposition) -> Option<bool> {
-        let belief = Belief {
-            graph: situation.graph,
-        };
+        let belief = situation.belief();
         match meaning {
             Proposition::RobotIn(rooms) => {
                 let room = self.plan.room_at(situation.base.x_m, situation.base.y_m);
@@ -361,9 +365,7 @@ impl HouseRules {
         situation: &Situation<'_>,
         skill: &Skill,
     ) -> std::result::Result<BTreeSet<usize>, Objection> {
-        let belief = Belief {
-            graph: situation.graph,
-        };
+        let belief = situation.belief();
         let known = |id: ObjectId| {
             belief.object(id).ok_or_else(|| {
                 Objection(format!(
@@ -554,9 +556,7 @@ impl HouseRules {
         situation: &Situation<'_>,
         skill: &Skill,
     ) -> std::result::Result<Option<usize>, Objection> {
-        let belief = Belief {
-            graph: situation.graph,
-        };
+        let belief = situation.belief();
         let (x, y) = match skill {
             Skill::Navigate {
                 to: NavigationTarget::Pose(pose),

@@ -72,8 +72,12 @@ pub struct View<'a> {
     pub camera: Option<Pose3>,
 }
 
-impl View<'_> {
-    fn situation(&self) -> Situation<'_> {
+impl<'a> View<'a> {
+    fn belief(&self) -> Belief<'a> {
+        Belief { graph: self.graph }
+    }
+
+    fn situation(&self) -> Situation<'a> {
         Situation {
             now: self.now,
             graph: self.graph,
@@ -218,7 +222,7 @@ struct Surroundings {
 
 impl Surroundings {
     fn of(view: &View<'_>, id: ObjectId) -> Option<Self> {
-        let center = Belief { graph: view.graph }.object(id)?.shape.center;
+        let center = view.belief().object(id)?.shape.center;
         let free_m2 = view
             .grid
             .map_or(0.0, |g| free_floor_m2(g, (center.x, center.y), SURROUNDINGS_M));
@@ -324,7 +328,7 @@ impl Mission {
 
     /// The action tree that steps towards the goal are chosen from, root first; empty while the robot explores.
     pub fn tree(&self, view: &View<'_>) -> Vec<TreeNode> {
-        let belief = Belief { graph: view.graph };
+        let belief = view.belief();
         self.thought
             .as_ref()
             .map_or_else(Vec::new, |t| t.tree(|step| step_label(&belief, step)))
@@ -532,7 +536,7 @@ impl Mission {
         if self.rules.rules().may_end() {
             return None;
         }
-        let belief = Belief { graph: view.graph };
+        let belief = view.belief();
         let ways = Ways::new(view, self.config.clearance_m);
         match self.pursue(&belief, view, &ways, &[Vec::new()]) {
             Ok(Decision::Do(steps)) => Some(Decision::Do(steps)),
@@ -544,12 +548,8 @@ impl Mission {
         if !self.surveyed {
             return Decision::Do(vec![survey(view)]);
         }
-        let belief = Belief { graph: view.graph };
-        if let Some(o) = self
-            .closer
-            .take()
-            .and_then(|id| Belief { graph: view.graph }.object(id))
-        {
+        let belief = view.belief();
+        if let Some(o) = self.closer.take().and_then(|id| view.belief().object(id)) {
             return Decision::Do(vec![Intended {
                 skill: Skill::Look {
                     at: inspection_points(o),
@@ -720,7 +720,7 @@ impl Mission {
                 }
                 // It fell to the bottom, where it is seen only from right above.
                 Ended::Refuted | Ended::Undecided if relation == RelationKind::In => {
-                    let belief = Belief { graph: view.graph };
+                    let belief = view.belief();
                     let part = belief.parts_of(target).first().map_or(target, |part| part.id);
                     self.search.peek_due = Some((part, false));
                 }
