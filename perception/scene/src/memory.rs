@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use steward_core::geometry::{Point3, Pose3, yaw_rad};
+use steward_core::geometry::{Point3, Pose3, Vector3};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{ChangeKind, Header, Presence, Provenance, SceneChange, SceneObject};
 use steward_core::{Duration, Time, frames};
@@ -41,6 +41,9 @@ use visibility::{Sight, is_seen_through, sight_of};
 /// Class of the bars that doors, drawers and lids are opened by. They are remembered with their part.
 pub(crate) const HANDLE_CLASS: &str = "handle";
 
+/// Class of the robot's own body.
+const ROBOT_CLASS: &str = "robot";
+
 /// What the gripper feels and where it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GripperState {
@@ -54,13 +57,19 @@ pub struct GripperState {
     pub intended: Option<ObjectId>,
 }
 
+/// Heading of the direction that the fingers close in: level whether the hand points ahead or down.
+fn gripper_yaw_rad(map_from_grasp: &Pose3) -> f64 {
+    let closing = map_from_grasp.rotation * Vector3::y();
+    closing.y.atan2(closing.x)
+}
+
 /// What is in the gripper.
 #[derive(Debug, Clone, Copy)]
 struct Held {
     key: Key,
     /// Centre of the thing in the frame of the grasp centre.
     offset: Point3,
-    /// Heading of the thing's box relative to that of the gripper.
+    /// Heading of the thing's box relative to the direction the fingers close in.
     turn_rad: f64,
     /// Last time both fingers had contact.
     last_contact: Time,
@@ -151,7 +160,7 @@ impl ObjectMemory {
             self.held = Some(held);
             entry.presence = Presence::Held;
             entry.absences = 0;
-            entry.carry_to(pose * held.offset, yaw_rad(&pose.rotation) + held.turn_rad);
+            entry.carry_to(pose * held.offset, gripper_yaw_rad(pose) + held.turn_rad);
         } else if gripper.stamp - held.last_contact >= Duration::from_secs_f64(self.config.release_s)
             || gripper.stamp < held.last_contact
         {
@@ -194,7 +203,7 @@ impl ObjectMemory {
         Some(Held {
             key,
             offset,
-            turn_rad: entry.shape.yaw_rad - yaw_rad(&pose.rotation),
+            turn_rad: entry.shape.yaw_rad - gripper_yaw_rad(pose),
             last_contact: gripper.stamp,
         })
     }

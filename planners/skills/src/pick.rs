@@ -43,7 +43,8 @@ const OVER_RIM_M: f64 = 0.03;
 /// How far things are lifted before they are taken away, least first, metres: over what stands in front of them.
 const RISES_M: [f64; 4] = [0.05, 0.12, 0.20, 0.30];
 
-/// What is held this many times thinner than the thing looked is something else: a bottle's neck is not.
+/// What is held this many times thinner than the thing looked may be something else, a board say, which does not
+/// come along. A bottle's neck and the plate of a photo frame do.
 const THINNER: f64 = 0.35;
 
 /// The skill.
@@ -365,17 +366,6 @@ impl Pick {
             }
             Phase::CloseFingers(plan, closing) => match closing.step(ctx, inputs, out) {
                 Grip::Closing => Progress::Running(format!("closing on {name}")),
-                // A board or an edge between the fingers is felt as well as the thing beside it.
-                Grip::Holding if opening(inputs) < THINNER * plan.grasp.width_m => {
-                    self.last_problem = Some((
-                        SkillFailure::GraspFailed,
-                        format!(
-                            "the fingers closed to {:.3} m on something thinner than {name}",
-                            opening(inputs)
-                        ),
-                    ));
-                    self.withdraw(ctx, inputs)
-                }
                 Grip::Holding => {
                     let up = lifted(ctx, inputs, plan, self.margin_m);
                     self.phase = Phase::Lift(plan.clone(), ArmMotion::to(up, 0.7));
@@ -391,6 +381,17 @@ impl Pick {
             },
             Phase::Lift(plan, motion) => match motion.step(&ctx.robot, inputs, out) {
                 ArmState::Busy => Progress::Running(format!("lifting {name}")),
+                // A board or an edge between the fingers is felt as well as the thing beside it.
+                ArmState::Stalled(_) if opening(inputs) < THINNER * plan.grasp.width_m => {
+                    self.last_problem = Some((
+                        SkillFailure::GraspFailed,
+                        format!(
+                            "the fingers closed to {:.3} m on something that is thinner than {name} and does not move",
+                            opening(inputs)
+                        ),
+                    ));
+                    self.withdraw(ctx, inputs)
+                }
                 ArmState::Arrived | ArmState::Stalled(_) => {
                     if grip(inputs) == Grip::Holding {
                         let back = reach::way_back(&ctx.robot, inputs.posture(), 0.8);

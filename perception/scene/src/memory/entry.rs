@@ -10,7 +10,7 @@ use steward_core::messages::{Presence, Provenance, SceneObject, SupportSurface};
 use super::MemoryConfig;
 use super::cloud::Cloud;
 use super::shape::horizontal_axes;
-use super::view::View;
+use super::view::{View, steepness};
 use crate::articulation::Joint;
 
 /// Names an entry within the memory; entries that are not confirmed have no [`ObjectId`] yet.
@@ -20,6 +20,14 @@ pub(crate) type Key = u64;
 const VIEWS: usize = 6;
 /// Points kept of a small thing to test whether it should be visible.
 const PROBES: usize = 32;
+
+/// Half sides of a small thing over the ground, metres, and what the view that showed them weighs.
+#[derive(Debug, Clone, Copy)]
+struct SidesSeen {
+    long: f64,
+    short: f64,
+    weight: f64,
+}
 
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
@@ -56,6 +64,8 @@ pub(crate) struct Entry {
     pub(crate) surfaces: Vec<SupportSurface>,
     pub(crate) cloud: Cloud,
     complete: VecDeque<(OrientedBox, f64)>,
+    /// The longer and the shorter half side over the ground, from the best view that showed both.
+    sides_m: Option<SidesSeen>,
     /// Box and pixels of the best view that showed only some of it.
     partial: Option<(OrientedBox, f64)>,
     /// Surface points relative to the centre of the shape.
@@ -95,6 +105,7 @@ impl Entry {
             surfaces: Vec::new(),
             cloud: Cloud::new(config.voxel_m, config.max_voxels),
             complete: VecDeque::new(),
+            sides_m: None,
             partial: None,
             probes: Vec::new(),
         }
@@ -133,6 +144,7 @@ impl Entry {
             surfaces: Vec::new(),
             cloud: Cloud::new(config.voxel_m, config.max_voxels),
             complete: VecDeque::new(),
+            sides_m: None,
             partial: None,
             probes: Vec::new(),
         }
@@ -216,8 +228,20 @@ impl Entry {
             return;
         }
         let sigma_m = 0.004 + 0.004 * view.depth_m * view.depth_m;
-        let shape = completed(view);
-        self.complete.push_back((shape, 1.0 / (sigma_m * sigma_m)));
+        let weight = 1.0 / (sigma_m * sigma_m);
+        let mut shape = view.shape;
+        match hidden_side(view) {
+            Some(hidden) => hidden.fill(&mut shape, self.sides_m.as_ref()),
+            None if self.sides_m.is_none_or(|s| weight > 0.8 * s.weight) => {
+                self.sides_m = Some(SidesSeen {
+                    long: shape.half.x.max(shape.half.y),
+                    short: shape.half.x.min(shape.half.y),
+                    weight,
+                });
+            }
+            None => {}
+        }
+        self.complete.push_back((shape, weight));
         if self.complete.len() > VIEWS {
             self.complete.pop_front();
         }
@@ -267,6 +291,7 @@ impl Entry {
     pub(crate) fn forget_shape(&mut self) {
         self.cloud.clear();
         self.complete.clear();
+        self.sides_m = None;
         self.partial = None;
         self.surfaces.clear();
         self.further.clear();
@@ -294,6 +319,7 @@ impl Entry {
         } else if newer {
             self.shape = other.shape;
             self.complete = other.complete;
+            self.sides_m = other.sides_m;
             self.partial = other.partial;
             self.probes = other.probes;
         }
@@ -310,6 +336,7 @@ impl Entry {
         self.large = other.large;
         self.cloud = other.cloud;
         self.complete = other.complete;
+        self.sides_m = other.sides_m;
         self.partial = other.partial;
         self.probes = other.probes;
         self.surfaces = other.surfaces;
@@ -380,27 +407,46 @@ impl Entry {
     }
 }
 
-/// Seen from below its top, a thing hides how deep it is: assume it is at least 0.6 times as deep as it is wide.
-fn completed(view: &View) -> OrientedBox {
-    let mut shape = view.shape;
-    if view.camera_at.z > shape.top_m() + 0.15 * (view.camera_at - shape.center).xy().norm() {
-        return shape;
+/// The side of a thing that a view from about its height, square to its front, does not show.
+struct HiddenSide {
+    /// Which of the box's axes.
+    axis: usize,
+    /// Along that axis away from the camera, unit length.
+    away: Vector3,
+}
+
+/// How square to a front a view is that shows nothing of the sides: within 20 degrees.
+const SQUARE: f64 = 0.94;
+
+fn hidden_side(view: &View) -> Option<HiddenSide> {
+    if steepness(&view.shape, &view.camera_at) > 0.15 {
+        return None;
     }
-    let Some(sight) = Vector3::new(
-        shape.center.x - view.camera_at.x,
-        shape.center.y - view.camera_at.y,
-        0.0,
-    )
-    .try_normalize(1e-9) else {
-        return shape;
-    };
-    let axes = horizontal_axes(&shape);
-    let deep = usize::from(axes[1].dot(&sight).abs() > axes[0].dot(&sight).abs());
-    let lack = (0.6 * shape.half[1 - deep]).min(0.08) - shape.half[deep];
-    if lack > 0.0 {
-        let away = axes[deep] * axes[deep].dot(&sight).signum();
-        shape.half[deep] += lack;
-        shape.center += away * lack;
+    let to = view.shape.center - view.camera_at;
+    let sight = Vector3::new(to.x, to.y, 0.0).try_normalize(1e-9)?;
+    let axes = horizontal_axes(&view.shape);
+    let axis = usize::from(axes[1].dot(&sight).abs() > axes[0].dot(&sight).abs());
+    let along = axes[axis].dot(&sight);
+    (along.abs() > SQUARE).then(|| HiddenSide {
+        axis,
+        away: axes[axis] * along.signum(),
+    })
+}
+
+impl HiddenSide {
+    /// Makes the box as deep as the thing was seen to be; never seen, at least 0.6 times as deep as it is wide. The
+    /// front stays where it was seen.
+    fn fill(&self, shape: &mut OrientedBox, seen: Option<&SidesSeen>) {
+        let wide = shape.half[1 - self.axis];
+        let deep = match seen {
+            Some(s) if (wide - s.long).abs() <= (wide - s.short).abs() => s.short,
+            Some(s) => s.long,
+            None => (0.6 * wide).min(0.08),
+        };
+        let lack = deep - shape.half[self.axis];
+        if lack > 0.0 {
+            shape.half[self.axis] += lack;
+            shape.center += self.away * lack;
+        }
     }
-    shape
 }

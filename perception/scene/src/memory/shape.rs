@@ -68,14 +68,14 @@ pub(crate) fn min_area_yaw(mut points: Vec<[f64; 2]>) -> Option<f64> {
     best.map(|(_, yaw)| yaw)
 }
 
-/// The direction, in `[0, pi/2)`, of furniture of which perhaps only two sides are seen. The rectangle of least area
+/// The direction, in `[0, pi/2)`, of a thing of which perhaps only two sides are seen. The rectangle of least area
 /// around two sides that meet stands askew, so points far from every edge of the rectangle cost too (the
-/// closeness criterion of Zhang, Xu, Dong and Dolan, "Efficient L-shape fitting for vehicle detection", IV 2017).
-/// A direction near the expected one, modulo a quarter turn, wins where others fit little better.
-fn furniture_yaw(points: &[Point3], expected_rad: Option<f64>) -> Option<f64> {
+/// closeness criterion of Zhang, Xu, Dong and Dolan, "Efficient L-shape fitting for vehicle detection", IV 2017);
+/// farther than `near_m` makes no difference. A direction near the expected one, modulo a quarter turn, wins where
+/// others fit little better.
+fn two_sided_yaw(points: &[Point3], near_m: f64, expected_rad: Option<f64>) -> Option<f64> {
     const BONUS: f64 = 0.2;
     const CLOSE_RAD: f64 = 0.1;
-    const NEAR_M: f64 = 0.06;
     const STEP: f64 = 3.0 * PI / 180.0;
     let step = points.len().div_ceil(300).max(1);
     let flat: Vec<[f64; 2]> = points.iter().step_by(step).map(|p| [p.x, p.y]).collect();
@@ -101,11 +101,11 @@ fn furniture_yaw(points: &[Point3], expected_rad: Option<f64>) -> Option<f64> {
             .map(|q| {
                 (0..2)
                     .map(|k| (q[k] - low[k]).min(high[k] - q[k]))
-                    .fold(NEAR_M, f64::min)
+                    .fold(near_m, f64::min)
             })
             .sum();
         let area = (high[0] - low[0]) * (high[1] - low[1]);
-        (far / (NEAR_M * turned.len() as f64), area)
+        (far / (near_m * turned.len() as f64), area)
     };
     let coarse: Vec<(f64, (f64, f64))> = (0..30)
         .map(|i| f64::from(i) * STEP)
@@ -144,7 +144,29 @@ pub(crate) fn fit_furniture_box(
     trim: f64,
     expected_rad: Option<f64>,
 ) -> Option<OrientedBox> {
-    let rectangle = rectangle_at(points, furniture_yaw(points, expected_rad).unwrap_or(0.0), trim)?;
+    const NEAR_M: f64 = 0.06;
+    fit_two_sided_box(points, trim, NEAR_M, expected_rad)
+}
+
+/// An upright box around points of a thing seen from the side, so that little of its top says how it stands.
+pub(crate) fn fit_sides_box(points: &[Point3], trim: f64) -> Option<OrientedBox> {
+    const NEAR_M: f64 = 0.02;
+    fit_two_sided_box(points, trim, NEAR_M, None)
+}
+
+fn fit_two_sided_box(
+    points: &[Point3],
+    trim: f64,
+    near_m: f64,
+    expected_rad: Option<f64>,
+) -> Option<OrientedBox> {
+    let yaw = two_sided_yaw(points, near_m, expected_rad).unwrap_or(0.0);
+    box_at(points, yaw, trim)
+}
+
+/// The upright box around the points with a heading.
+fn box_at(points: &[Point3], yaw_rad: f64, trim: f64) -> Option<OrientedBox> {
+    let rectangle = rectangle_at(points, yaw_rad, trim)?;
     let mut heights: Vec<f64> = points.iter().map(|p| p.z).collect();
     let (z0, z1) = trimmed_range(&mut heights, trim)?;
     Some(upright_box(&rectangle, z0, z1))
@@ -218,11 +240,7 @@ pub(crate) fn fit_box(points: &[Point3], trim: f64) -> Option<OrientedBox> {
     if flat.len() >= 100 {
         flat = peeled(&flat);
     }
-    let yaw = min_area_yaw(flat).unwrap_or(0.0);
-    let rectangle = rectangle_at(points, yaw, trim)?;
-    let mut heights: Vec<f64> = points.iter().map(|p| p.z).collect();
-    let (z0, z1) = trimmed_range(&mut heights, trim)?;
-    Some(upright_box(&rectangle, z0, z1))
+    box_at(points, min_area_yaw(flat).unwrap_or(0.0), trim)
 }
 
 /// The box over a rectangle between two heights.

@@ -6,7 +6,7 @@ use steward_core::geometry::{OrientedBox, Point3, Pose3, Vector3};
 use steward_core::image::{DepthImage, Detection, LabelImage};
 
 use super::MemoryConfig;
-use super::shape::{fit_box, horizontal_axes, median};
+use super::shape::{fit_box, fit_sides_box, horizontal_axes, median};
 use crate::{Error, Result};
 
 /// One frame with what a detector said about it and where the camera was.
@@ -135,6 +135,7 @@ pub(crate) fn views_of(
     // Index into `wanted` plus one, 0 for instances nobody asks about.
     let mut slot_of = vec![0usize; usize::from(largest) + 1];
     let mut handle = vec![false; usize::from(largest) + 1];
+    let mut robot = vec![false; usize::from(largest) + 1];
     let mut named = vec![false; usize::from(largest) + 1];
     let mut wanted: Vec<&Detection> = Vec::new();
     for detection in observation.detections {
@@ -144,6 +145,7 @@ pub(crate) fn views_of(
             continue;
         }
         named[at] = true;
+        robot[at] = detection.class == super::ROBOT_CLASS;
         if config.ignored_classes.contains(&detection.class) {
             continue;
         }
@@ -210,11 +212,15 @@ pub(crate) fn views_of(
                     continue;
                 }
                 let there = observation.depth_at(nc as u32, nr as u32, config);
-                if let (Some(here), Some(there)) = (here, there)
-                    && there < here - 2.0 * depth_tolerance_m(here)
-                {
-                    mask.hidden += 1;
-                }
+                // Of the arm in front of the camera there may be no depth.
+                let is_robot = robot.get(usize::from(other)).copied().unwrap_or(false);
+                let is_behind = match (here, there) {
+                    (Some(here), Some(there)) if is_robot => there < here,
+                    (Some(here), Some(there)) => there < here - 2.0 * depth_tolerance_m(here),
+                    (Some(_), None) => is_robot,
+                    (None, _) => false,
+                };
+                mask.hidden += usize::from(is_behind);
             }
         }
     }
@@ -334,6 +340,9 @@ fn view_of(
     let trim = if points.len() >= 80 { 0.01 } else { 0.0 };
     let mut shape = fit_box(&points, trim)?;
     let camera_at = Point3::from(pose.translation.vector);
+    if extent_m < config.large_m && steepness(&shape, &camera_at) < STEEP {
+        shape = fit_sides_box(&points, trim)?;
+    }
     // Pixel centres end half a pixel before the outline does; eroding, or depth that is missing along the
     // outline, takes up to one more. What was lost lies across the line of sight.
     let blind = mask.blind as f64 / mask.outline.max(1) as f64;
@@ -360,6 +369,14 @@ fn view_of(
         camera_at,
         points,
     })
+}
+
+/// Seen from this steeply above, a thing's top shows how it stands.
+const STEEP: f64 = 0.35;
+
+/// How far the camera is above the top of a box, as a multiple of the way there over the ground.
+pub(crate) fn steepness(shape: &OrientedBox, camera_at: &Point3) -> f64 {
+    (camera_at.z - shape.top_m()) / (camera_at - shape.center).xy().norm().max(1e-9)
 }
 
 /// Grows a box by what was lost all around in the image plane: a length across the line of sight. Where the top
