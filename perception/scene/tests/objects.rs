@@ -263,6 +263,66 @@ fn small_things_are_measured_within_fifteen_millimetres() {
     assert_eq!(rig.classes(), ["book", "desk", "mug"]);
 }
 
+/// A box of breakfast cereal on a desk, its front turned by `yaw`.
+fn cereal(yaw: f64) -> Vec<Block> {
+    let mut blocks = room();
+    blocks.extend(table("desk", 3, 1.6, 0.0, 0.0));
+    blocks.push(block("cereal_box", 4, [1.5, 0.0, 0.88], [0.07, 0.19, 0.26], yaw));
+    blocks
+}
+
+/// Angle between two directions that repeat every half turn, radians.
+fn between_axes(a: f64, b: f64) -> f64 {
+    let off = (a - b).rem_euclid(std::f64::consts::PI);
+    off.min(std::f64::consts::PI - off)
+}
+
+#[test]
+fn a_thing_seen_from_the_side_stands_as_its_two_sides_do() {
+    // From the height of its top, so that only two sides are seen; the long one runs across `yaw`.
+    let yaw = 0.6;
+    let mut rig = Rig::new(1.0);
+    rig.look(&cereal(yaw), [0.4, 0.0, 1.02], [1.5, 0.0, 0.88], 4);
+    let shape = rig.object("cereal_box").shape;
+    let long = if shape.half.x > shape.half.y {
+        0.0
+    } else {
+        std::f64::consts::FRAC_PI_2
+    };
+    let off = between_axes(shape.yaw_rad + long, yaw + std::f64::consts::FRAC_PI_2);
+    assert!(off < 0.1, "{off:.3} rad, {shape:?}");
+    let short = 2.0 * shape.half.x.min(shape.half.y);
+    assert!((short - 0.07).abs() < 0.025, "{short:.3} m, {shape:?}");
+}
+
+#[test]
+fn a_thing_is_as_deep_as_it_was_seen_to_be() {
+    let mut rig = Rig::new(1.0);
+    // From the corner both sides show; square to its front nothing says how deep it is.
+    rig.look(&cereal(0.0), [0.5, 0.9, 1.02], [1.5, 0.0, 0.88], 4);
+    rig.look(&cereal(0.0), [0.6, 0.0, 1.0], [1.5, 0.0, 0.88], 8);
+    let shape = rig.object("cereal_box").shape;
+    let short = 2.0 * shape.half.x.min(shape.half.y);
+    assert!((short - 0.07).abs() < 0.025, "{short:.3} m, {shape:?}");
+    let error = (shape.center - Point3::new(1.5, 0.0, 0.88)).norm();
+    assert!(error < 0.02, "{error:.3} m, {shape:?}");
+}
+
+#[test]
+fn what_the_arm_hides_is_not_gone() {
+    let mut rig = Rig::new(1.0);
+    let (from, at) = ([0.5, 0.0, 1.3], [1.5, 0.0, 0.8]);
+    rig.look(&cereal(0.0), from, at, 4);
+    let whole = rig.object("cereal_box").shape;
+    // An arm a hand's breadth from it, closer than what counts as something nearer, hides the lower half.
+    let mut blocks = cereal(0.0);
+    blocks.push(block("robot", 9, [1.42, 0.0, 0.82], [0.04, 0.4, 0.12], 0.0));
+    rig.look(&blocks, from, at, 8);
+    let seen = rig.object("cereal_box").shape;
+    let shrunk = (whole.half - seen.half).amax();
+    assert!(shrunk < 0.01, "{whole:?}, then {seen:?}");
+}
+
 #[test]
 fn furniture_grows_from_partial_views_into_one_thing() {
     let mut rig = Rig::new(1.0);

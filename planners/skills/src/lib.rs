@@ -34,6 +34,7 @@ pub mod place;
 pub mod posture;
 pub mod reach;
 pub mod robot;
+pub mod roofs;
 pub mod runner;
 pub mod set_down;
 pub mod spots;

@@ -19,6 +19,7 @@ use crate::path::CostField;
 use crate::posture::{ArmMotion, ArmState, Stow, StowState, Waypoint, fingers};
 use crate::reach::{self, MARGINS_M, NoReach, Reach, Scene};
 use crate::robot::{GRIPPER, Posture};
+use crate::roofs;
 use crate::trays;
 
 /// Opening below which the fingers hold nothing, metres.
@@ -611,6 +612,11 @@ fn best_grasp(
     // Into what is open at the top only, the hand comes steeply; it does not come again where it was stopped.
     grasps.retain(|g| tray.is_none_or(|t| trays::clears_rim(t, &g.hand)));
     grasps.retain(|g| !ctx.was_stopped(&g.hand, inputs.now));
+    // From above is no way in under a board.
+    let top = Point3::new(shape.center.x, shape.center.y, shape.top_m());
+    if tray.is_none() && inputs.graph.is_some_and(|g| roofs::is_roofed(g, &top)) {
+        grasps.retain(|g| !g.from_above);
+    }
     let mut nearest_miss = Some(NoReach::Collision).filter(|_| grasps.is_empty());
     let again = |g: &Grasp| {
         tried

@@ -18,6 +18,7 @@ use crate::pick::{Grip, grip};
 use crate::posture::{ArmMotion, ArmState, Stow, StowState, Waypoint, fingers};
 use crate::reach::{self, MARGINS_M, NoReach, Reach, Scene};
 use crate::robot::GRIPPER;
+use crate::roofs;
 use crate::set_down::{corners, hands};
 use crate::spots::{Entry, Query, Spot};
 
@@ -566,9 +567,11 @@ fn plan_spot(
         payload: Some(&payload),
         ..Scene::of(ctx, inputs)
     };
+    let is_roofed = !matches!(spot.entry, Entry::Drop(_))
+        && inputs.graph.is_some_and(|g| roofs::is_roofed(g, &spot.point));
     let mut reason = None;
     for (hand, before, from_above) in hands(&held, spot, base) {
-        if ctx.was_stopped(&hand, inputs.now) {
+        if ctx.was_stopped(&hand, inputs.now) || (from_above && is_roofed) {
             continue;
         }
         match reach::plan_within(&scene, base, &hand, &before, margin_m) {

@@ -69,6 +69,10 @@ const UNSEEN_BOARD_M: f64 = 0.08;
 /// What a surface much smaller than the largest of the furniture costs, metres of driving: armrests and ledges are not
 /// what things are put on.
 const MINOR: f64 = 3.0;
+/// Room above a surface from which on it counts as open above, metres.
+const OPEN_ABOVE_M: f64 = 0.5;
+/// Cost of a board with another one above it: what stands there is in a shelf rather than on it.
+const INNER: f64 = 3.0;
 /// Height above the floor of a drawer or a bin at which things are let go, metres.
 const DROP_M: f64 = 0.05;
 /// Room between things put down and what stands there, metres.
@@ -101,8 +105,9 @@ impl Query<'_> {
         let with_edge = |edge_m: f64| -> Vec<Spot> {
             let of = |s: &SupportSurface| {
                 let small = MINOR * (1.0 - 2.0 * area(s) / largest.max(1e-6)).max(0.0);
+                let inner = if s.clearance_m < OPEN_ABOVE_M { INNER } else { 0.0 };
                 let mut spots = self.on_surface(s, Some(target.id), edge_m);
-                spots.iter_mut().for_each(|spot| spot.cost += small);
+                spots.iter_mut().for_each(|spot| spot.cost += small + inner);
                 spots
             };
             surfaces.iter().flat_map(of).collect()
@@ -143,7 +148,11 @@ impl Query<'_> {
                 // Far from other things, and not further from an edge than the arm likes.
                 let edge = (surface.half_x_m - lx.abs()).min(surface.half_y_m - ly.abs());
                 let deep = (edge - 0.30).max(0.0);
-                let low = if surface.clearance_m < 0.5 { 0.6 } else { 0.0 };
+                let low = if surface.clearance_m < OPEN_ABOVE_M {
+                    0.6
+                } else {
+                    0.0
+                };
                 spots.push(Spot {
                     point,
                     entry: Entry::Upright,

@@ -10,7 +10,7 @@ use steward_core::Time;
 use steward_core::geometry::{OrientedBox, Point3, Pose2, Vector3};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
-    ArticulationState, Header, OccupancyGrid, Presence, Provenance, SceneGraph, SceneObject,
+    ArticulationState, Header, OccupancyGrid, Presence, Provenance, SceneGraph, SceneObject, SupportSurface,
 };
 use steward_skills::grasp;
 use steward_skills::ik::{self, HandPose};
@@ -20,7 +20,7 @@ use steward_skills::parts::HandlePath;
 use steward_skills::path;
 use steward_skills::robot::{Posture, Robot};
 use steward_skills::spots::{Entry, Spot};
-use steward_skills::{SkillsConfig, set_down, trays};
+use steward_skills::{SkillsConfig, roofs, set_down, trays};
 
 fn robot() -> Robot {
     Robot::from_urdf(include_str!("../../../sim/assets/steward.urdf")).unwrap()
@@ -248,6 +248,32 @@ fn what_lies_in_a_drawer_is_told_from_what_stands_on_the_desk() {
     assert!(trays::around(&graph, &inside).is_some());
     assert!(trays::around(&graph, &Point3::new(0.9, 0.05, 0.75)).is_none());
     assert!(trays::around(&graph, &Point3::new(0.9, 0.3, 0.57)).is_none());
+}
+
+#[test]
+fn a_hand_from_above_does_not_go_under_a_board() {
+    let board = |height_m: f64| SupportSurface {
+        center: Point3::new(1.0, 0.0, height_m),
+        yaw_rad: 0.3,
+        half_x_m: 0.4,
+        half_y_m: 0.15,
+        clearance_m: 0.3,
+    };
+    let shelf = SceneObject {
+        class: "shelf".into(),
+        articulation: None,
+        surfaces: vec![board(0.4), board(0.75)],
+        ..drawer()
+    };
+    let graph = SceneGraph {
+        objects: vec![shelf],
+        ..SceneGraph::default()
+    };
+    assert!(roofs::is_roofed(&graph, &Point3::new(1.0, 0.0, 0.4)));
+    // On the top board, beside the shelf, and on the floor far below.
+    assert!(!roofs::is_roofed(&graph, &Point3::new(1.0, 0.0, 0.75)));
+    assert!(!roofs::is_roofed(&graph, &Point3::new(1.0, 0.4, 0.4)));
+    assert!(!roofs::is_roofed(&graph, &Point3::new(1.0, 0.0, -0.2)));
 }
 
 #[test]

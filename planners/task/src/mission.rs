@@ -26,8 +26,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use steward_core::geometry::{Point3, Pose2, Pose3};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
-    FailureReason, FloorArea, FloorPlan, Goal, GoalRelation, NavigationTarget, OccupancyGrid, RelationKind,
-    SceneGraph, SceneObject, Skill, SkillFailure, TreeNode,
+    FailureReason, FloorArea, FloorPlan, Goal, GoalRelation, NavigationTarget, OccupancyGrid, Presence,
+    RelationKind, SceneGraph, SceneObject, Skill, SkillFailure, TreeNode,
 };
 use steward_core::{Duration, Time};
 
@@ -718,13 +718,21 @@ impl Mission {
                 Ended::Confirmed => {
                     self.confirmed_from.insert(object, view.base);
                 }
-                // It fell to the bottom, where it is seen only from right above.
-                Ended::Refuted | Ended::Undecided if relation == RelationKind::In => {
+                // It fell to the bottom, or into the basin of a sink, where it is seen only from right above.
+                Ended::Refuted | Ended::Undecided => {
                     let belief = view.belief();
-                    let part = belief.parts_of(target).first().map_or(target, |part| part.id);
-                    self.search.peek_due = Some((part, false));
+                    let is_lost = belief
+                        .object(object)
+                        .is_none_or(|o| o.presence == Presence::Missing);
+                    let part = match relation {
+                        RelationKind::In => belief.parts_of(target).first().map(|part| part.id),
+                        RelationKind::On | RelationKind::Near => None,
+                    };
+                    if relation == RelationKind::In || is_lost {
+                        self.search.peek_due = Some((part.unwrap_or(target), false));
+                    }
                 }
-                _ => {}
+                Ended::Failed(_) => {}
             }
         }
         if *ended == Ended::Confirmed {
@@ -1336,9 +1344,12 @@ fn peek(belief: &Belief<'_>, view: &View<'_>, part: &SceneObject, is_close: bool
         .and_then(|id| belief.object(id));
     let inside = if is_drawer { part } else { owner.unwrap_or(part) };
     let shape = &inside.shape;
+    let is_open_above = articulation.is_none();
     // Behind a door there may be boards; what lies in a bin or a drawer lies at the bottom.
     let shares: &[f64] = if is_drawer || is_lid {
         &[0.3]
+    } else if is_open_above {
+        &[0.25, 0.75, 1.0]
     } else {
         &[0.25, 0.75]
     };
@@ -1354,7 +1365,7 @@ fn peek(belief: &Belief<'_>, view: &View<'_>, part: &SceneObject, is_close: bool
         label: format!("look into {}", label(belief, inside.id)),
         purpose: Purpose::Peek,
     };
-    if !is_lid || is_close {
+    if !(is_lid || is_open_above) || is_close {
         return vec![look];
     }
     let (dx, dy) = (view.base.x_m - shape.center.x, view.base.y_m - shape.center.y);

@@ -10,7 +10,7 @@ use steward_core::messages::{Presence, Provenance, SceneObject, SupportSurface};
 use super::MemoryConfig;
 use super::cloud::Cloud;
 use super::shape::horizontal_axes;
-use super::view::{View, steepness};
+use super::view::{SQUARE, View, steepness};
 use crate::articulation::Joint;
 
 /// Names an entry within the memory; entries that are not confirmed have no [`ObjectId`] yet.
@@ -414,9 +414,6 @@ struct HiddenSide {
     /// Along that axis away from the camera, unit length.
     away: Vector3,
 }
-
-/// How square to a front a view is that shows nothing of the sides: within 20 degrees.
-const SQUARE: f64 = 0.94;
 
 fn hidden_side(view: &View) -> Option<HiddenSide> {
     if steepness(&view.shape, &view.camera_at) > 0.15 {

@@ -373,6 +373,8 @@ fn view_of(
 
 /// Seen from this steeply above, a thing's top shows how it stands.
 const STEEP: f64 = 0.35;
+/// How square to a front a view is that shows nothing of the sides: within 20 degrees.
+pub(crate) const SQUARE: f64 = 0.94;
 
 /// How far the camera is above the top of a box, as a multiple of the way there over the ground.
 pub(crate) fn steepness(shape: &OrientedBox, camera_at: &Point3) -> f64 {
@@ -395,7 +397,9 @@ fn grow(shape: &mut OrientedBox, camera_at: &Point3, lost_m: f64) {
     for (i, axis) in axes.iter().enumerate() {
         let along = axis.dot(&flat);
         let sideways = lost_m * (1.0 - (along / flat.norm().max(1e-9)).powi(2)).max(0.0).sqrt();
-        let far = if above > 0.0 {
+        // A side that is seen ends where it ends, however little of the top shows.
+        let ends_unseen = steepness >= STEEP || along.abs() > SQUARE * flat.norm();
+        let far = if above > 0.0 && ends_unseen {
             (lost_m / steepness).min(0.04) * along.abs()
         } else {
             0.0
