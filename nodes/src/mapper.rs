@@ -33,6 +33,7 @@ use steward_core::messages::{GripperContacts, OccupancyGrid, Odometry, StampedTr
 use steward_core::transforms::TransformBuffer;
 use steward_core::{Duration, Time, frames};
 use steward_scene::localization::{LocalizationConfig, Localizer, MatchOutcome};
+use steward_scene::memory::ROBOT_CLASS;
 use steward_scene::obstacles::{DepthView, ObstacleConfig, ObstacleMap};
 use steward_scene::occupancy::{ExcludedBall, OccupancyConfig, OccupancyMap, ScanConfig, Scanner};
 use steward_scene::{Error, Result};
@@ -44,8 +45,6 @@ use crate::node::{Counters, Node, Outbox, message};
 const LONGEST_QUEUE: usize = 4;
 /// How long transforms are remembered; images are delayed by less.
 const TRANSFORM_HISTORY: Duration = Duration::from_secs(10);
-/// Class of the robot's own pixels.
-const ROBOT_CLASS: &str = "robot";
 
 /// How the mapper works.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]

@@ -41,8 +41,8 @@ use visibility::{Sight, is_seen_through, sight_of};
 /// Class of the bars that doors, drawers and lids are opened by. They are remembered with their part.
 pub(crate) const HANDLE_CLASS: &str = "handle";
 
-/// Class of the robot's own body.
-const ROBOT_CLASS: &str = "robot";
+/// Class of the robot's own body in a segmentation.
+pub const ROBOT_CLASS: &str = "robot";
 
 /// What the gripper feels and where it is.
 #[derive(Debug, Clone, Copy, PartialEq)]

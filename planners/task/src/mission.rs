@@ -57,6 +57,9 @@ const IN_FRONT_M: f64 = 0.85;
 /// Furniture higher than this is looked at as if it had boards, metres.
 const SHELVES_FROM_M: f64 = 1.05;
 
+/// A thing that was put in the same place this often will not be put there once more.
+const MOST_CIRCLES: u32 = 5;
+
 /// What is known at the time of a decision.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
@@ -180,6 +183,8 @@ pub struct Mission {
     complete_since: Option<Time>,
     /// Where the base stood when a thing was seen where it had been put.
     confirmed_from: BTreeMap<ObjectId, Pose2>,
+    /// How often a thing was put somewhere.
+    placed: BTreeMap<Wanted, u32>,
 }
 
 /// Where was searched since it last made sense to start over.
@@ -304,6 +309,7 @@ impl Mission {
             looks: BTreeMap::new(),
             complete_since: None,
             confirmed_from: BTreeMap::new(),
+            placed: BTreeMap::new(),
         })
     }
 
@@ -426,6 +432,13 @@ impl Mission {
                 Decision::Succeed(_) => return decision,
             };
             let Some(first) = first else { return decision };
+            if let Some(text) = self.goes_in_circles(&view.belief(), first.purpose) {
+                match self.ending.take() {
+                    Some(ending) => return self.explained(ending),
+                    None => self.ending = Some(Decision::Fail(FailureReason::NoPlan, text)),
+                }
+                continue;
+            }
             match self.permits(view, &first.skill) {
                 Ok(_) => return decision,
                 Err(objection) => self.refused(view, &first, &objection),
@@ -435,6 +448,23 @@ impl Mission {
             FailureReason::RuleConflict,
             "nothing that was left to do is allowed".into(),
         ))
+    }
+
+    /// Why the next step leads nowhere: the thing was put there before, and taken away again, time after time. Each
+    /// decision starts from the present alone, so nothing else would tell. What is owed at the end has as many tries
+    /// again.
+    fn goes_in_circles(&self, belief: &Belief<'_>, purpose: Purpose) -> Option<String> {
+        let Purpose::Plan(step @ Step::Place(object, relation, target)) = purpose else {
+            return None;
+        };
+        let times = *self.placed.get(&(object, relation, target))?;
+        let most = MOST_CIRCLES * if self.ending.is_some() { 2 } else { 1 };
+        (times >= most).then(|| {
+            format!(
+                "went in circles: {} was done {times} times",
+                step_label(belief, step)
+            )
+        })
     }
 
     /// Why the task cannot even be begun, or gone on with.
@@ -549,7 +579,7 @@ impl Mission {
             return Decision::Do(vec![survey(view)]);
         }
         let belief = view.belief();
-        if let Some(o) = self.closer.take().and_then(|id| view.belief().object(id)) {
+        if let Some(o) = self.closer.take().and_then(|id| belief.object(id)) {
             return Decision::Do(vec![Intended {
                 skill: Skill::Look {
                     at: inspection_points(o),
@@ -717,6 +747,7 @@ impl Mission {
             match ended {
                 Ended::Confirmed => {
                     self.confirmed_from.insert(object, view.base);
+                    *self.placed.entry((object, relation, target)).or_default() += 1;
                 }
                 // It fell to the bottom, or into the basin of a sink, where it is seen only from right above.
                 Ended::Refuted | Ended::Undecided => {
@@ -982,7 +1013,14 @@ impl Mission {
         if aside {
             wanted.retain(|w| w.0 != held.id);
         }
-        if wanted.iter().all(|w| w.0 != held.id) {
+        // What a rule still wants somewhere has a place to go to: were another one wanted for it, it would be put there
+        // and taken up again without end.
+        let has_place = || {
+            let owed = self.rules.rules().owed();
+            owed.into_iter()
+                .any(|p| matches!(p, Proposition::Related(_, subject, _) if *subject == held.class))
+        };
+        if wanted.iter().all(|w| w.0 != held.id) && (aside || !has_place()) {
             let refused = |id| {
                 self.given_up(view, Manipulation::Put, id) || self.given_up(view, Manipulation::Reach, id)
             };

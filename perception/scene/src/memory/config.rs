@@ -59,7 +59,7 @@ pub struct MemoryConfig {
 impl Default for MemoryConfig {
     fn default() -> Self {
         MemoryConfig {
-            ignored_classes: ["wall", "floor", "ceiling", "door_frame", "robot"]
+            ignored_classes: ["wall", "floor", "ceiling", "door_frame", super::ROBOT_CLASS]
                 .map(str::to_owned)
                 .to_vec(),
             min_score: 0.3,

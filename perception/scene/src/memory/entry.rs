@@ -81,33 +81,8 @@ impl Entry {
         config: &MemoryConfig,
     ) -> Self {
         Entry {
-            key,
-            id: None,
-            class: view.class.clone(),
-            shape: view.shape,
-            large: false,
-            presence: Presence::Present,
-            provenance: Provenance::Observed,
-            confidence: 0.0,
-            first_seen: stamp,
-            last_seen: stamp,
-            hits: 0,
-            absences: 0,
-            released: false,
-            anchor: view.shape.center,
-            anchor_is_firm: false,
-            displaced: 0,
-            distinct: BTreeSet::new(),
             joint,
-            reported_open: None,
-            further: Vec::new(),
-            parts_yaw_rad: None,
-            surfaces: Vec::new(),
-            cloud: Cloud::new(config.voxel_m, config.max_voxels),
-            complete: VecDeque::new(),
-            sides_m: None,
-            partial: None,
-            probes: Vec::new(),
+            ..Self::unseen(key, view.class.clone(), view.shape, stamp, config)
         }
     }
 
@@ -120,14 +95,24 @@ impl Entry {
         config: &MemoryConfig,
     ) -> Self {
         Entry {
+            large: true,
+            provenance: Provenance::Expected,
+            confidence: 0.5,
+            ..Self::unseen(key, class, shape, stamp, config)
+        }
+    }
+
+    /// An entry that no view was taken into yet.
+    fn unseen(key: Key, class: String, shape: OrientedBox, stamp: Time, config: &MemoryConfig) -> Self {
+        Entry {
             key,
             id: None,
             class,
             shape,
-            large: true,
+            large: false,
             presence: Presence::Present,
-            provenance: Provenance::Expected,
-            confidence: 0.5,
+            provenance: Provenance::Observed,
+            confidence: 0.0,
             first_seen: stamp,
             last_seen: stamp,
             hits: 0,

@@ -145,22 +145,14 @@ pub(crate) fn fit_furniture_box(
     expected_rad: Option<f64>,
 ) -> Option<OrientedBox> {
     const NEAR_M: f64 = 0.06;
-    fit_two_sided_box(points, trim, NEAR_M, expected_rad)
+    let yaw = two_sided_yaw(points, NEAR_M, expected_rad).unwrap_or(0.0);
+    box_at(points, yaw, trim)
 }
 
 /// An upright box around points of a thing seen from the side, so that little of its top says how it stands.
 pub(crate) fn fit_sides_box(points: &[Point3], trim: f64) -> Option<OrientedBox> {
     const NEAR_M: f64 = 0.02;
-    fit_two_sided_box(points, trim, NEAR_M, None)
-}
-
-fn fit_two_sided_box(
-    points: &[Point3],
-    trim: f64,
-    near_m: f64,
-    expected_rad: Option<f64>,
-) -> Option<OrientedBox> {
-    let yaw = two_sided_yaw(points, near_m, expected_rad).unwrap_or(0.0);
+    let yaw = two_sided_yaw(points, NEAR_M, None).unwrap_or(0.0);
     box_at(points, yaw, trim)
 }
 

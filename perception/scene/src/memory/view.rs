@@ -388,9 +388,9 @@ fn grow(shape: &mut OrientedBox, camera_at: &Point3, lost_m: f64) {
     let Some(sight) = to_shape.try_normalize(1e-9) else {
         return;
     };
-    let above = camera_at.z - shape.top_m();
-    let distance = to_shape.norm();
-    let steepness = (above / distance).clamp(0.2, 1.0);
+    let steep = steepness(shape, camera_at);
+    // What is lost across the line of sight hides that much of level ground, by the sine of the angle to it.
+    let sine = (steep / steep.hypot(1.0)).clamp(0.2, 1.0);
     let flat = Vector3::new(sight.x, sight.y, 0.0);
     let across = |axis: &Vector3| (1.0 - axis.dot(&sight).powi(2)).max(0.0).sqrt();
     let axes = horizontal_axes(shape);
@@ -398,9 +398,9 @@ fn grow(shape: &mut OrientedBox, camera_at: &Point3, lost_m: f64) {
         let along = axis.dot(&flat);
         let sideways = lost_m * (1.0 - (along / flat.norm().max(1e-9)).powi(2)).max(0.0).sqrt();
         // A side that is seen ends where it ends, however little of the top shows.
-        let ends_unseen = steepness >= STEEP || along.abs() > SQUARE * flat.norm();
-        let far = if above > 0.0 && ends_unseen {
-            (lost_m / steepness).min(0.04) * along.abs()
+        let ends_unseen = steep >= STEEP || along.abs() > SQUARE * flat.norm();
+        let far = if steep > 0.0 && ends_unseen {
+            (lost_m / sine).min(0.04) * along.abs()
         } else {
             0.0
         };
