@@ -28,6 +28,7 @@ pub mod navigate;
 pub mod navmap;
 pub mod operate;
 pub mod parts;
+pub mod passage;
 pub mod path;
 pub mod pick;
 pub mod place;

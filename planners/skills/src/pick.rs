@@ -15,6 +15,7 @@ use crate::handing::{HandState, Handing};
 use crate::ik::HandPose;
 use crate::look::Gazing;
 use crate::machine::{Commands, Context, Held, Inputs, Part, Progress};
+use crate::passage::{self, Care, Thing, ways_to_try};
 use crate::path::CostField;
 use crate::posture::{ArmMotion, ArmState, Stow, StowState, Waypoint, fingers};
 use crate::reach::{self, MARGINS_M, NoReach, Reach, Scene};
@@ -282,8 +283,8 @@ impl Pick {
                 head_at(ctx, inputs, out, object);
                 let base = (inputs.base.x_m, inputs.base.y_m);
                 let mut planned = Err(String::new());
-                for margin_m in MARGINS_M.into_iter().filter(|m| *m <= self.margin_m) {
-                    planned = best_grasp(ctx, inputs, &object.shape, base, &self.tried, margin_m);
+                for (care, margin_m) in ways_to_try().filter(|(_, m)| *m <= self.margin_m) {
+                    planned = best_grasp(ctx, inputs, &object.shape, base, &self.tried, care, margin_m);
                     if planned.is_ok() {
                         break;
                     }
@@ -592,6 +593,7 @@ fn best_grasp(
     shape: &OrientedBox,
     base: (f64, f64),
     tried: &[HandPose],
+    care: Care,
     margin_m: f64,
 ) -> Result<Plan, String> {
     let tray = inputs.graph.and_then(|g| trays::around(g, &shape.center));
@@ -630,6 +632,10 @@ fn best_grasp(
     };
     let mut order: Vec<(usize, &Grasp)> = grasps.iter().map(|g| (again(g), g)).collect();
     order.sort_by_key(|(n, _)| *n);
+    let thing = Thing {
+        pose: shape.pose(),
+        half: shape.half,
+    };
     let rooms = &ROOM_M[..if tray.is_some() { 3 } else { 2 }];
     let openings = |grasp: &Grasp| {
         let (width_m, widest_m) = (grasp.width_m, 2.0 * ctx.robot.gripper.upper);
@@ -647,6 +653,12 @@ fn best_grasp(
             ..Scene::of(ctx, inputs)
         };
         let before = grasp.hand.backed_off(grasp.standoff_m);
+        if care == Care::Untouched
+            && !passage::is_clear(&ctx.robot, base, &grasp.hand, &before, opening_m, &thing)
+        {
+            nearest_miss.get_or_insert(NoReach::Collision);
+            continue;
+        }
         match reach::plan_within(&scene, base, &grasp.hand, &before, margin_m) {
             Ok(reach) => {
                 return Ok(Plan {
@@ -714,14 +726,14 @@ fn find_places(
         return Err(no_place(SkillFailure::NoPath, text));
     }
     let mut reason = String::new();
-    for margin_m in MARGINS_M {
+    for (care, margin_m) in ways_to_try() {
         let mut places: VecDeque<Pose2> = VecDeque::new();
         for candidate in found.iter().take(MAX_PLACES) {
             if places.iter().any(|p| p.distance_m(&candidate.pose) < 0.2) {
                 continue;
             }
             let base = (candidate.pose.x_m, candidate.pose.y_m);
-            match best_grasp(ctx, inputs, &object.shape, base, &[], margin_m) {
+            match best_grasp(ctx, inputs, &object.shape, base, &[], care, margin_m) {
                 Ok(_) => places.push_back(candidate.pose),
                 Err(why) => reason = why,
             }

@@ -13,10 +13,11 @@ use crate::handing::{HandState, Handing};
 use crate::ik::{self, HandPose, Miss};
 use crate::look::Gazing;
 use crate::machine::{Commands, Context, Held, Inputs, Part, Progress};
+use crate::passage::{self, Care, Thing, ways_to_try};
 use crate::path::CostField;
 use crate::pick::{Grip, grip};
 use crate::posture::{ArmMotion, ArmState, Stow, StowState, Waypoint, fingers};
-use crate::reach::{self, MARGINS_M, NoReach, Reach, Scene};
+use crate::reach::{self, NoReach, Reach, Scene};
 use crate::robot::GRIPPER;
 use crate::roofs;
 use crate::set_down::{corners, hands};
@@ -387,13 +388,13 @@ impl Place {
         let mut places: VecDeque<(Pose2, Spot)> = VecDeque::new();
         let mut reason = NoReach::Collision;
         let tried = pairs.len().min(MAX_CHECKS);
-        for margin_m in MARGINS_M {
+        for (care, margin_m) in ways_to_try() {
             for (_, candidate, spot) in pairs.iter().take(MAX_CHECKS) {
                 if places.iter().any(|(p, _)| p.distance_m(&candidate.pose) < 0.2) {
                     continue;
                 }
                 let base = (candidate.pose.x_m, candidate.pose.y_m);
-                match plan_spot(ctx, inputs, target, spot, base, margin_m) {
+                match plan_spot(ctx, inputs, target, spot, base, (care, margin_m)) {
                     Ok(_) => places.push_back((candidate.pose, *spot)),
                     Err(why) => reason = why,
                 }
@@ -471,9 +472,9 @@ impl Place {
         spots.retain(|s| (s.point.x - base.0).hypot(s.point.y - base.1) < 1.15);
         spots.sort_by(|a, b| key(a).total_cmp(&key(b)));
         let mut reason = NoReach::Collision;
-        for margin_m in MARGINS_M {
+        for (care, margin_m) in ways_to_try() {
             for spot in spots.iter().take(60) {
-                match plan_spot(ctx, inputs, target, spot, base, margin_m) {
+                match plan_spot(ctx, inputs, target, spot, base, (care, margin_m)) {
                     Ok(plan) => return Ok(plan),
                     Err(why) => reason = why,
                 }
@@ -539,7 +540,7 @@ fn plan_spot(
     target: &SceneObject,
     spot: &Spot,
     base: (f64, f64),
-    margin_m: f64,
+    (care, margin_m): (Care, f64),
 ) -> Result<Plan, NoReach> {
     let Some(held) = ctx.held else {
         return Err(NoReach::Collision);
@@ -569,16 +570,25 @@ fn plan_spot(
     };
     let is_roofed = !matches!(spot.entry, Entry::Drop(_))
         && inputs.graph.is_some_and(|g| roofs::is_roofed(g, &spot.point));
+    let opening_m = release_opening(ctx, inputs);
     let mut reason = None;
     for (hand, before, from_above) in hands(&held, spot, base) {
         if ctx.was_stopped(&hand, inputs.now) || (from_above && is_roofed) {
             continue;
         }
+        let thing = Thing {
+            pose: hand.pose() * held.hand_from_object,
+            half: held.half,
+        };
+        if care == Care::Untouched && !passage::is_clear(&ctx.robot, base, &hand, &before, opening_m, &thing)
+        {
+            reason = Some(NoReach::Collision);
+            continue;
+        }
         match reach::plan_within(&scene, base, &hand, &before, margin_m) {
             Ok(reach) => {
-                let thing = hand.pose() * held.hand_from_object;
                 let top = corners(&held.half)
-                    .map(|c| (thing * Point3::from(c)).z)
+                    .map(|c| (thing.pose * Point3::from(c)).z)
                     .fold(f64::NEG_INFINITY, f64::max);
                 return Ok(Plan {
                     spot: *spot,
@@ -587,7 +597,7 @@ fn plan_spot(
                     reach,
                     from_above,
                     rise_m: (top - hand.position.z + ctx.robot.tip_m + 0.03).max(0.12),
-                    put_at: Point3::from(thing.translation.vector),
+                    put_at: Point3::from(thing.pose.translation.vector),
                 });
             }
             Err(NoReach::Collision) => reason = Some(NoReach::Collision),

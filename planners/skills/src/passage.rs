@@ -1,0 +1,108 @@
+//! Whether open fingers pass beside what they are to close on, or have let go of.
+
+use steward_core::geometry::{Point3, Pose2, Pose3, Vector3};
+
+use crate::ik::{self, HandPose};
+use crate::reach::MARGINS_M;
+use crate::robot::Robot;
+
+/// Half thickness of a finger across the closing direction, metres.
+const FINGER_HALF_M: f64 = 0.011;
+/// Thickness of a finger along the closing direction, metres.
+const FINGER_M: f64 = 0.016;
+/// Length of the fingers back from the grasp centre, metres.
+const FINGER_BACK_M: f64 = 0.09;
+/// Distance between points and between poses that are checked, metres.
+const STEP_M: f64 = 0.012;
+/// How far the hand may be from where it was sent, metres.
+const SLACK_M: f64 = 0.004;
+/// One side over the ground is at most this many times as long as the other: the thing may be round.
+const ROUND: f64 = 1.25;
+
+/// Whether the fingers may touch the thing on their way in or out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Care {
+    /// They pass beside it.
+    Untouched,
+    /// Where nothing else is left, they may move it.
+    MayTouch,
+}
+
+/// How ways for the hand are looked for, best first: with which care, and with which margin between arm and voxels, metres.
+pub fn ways_to_try() -> impl Iterator<Item = (Care, f64)> {
+    [Care::Untouched, Care::MayTouch]
+        .into_iter()
+        .flat_map(|care| MARGINS_M.into_iter().map(move |margin_m| (care, margin_m)))
+}
+
+/// A thing as the fingers meet it.
+#[derive(Debug, Clone, Copy)]
+pub struct Thing {
+    /// `map_from_thing`, the middle.
+    pub pose: Pose3,
+    /// Half extents, metres.
+    pub half: Vector3,
+}
+
+impl Thing {
+    /// Whether a point in `map` is in it. Its corners count where its sides differ; otherwise it may be round.
+    fn contains(&self, p: &Point3) -> bool {
+        let p = self.pose.inverse_transform_point(p);
+        let half = self.half.add_scalar(SLACK_M);
+        let is_round = half.x.max(half.y) < ROUND * half.x.min(half.y);
+        let is_beside = if is_round {
+            (p.x / half.x).hypot(p.y / half.y) > 1.0
+        } else {
+            p.x.abs() > half.x || p.y.abs() > half.y
+        };
+        p.z.abs() < half.z && !is_beside
+    }
+}
+
+/// Whether the fingers touch nothing of a thing between `before` and `hand`, the base standing at a position. The arm
+/// only extends: a hand that does not point away from the base comes in askew, so that a finger may push the thing
+/// over.
+pub fn is_clear(
+    robot: &Robot,
+    base: (f64, f64),
+    hand: &HandPose,
+    before: &HandPose,
+    opening_m: f64,
+    thing: &Thing,
+) -> bool {
+    let Ok(end) = ik::solve(robot, base, hand) else {
+        return true;
+    };
+    let facing = Pose2::new(base.0, base.1, end.base_yaw_rad);
+    let Ok(start) = ik::solve_facing(robot, &facing, before) else {
+        return true;
+    };
+    let extension = end.posture.extend_m - start.extend_m;
+    let (s, c) = end.base_yaw_rad.sin_cos();
+    let way = Vector3::new(extension * c, extension * s, end.posture.lift_m - start.lift_m);
+    let steps = (way.norm() / STEP_M).ceil().max(1.0) as usize;
+    let points = finger_points(robot, opening_m);
+    (0..=steps).all(|i| {
+        let at = hand.moved(way * (i as f64 / steps as f64 - 1.0)).pose();
+        points.iter().all(|p| !thing.contains(&(at * p)))
+    })
+}
+
+/// Points of both fingers in the frame of the hand: x along them, y in the closing direction.
+fn finger_points(robot: &Robot, opening_m: f64) -> Vec<Point3> {
+    let length = FINGER_BACK_M + robot.tip_m;
+    let count = (length / STEP_M).ceil() as usize;
+    let mut points = Vec::new();
+    for i in 0..=count {
+        let x = robot.tip_m - length * i as f64 / count as f64;
+        for side in [-1.0, 1.0] {
+            for out in [0.0, 0.5, 1.0] {
+                for up in [-1.0, 1.0] {
+                    let y = side * (0.5 * opening_m + out * FINGER_M);
+                    points.push(Point3::new(x, y, up * FINGER_HALF_M));
+                }
+            }
+        }
+    }
+    points
+}
