@@ -2,9 +2,9 @@
 
 use steward_core::geometry::{Point3, Pose2, Pose3, Vector3};
 
-use crate::ik::{self, HandPose};
-use crate::reach::MARGINS_M;
-use crate::robot::Robot;
+use crate::ik::{self, HandPose, Solution};
+use crate::reach::{self, MARGINS_M};
+use crate::robot::{Posture, Robot};
 
 /// Half thickness of a finger across the closing direction, metres.
 const FINGER_HALF_M: f64 = 0.011;
@@ -59,9 +59,9 @@ impl Thing {
     }
 }
 
-/// Whether the fingers touch nothing of a thing between `before` and `hand`, the base standing at a position. The arm
-/// only extends: a hand that does not point away from the base comes in askew, so that a finger may push the thing
-/// over.
+/// Whether the fingers touch nothing of a thing on their way from the retracted arm over `before` to `hand`, the base
+/// standing at a position. The arm only extends: a hand that does not point away from the base comes in askew, so that a
+/// finger may push the thing over.
 pub fn is_clear(
     robot: &Robot,
     base: (f64, f64),
@@ -70,22 +70,37 @@ pub fn is_clear(
     opening_m: f64,
     thing: &Thing,
 ) -> bool {
-    let Ok(end) = ik::solve(robot, base, hand) else {
+    let Ok(Solution {
+        base_yaw_rad,
+        posture: end,
+    }) = ik::solve(robot, base, hand)
+    else {
         return true;
     };
-    let facing = Pose2::new(base.0, base.1, end.base_yaw_rad);
-    let Ok(start) = ik::solve_facing(robot, &facing, before) else {
+    let facing = Pose2::new(base.0, base.1, base_yaw_rad);
+    let Ok(before) = ik::solve_facing(robot, &facing, before) else {
         return true;
     };
-    let extension = end.posture.extend_m - start.extend_m;
-    let (s, c) = end.base_yaw_rad.sin_cos();
-    let way = Vector3::new(extension * c, extension * s, end.posture.lift_m - start.lift_m);
-    let steps = (way.norm() / STEP_M).ceil().max(1.0) as usize;
+    let [retracted, out] = reach::on_the_way(robot, &before);
+    let (s, c) = base_yaw_rad.sin_cos();
+    let ahead = |p: &Posture| {
+        let extension = p.extend_m - end.extend_m;
+        Vector3::new(extension * c, extension * s, p.lift_m - end.lift_m)
+    };
     let points = finger_points(robot, opening_m);
-    (0..=steps).all(|i| {
-        let at = hand.moved(way * (i as f64 / steps as f64 - 1.0)).pose();
-        points.iter().all(|p| !thing.contains(&(at * p)))
-    })
+    let reach_m = thing.half.norm() + points.iter().map(|p| p.coords.norm()).fold(0.0, f64::max);
+    let touches = |by: Vector3| {
+        let at = hand.moved(by).pose();
+        let is_near = (at.translation.vector - thing.pose.translation.vector).norm() < reach_m;
+        is_near && points.iter().any(|p| thing.contains(&(at * p)))
+    };
+    [(&retracted, &out), (&out, &before), (&before, &end)]
+        .into_iter()
+        .all(|(from, to)| {
+            let (from, to) = (ahead(from), ahead(to));
+            let steps = ((to - from).norm() / STEP_M).ceil().max(1.0) as usize;
+            !(0..=steps).any(|i| touches(from.lerp(&to, i as f64 / steps as f64)))
+        })
 }
 
 /// Points of both fingers in the frame of the hand: x along them, y in the closing direction.

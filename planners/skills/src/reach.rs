@@ -106,12 +106,7 @@ pub fn plan_within(
     let hits = |from: &Posture, to: &Posture| {
         obstacles.hit_between(robot, arm, from, to, scene.gripper, scene.payload)
     };
-    // As in `way_out`.
-    let out = Posture {
-        lift_m: before.lift_m.max(robot.lift_over_base_m()),
-        ..before
-    };
-    let retracted = Posture { extend_m: 0.0, ..out };
+    let [retracted, out] = on_the_way(robot, &before);
     let blocked = obstacles.hit(robot, arm, &end.posture, scene.gripper, scene.payload)
         || obstacles.hit(robot, arm, &retracted, scene.gripper, scene.payload)
         || hits(&before, &end.posture)
@@ -121,6 +116,15 @@ pub fn plan_within(
         return Err(NoReach::Collision);
     }
     Ok(Reach { end, before })
+}
+
+/// The retracted arm at the height from which it reaches out, and reached out at that height: as in [`way_out`].
+pub fn on_the_way(robot: &Robot, before: &Posture) -> [Posture; 2] {
+    let out = Posture {
+        lift_m: before.lift_m.max(robot.lift_over_base_m()),
+        ..*before
+    };
+    [Posture { extend_m: 0.0, ..out }, out]
 }
 
 /// Extension up to which the hand stays within the footprint, metres.
