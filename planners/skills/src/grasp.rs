@@ -1,8 +1,9 @@
-//! Grasps for an upright box: from above, and from the front at several slopes.
+//! Grasps for an upright box: from above, and from the front at several slopes, the hand coming in along its fingers
+//! or, where the arm that only extends would bring it in askew, down beside the box.
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
-use steward_core::geometry::{OrientedBox, wrap_angle_rad};
+use steward_core::geometry::{OrientedBox, Vector3, wrap_angle_rad};
 
 use crate::config::SkillsConfig;
 use crate::ik::HandPose;
@@ -15,10 +16,12 @@ pub struct Grasp {
     pub hand: HandPose,
     /// Width between the fingers there, metres.
     pub width_m: f64,
+    /// Where the hand is before and after: a straight way from there.
+    pub before: HandPose,
     /// From above rather than from the front.
     pub from_above: bool,
-    /// How far the hand is pulled back along its fingers before and after, metres.
-    pub standoff_m: f64,
+    /// The last way is straight down rather than along the fingers.
+    pub comes_down: bool,
     /// Smaller is better.
     pub cost: f64,
 }
@@ -41,6 +44,10 @@ const TALL_M: f64 = 0.17;
 /// Slopes of the hand for grasps from the front, radians below the horizontal: the steep ones take flat things from
 /// where something overhangs them.
 const PITCHES_RAD: [f64; 4] = [0.0, 0.4, 0.8, 1.15];
+/// How far from the direction ahead a hand that comes down beside a thing may point, radians.
+const MAX_TURN_RAD: f64 = 1.75;
+/// What coming down beside a thing costs more than coming straight in.
+const DOWN_COST: f64 = 0.3;
 /// Half thickness of a finger, metres.
 const FINGER_HALF_M: f64 = 0.011;
 /// Height over a support of the grasp centre of a hand that comes in level, metres.
@@ -104,11 +111,13 @@ fn from_above(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox) -> Vec<
             }
             let mut position = shape.center;
             position.z = z;
+            let hand = HandPose::from_above(position, closing);
             Some(Grasp {
-                hand: HandPose::from_above(position, closing),
+                hand,
                 width_m: width,
+                before: hand.backed_off(standoff_m),
                 from_above: true,
-                standoff_m,
+                comes_down: true,
                 cost: width * 3.0 + if i < 2 { 0.0 } else { 0.25 } + if slender { 1.5 } else { 0.0 },
             })
         })
@@ -118,6 +127,16 @@ fn from_above(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox) -> Vec<
 fn from_front(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox, base: (f64, f64)) -> Vec<Grasp> {
     let toward = (shape.center.y - base.1).atan2(shape.center.x - base.0);
     let height = shape.top_m() - shape.bottom_m();
+    let askew = [0.0, 0.35, -0.35, 0.7, -0.7].map(|turn| (turn, false));
+    // Long things often stand along the wall that they are reached at from the front.
+    let square = (0..4).map(|k| {
+        let side = shape.yaw_rad + FRAC_PI_2 * f64::from(k);
+        (wrap_angle_rad(side - toward), true)
+    });
+    let headings: Vec<(f64, bool)> = askew
+        .into_iter()
+        .chain(square.filter(|(turn, _)| turn.abs() < MAX_TURN_RAD))
+        .collect();
     let mut grasps = Vec::new();
     for pitch in PITCHES_RAD {
         let (down, ahead) = pitch.sin_cos();
@@ -130,7 +149,8 @@ fn from_front(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox, base: (
         if z - down * robot.tip_m > shape.top_m() - 0.008 {
             continue;
         }
-        for turn in [0.0, 0.35, -0.35, 0.7, -0.7] {
+        let over_m = shape.top_m() - z + (down * robot.tip_m + LEVEL_HAND_M) + OVER_TOP_M;
+        for (turn, comes_down) in &headings {
             let heading = wrap_angle_rad(toward + turn);
             let width = width_across(shape, heading + FRAC_PI_2);
             let depth = depth_along(shape, heading);
@@ -152,12 +172,19 @@ fn from_front(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox, base: (
             position.x -= back * heading.cos();
             position.y -= back * heading.sin();
             position.z = z;
+            let hand = HandPose::from_front(position, heading, pitch, false);
+            let (before, extra) = if *comes_down {
+                (hand.moved(Vector3::z() * over_m), DOWN_COST)
+            } else {
+                (hand.backed_off(0.13 + (depth - 0.04).max(0.0)), 0.0)
+            };
             grasps.push(Grasp {
-                hand: HandPose::from_front(position, heading, pitch, false),
+                hand,
                 width_m: width,
+                before,
                 from_above: false,
-                standoff_m: 0.13 + (depth - 0.04).max(0.0),
-                cost: 1.0 + width * 3.0 + turn.abs() + 0.3 * (pitch - 0.4).abs(),
+                comes_down: *comes_down,
+                cost: 1.0 + extra + width * 3.0 + turn.abs() + 0.3 * (pitch - 0.4).abs(),
             });
         }
     }

@@ -292,11 +292,13 @@ impl Pick {
                 match planned {
                     Ok(plan) => {
                         let hand = plan.grasp.hand;
-                        let before = hand.backed_off(plan.grasp.standoff_m);
+                        let before = plan.grasp.before;
                         let handing = Handing::new(hand, before, plan.reach.end.base_yaw_rad, 0.45)
                             .with_fingers(plan.opening_m);
                         let how = if plan.grasp.from_above {
                             "from above"
+                        } else if plan.grasp.comes_down {
+                            "down beside it"
                         } else {
                             "from the front"
                         };
@@ -495,7 +497,12 @@ impl Pick {
             }
             _ => return Progress::Failed(SkillFailure::GraspFailed, "withdrew without a grasp".into()),
         };
-        let at = reach::backed_off(&ctx.robot, inputs.posture(), plan.grasp.standoff_m);
+        let away_m = (plan.grasp.before.position - plan.grasp.hand.position).norm();
+        let at = if plan.grasp.comes_down {
+            reach::risen(&ctx.robot, inputs.posture(), away_m)
+        } else {
+            reach::backed_off(&ctx.robot, inputs.posture(), away_m)
+        };
         let mut back = vec![Waypoint::new(at, 0.9)];
         back.extend(reach::way_back(&ctx.robot, at, 0.9));
         self.phase = Phase::Release(plan, inputs.now, ArmMotion::through(back));
@@ -617,7 +624,7 @@ fn best_grasp(
     // From above is no way in under a board.
     let top = Point3::new(shape.center.x, shape.center.y, shape.top_m());
     if tray.is_none() && inputs.graph.is_some_and(|g| roofs::is_roofed(g, &top)) {
-        grasps.retain(|g| !g.from_above);
+        grasps.retain(|g| !g.comes_down);
     }
     let mut nearest_miss = Some(NoReach::Collision).filter(|_| grasps.is_empty());
     let again = |g: &Grasp| {
@@ -652,14 +659,13 @@ fn best_grasp(
             gripper: opening_m * 0.5,
             ..Scene::of(ctx, inputs)
         };
-        let before = grasp.hand.backed_off(grasp.standoff_m);
         if care == Care::Untouched
-            && !passage::is_clear(&ctx.robot, base, &grasp.hand, &before, opening_m, &thing)
+            && !passage::is_clear(&ctx.robot, base, &grasp.hand, &grasp.before, opening_m, &thing)
         {
             nearest_miss.get_or_insert(NoReach::Collision);
             continue;
         }
-        match reach::plan_within(&scene, base, &grasp.hand, &before, margin_m) {
+        match reach::plan_within(&scene, base, &grasp.hand, &grasp.before, margin_m) {
             Ok(reach) => {
                 return Ok(Plan {
                     grasp: *grasp,

@@ -88,7 +88,7 @@ struct Plan {
     hand: HandPose,
     before: HandPose,
     reach: Reach,
-    from_above: bool,
+    comes_down: bool,
     /// How far up the hand goes after letting go from above, so that the fingers are clear of the thing, metres.
     rise_m: f64,
     /// Where the middle of the thing will be.
@@ -233,8 +233,11 @@ impl Place {
                 let is_open = 2.0 * inputs.joint(GRIPPER) > *opening - 0.004;
                 if seconds > RELEASE_S[1] || (is_open && seconds > RELEASE_S[0]) {
                     ctx.held = None;
-                    let off_m = if plan.from_above { plan.rise_m } else { CLEAR_M };
-                    let at = reach::backed_off(&ctx.robot, inputs.posture(), off_m);
+                    let at = if plan.comes_down {
+                        reach::risen(&ctx.robot, inputs.posture(), plan.rise_m)
+                    } else {
+                        reach::backed_off(&ctx.robot, inputs.posture(), CLEAR_M)
+                    };
                     let mut way = vec![Waypoint::new(at, 0.6)];
                     way.extend(reach::way_back(&ctx.robot, at, 0.7));
                     let creep = Creep::by(-plan.spot.entry.back_off_m(), 0.2);
@@ -572,31 +575,36 @@ fn plan_spot(
         && inputs.graph.is_some_and(|g| roofs::is_roofed(g, &spot.point));
     let opening_m = release_opening(ctx, inputs);
     let mut reason = None;
-    for (hand, before, from_above) in hands(&held, spot, base) {
-        if ctx.was_stopped(&hand, inputs.now) || (from_above && is_roofed) {
+    for (hand, before, comes_down) in hands(&held, spot, base) {
+        if ctx.was_stopped(&hand, inputs.now) || (comes_down && is_roofed) {
             continue;
         }
         let thing = Thing {
             pose: hand.pose() * held.hand_from_object,
             half: held.half,
         };
-        if care == Care::Untouched && !passage::is_clear(&ctx.robot, base, &hand, &before, opening_m, &thing)
-        {
+        let top = corners(&held.half)
+            .map(|c| (thing.pose * Point3::from(c)).z)
+            .fold(f64::NEG_INFINITY, f64::max);
+        let rise_m = (top - hand.position.z + ctx.robot.tip_m + 0.03).max(0.12);
+        let after = if comes_down {
+            hand.moved(Vector3::z() * rise_m)
+        } else {
+            hand.backed_off(CLEAR_M)
+        };
+        if care == Care::Untouched && !passage::is_clear(&ctx.robot, base, &hand, &after, opening_m, &thing) {
             reason = Some(NoReach::Collision);
             continue;
         }
         match reach::plan_within(&scene, base, &hand, &before, margin_m) {
             Ok(reach) => {
-                let top = corners(&held.half)
-                    .map(|c| (thing.pose * Point3::from(c)).z)
-                    .fold(f64::NEG_INFINITY, f64::max);
                 return Ok(Plan {
                     spot: *spot,
                     hand,
                     before,
                     reach,
-                    from_above,
-                    rise_m: (top - hand.position.z + ctx.robot.tip_m + 0.03).max(0.12),
+                    comes_down,
+                    rise_m,
                     put_at: Point3::from(thing.pose.translation.vector),
                 });
             }

@@ -184,6 +184,14 @@ pub fn backed_off(robot: &Robot, now: Posture, distance_m: f64) -> Posture {
     }
 }
 
+/// Where the arm is after the hand rose by a distance.
+pub fn risen(robot: &Robot, now: Posture, distance_m: f64) -> Posture {
+    Posture {
+        lift_m: robot.arm[0].clamp(now.lift_m + distance_m),
+        ..now
+    }
+}
+
 /// From wherever the hand is back to the retracted arm: straight back, but low down not into the base.
 pub fn way_back(robot: &Robot, now: Posture, speed: f64) -> Vec<Waypoint> {
     let mut waypoints = Vec::new();

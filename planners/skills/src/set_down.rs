@@ -38,6 +38,9 @@ pub fn hands(held: &Held, spot: &Spot, base: (f64, f64)) -> Vec<(HandPose, HandP
         }
         Entry::Upright | Entry::Drop(_) => {
             orientations.extend([0.0, 0.35, -0.35].map(|turn| from_front(toward + turn, held.pitch_rad)));
+            // Up beside the thing a hand leaves that would push it over on its way back.
+            let turns = [0.35, -0.35, 0.8, -0.8];
+            orientations.extend(turns.map(|turn| (from_front(toward + turn, held.pitch_rad).0, true)));
         }
         Entry::Front(heading) => {
             let inward = wrap_angle_rad(heading + PI);
@@ -57,9 +60,9 @@ pub fn hands(held: &Held, spot: &Spot, base: (f64, f64)) -> Vec<(HandPose, HandP
     };
     orientations
         .into_iter()
-        .map(|(hand, from_above)| {
-            let from_above = from_above || matches!(spot.entry, Entry::Drop(_));
-            with_before(at_spot(held, &hand, &spot.point, drop), from_above)
+        .map(|(hand, comes_down)| {
+            let comes_down = comes_down || matches!(spot.entry, Entry::Drop(_));
+            with_before(at_spot(held, &hand, &spot.point, drop), comes_down)
         })
         .collect()
 }
@@ -120,13 +123,13 @@ fn at_spot(held: &Held, hand: &HandPose, point: &Point3, drop_m: f64) -> HandPos
     HandPose { position, ..*hand }
 }
 
-fn with_before(hand: HandPose, from_above: bool) -> (HandPose, HandPose, bool) {
-    let before = if from_above {
+fn with_before(hand: HandPose, comes_down: bool) -> (HandPose, HandPose, bool) {
+    let before = if comes_down {
         hand.moved(Vector3::z() * OVER_M)
     } else {
         hand.backed_off(0.16).moved(Vector3::z() * 0.02)
     };
-    (hand, before, from_above)
+    (hand, before, comes_down)
 }
 
 /// The corners of a box around the origin.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
+use std::f64::consts::FRAC_PI_2;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -17,6 +18,7 @@ use steward_skills::ik::{self, HandPose};
 use steward_skills::machine::Held;
 use steward_skills::navmap::{COST_PER_M, NavMap};
 use steward_skills::parts::HandlePath;
+use steward_skills::passage::{self, Thing};
 use steward_skills::path;
 use steward_skills::robot::{Posture, Robot};
 use steward_skills::spots::{Entry, Spot};
@@ -75,6 +77,59 @@ fn cheapest(map: &NavMap, start: usize) -> Vec<u64> {
             return cost;
         }
     }
+}
+
+/// A cereal box on a counter.
+fn cereal_box(yaw_rad: f64) -> OrientedBox {
+    OrientedBox {
+        center: Point3::new(0.8, 0.0, 1.03),
+        yaw_rad,
+        half: Vector3::new(0.1, 0.035, 0.13),
+    }
+}
+
+#[test]
+fn fingers_that_come_in_askew_are_known_to_push_the_thing() {
+    let robot = robot();
+    let clear = |base: (f64, f64), yaw_rad: f64, heading: f64, before: &dyn Fn(&HandPose) -> HandPose| {
+        let shape = cereal_box(yaw_rad);
+        let thing = Thing {
+            pose: shape.pose(),
+            half: shape.half,
+        };
+        let hand = HandPose::from_front(shape.center, heading, 0.0, false);
+        assert!(ik::solve(&robot, base, &hand).is_ok());
+        passage::is_clear(&robot, base, &hand, &before(&hand), 0.13, &thing)
+    };
+    let (ahead, beside) = ((0.0, 0.0), (0.0, -0.6));
+    let along = |hand: &HandPose| hand.backed_off(0.19);
+    let down = |hand: &HandPose| hand.moved(Vector3::z() * 0.2);
+    assert!(clear(ahead, 0.0, 0.0, &along));
+    // The box stands across the way: fingers along it are brought in sideways, unless from above.
+    assert!(!clear(beside, FRAC_PI_2, FRAC_PI_2, &along));
+    assert!(clear(beside, FRAC_PI_2, FRAC_PI_2, &down));
+    // Too wide between its corners.
+    assert!(!clear(ahead, 0.5, 0.0, &along));
+}
+
+#[test]
+fn a_long_thing_along_the_counter_is_taken_from_above_beside_it() {
+    let robot = robot();
+    let shape = cereal_box(FRAC_PI_2);
+    let thing = Thing {
+        pose: shape.pose(),
+        half: shape.half,
+    };
+    let base = (0.0, 0.0);
+    let grasps = grasp::candidates(&robot, &SkillsConfig::default(), &shape, base);
+    let reached = grasps.iter().filter(|g| {
+        !g.from_above
+            && ik::solve(&robot, base, &g.hand).is_ok()
+            && passage::is_clear(&robot, base, &g.hand, &g.before, 0.13, &thing)
+    });
+    let ways: Vec<bool> = reached.map(|g| g.comes_down).collect();
+    assert!(!ways.is_empty());
+    assert!(ways.iter().all(|comes_down| *comes_down));
 }
 
 proptest! {
