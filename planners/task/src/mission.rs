@@ -48,6 +48,8 @@ const LOW_FIRST: f64 = 3.0;
 const BESIDE_M: f64 = 0.33;
 /// From this far beside a thing it is seen well and perhaps reached, metres.
 const NEAR_M: f64 = 1.2;
+/// From this far a thing is seen again where it was seen before, metres.
+const SEEN_NEAR_M: f64 = 1.5;
 /// Furniture this many times longer than deep has its front on a long side.
 const LONG: f64 = 1.3;
 /// Cosine of the angle to straight ahead up to which a front is seen well.
@@ -181,8 +183,8 @@ pub struct Mission {
     looks: BTreeMap<ObjectId, u32>,
     /// Since when all of the goal is believed to hold. One round of looks ends it, however long the ways are.
     complete_since: Option<Time>,
-    /// Where the base stood when a thing was seen where it had been put.
-    confirmed_from: BTreeMap<ObjectId, Pose2>,
+    /// Where the base stood when a thing was last seen from near.
+    seen_from: BTreeMap<ObjectId, Pose2>,
     /// How often a thing was put somewhere.
     placed: BTreeMap<Wanted, u32>,
 }
@@ -308,7 +310,7 @@ impl Mission {
             closer: None,
             looks: BTreeMap::new(),
             complete_since: None,
-            confirmed_from: BTreeMap::new(),
+            seen_from: BTreeMap::new(),
             placed: BTreeMap::new(),
         })
     }
@@ -367,7 +369,13 @@ impl Mission {
         };
         let fresh = view.now - Duration::from_millis(500);
         for o in &view.graph.objects {
-            if o.last_seen < fresh || !Belief::is_furniture(o) || self.search.inspected.contains(&o.id) {
+            if o.last_seen < fresh {
+                continue;
+            }
+            if o.presence == Presence::Present && view.distance_m(o) < SEEN_NEAR_M {
+                self.seen_from.insert(o.id, view.base);
+            }
+            if !Belief::is_furniture(o) || self.search.inspected.contains(&o.id) {
                 continue;
             }
             let most_m = if has_boards(o) {
@@ -746,7 +754,7 @@ impl Mission {
         if let Step::Place(object, relation, target) = step {
             match ended {
                 Ended::Confirmed => {
-                    self.confirmed_from.insert(object, view.base);
+                    self.seen_from.insert(object, view.base);
                     *self.placed.entry((object, relation, target)).or_default() += 1;
                 }
                 // It fell to the bottom, or into the basin of a sink, where it is seen only from right above.
@@ -1057,8 +1065,19 @@ impl Mission {
             {
                 return Decision::Fail(FailureReason::Unconfirmed, format!("could not see {what}"));
             }
-            // It is seen best from where it was seen last; then from near it, then from near what it is on or in.
+            // It is seen best from where it was seen last; then from near it, then from near what it is on. Inside of
+            // something it may have rolled to where it is seen only from right beside that.
             let tries = self.looks.get(&subject).copied().unwrap_or(0);
+            if let (1.., RelationKind::In, Some(holder)) = (tries, kind, belief.object(target)) {
+                let part = belief.parts_of(target).first().copied().unwrap_or(holder);
+                let half_m = holder.shape.half.x.max(holder.shape.half.y);
+                let is_close = view.distance_m(holder) < half_m + BESIDE_M + 0.1;
+                let mut steps = peek(belief, view, part, is_close);
+                for step in &mut steps {
+                    step.purpose = purpose;
+                }
+                return Decision::Do(steps);
+            }
             let place = if tries % 2 == 0 { subject } else { target };
             let look = Intended {
                 skill: Skill::Look {
@@ -1068,7 +1087,7 @@ impl Mission {
                 purpose,
             };
             let go = format!("go and see {what}");
-            return Decision::Do(match self.confirmed_from.get(&subject) {
+            return Decision::Do(match self.seen_from.get(&subject) {
                 Some(&pose) if tries == 0 && self.at != Some(subject) => vec![
                     Intended {
                         skill: Skill::Navigate {
