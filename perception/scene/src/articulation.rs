@@ -225,6 +225,11 @@ impl Joint {
         let Some(rest) = &mut self.rest else {
             return;
         };
+        if self.kind == PartKind::Lid
+            && let Some(turned) = handle.and_then(|h| lid_facing(rest, &h))
+        {
+            *rest = turned;
+        }
         let measured = match self.kind {
             PartKind::Drawer => slide_of(rest, view, handle, self.handle_home.map(|h| h.0)),
             _ => angle_of(rest, view, handle, self.handle_home.map(|h| h.0)),
@@ -669,6 +674,24 @@ fn fit_lid(rest: &mut Rest, view: &PartView<'_>) -> Option<()> {
         *half = (high - low) * 0.5;
     }
     Some(())
+}
+
+/// The closed lid with its front at the handle, where that is at what was taken for a flank: a lid first seen without
+/// its handle was given the side it was looked at from as its front. `None` where the handle is where it should be, or
+/// so high that the lid is not nearly closed.
+fn lid_facing(rest: &Rest, handle: &Point3) -> Option<Rest> {
+    const NEARLY_CLOSED_M: f64 = 0.1;
+    let across = rest.along.cross(&rest.outward);
+    let from_center = handle - rest.center;
+    let (ahead, beside) = (from_center.dot(&rest.along), from_center.dot(&across));
+    let at_flank = beside.abs() > 0.8 * rest.other_half_m && ahead.abs() < 0.5 * rest.half_m;
+    (at_flank && from_center.dot(&rest.outward).abs() < NEARLY_CLOSED_M).then(|| Rest {
+        along: across * beside.signum(),
+        half_m: rest.other_half_m,
+        other_half_m: rest.half_m,
+        free_side: 1.0,
+        ..rest.clone()
+    })
 }
 
 /// On which side of the middle a handle is, as evidence for the free side.

@@ -773,6 +773,22 @@ fn lids_are_understood_closed_or_open_first() {
 }
 
 #[test]
+fn a_lid_first_seen_from_the_side_without_its_handle_turns_to_its_handle() {
+    let mut rig = Rig::new(1.0);
+    let mut without_handle = bin(0.0);
+    without_handle.retain(|b| b.class != "handle");
+    rig.look(&without_handle, [1.3, 1.1, 1.35], [1.2, 0.0, 0.5], 4);
+    for angle in [0.0, 0.6, 1.4] {
+        rig.look(&bin(angle), [0.2, 0.3, 1.35], [1.2, 0.0, 0.5], 6);
+        let state = rig.object("bin_lid").articulation.unwrap();
+        assert!(state.axis.y > 0.95, "at {angle}: {state:?}");
+        assert!((state.pivot.x - 1.36).abs() < 0.04, "at {angle}: {state:?}");
+        let q = state.position.unwrap();
+        assert!((q - angle).abs() < 10f64.to_radians(), "{q} instead of {angle}");
+    }
+}
+
+#[test]
 fn a_closed_fridge_seen_from_the_front_is_expected_behind_its_door() {
     let mut rig = Rig::new(1.0);
     let mut blocks = room();
