@@ -21,7 +21,7 @@ pub struct ArticulationConfig {
     pub door_open_at_rad: f64,
     /// Travel at which a drawer is open enough to reach inside, metres.
     pub drawer_open_at_m: f64,
-    /// Angle at which a lid is open enough to reach inside, radians.
+    /// Angle at which a lid is open enough to reach inside, radians: nearly upright, or it leans over what it closes.
     pub lid_open_at_rad: f64,
     /// Largest distance between a handle and the part it belongs to, metres.
     pub handle_reach_m: f64,
@@ -36,7 +36,7 @@ impl Default for ArticulationConfig {
         ArticulationConfig {
             door_open_at_rad: 1.4,
             drawer_open_at_m: 0.3,
-            lid_open_at_rad: 1.2,
+            lid_open_at_rad: 1.4,
             handle_reach_m: 0.15,
             owner_reach_m: 0.25,
             handle_half_thickness_m: 0.008,

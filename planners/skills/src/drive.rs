@@ -182,6 +182,16 @@ impl Escape {
         }
     }
 
+    /// Escape from what stops the base from turning: to where it has room, first ahead or first back.
+    pub fn to_turn(ahead_first: bool) -> Self {
+        let first = if ahead_first { 0.15 } else { -0.15 };
+        Escape {
+            moves: VecDeque::from([EscapeMove::Straight(first), EscapeMove::Straight(-first)]),
+            under_way: None,
+            smoother: Smoother::default(),
+        }
+    }
+
     /// One control period. Fails where none of the ways got anywhere.
     pub fn step(&mut self, ctx: &Context, inputs: &Inputs, out: &mut Commands) -> Part {
         const STUCK_S: f64 = 0.7;
@@ -385,7 +395,10 @@ impl Drive {
         if let Some(turn) = &mut self.final_turn {
             head::ahead(inputs, out, 0.0);
             return match turn.step(ctx, inputs, out) {
-                Part::Failed(_, text) => self.set_back(0.0, &text).unwrap_or(Part::Busy),
+                Part::Failed(_, text) => {
+                    let escape = self.escape_to_turn();
+                    self.set_back(escape, &text).unwrap_or(Part::Busy)
+                }
                 part => part,
             };
         }
@@ -485,7 +498,7 @@ impl Drive {
             let at = base.yaw_rad + bumper.direction_rad;
             let r = ctx.config.footprint_radius_m + 0.03;
             ctx.bumped_at(base.x_m + r * at.cos(), base.y_m + r * at.sin(), now);
-            return self.set_back(bumper.direction_rad, "bumped into something");
+            return self.set_back(Escape::from(bumper.direction_rad), "bumped into something");
         }
         let (anchor, since) = *self.anchor.get_or_insert((base, now));
         let moved =
@@ -493,14 +506,16 @@ impl Drive {
         if moved || !self.was_moving {
             self.anchor = Some((base, now));
         } else if (now - since).secs_f64() > STANDSTILL_S {
-            let direction = if self.backwards { PI } else { 0.0 };
-            if !self.turning {
-                // Whatever it is, the map does not show it.
-                let at = base.yaw_rad + direction;
-                let r = ctx.config.footprint_radius_m + 0.03;
-                ctx.bumped_at(base.x_m + r * at.cos(), base.y_m + r * at.sin(), now);
+            let why = "the wheels turn but nothing moves";
+            if self.turning {
+                return self.set_back(self.escape_to_turn(), why);
             }
-            return self.set_back(direction, "the wheels turn but nothing moves");
+            // Whatever it is, the map does not show it.
+            let direction = if self.backwards { PI } else { 0.0 };
+            let at = base.yaw_rad + direction;
+            let r = ctx.config.footprint_radius_m + 0.03;
+            ctx.bumped_at(base.x_m + r * at.cos(), base.y_m + r * at.sin(), now);
+            return self.set_back(Escape::from(direction), why);
         }
         None
     }
@@ -512,8 +527,13 @@ impl Drive {
         !self.turning && wrap_angle_rad(direction_rad - heading).abs() < BESIDE_RAD
     }
 
-    /// Gets free of what is in a direction in the base frame, unless that had to be done too often.
-    fn set_back(&mut self, direction_rad: f64, why: &str) -> Option<Part> {
+    /// A round base turns anywhere, so it is the mast or what is on it that something stops.
+    fn escape_to_turn(&self) -> Escape {
+        Escape::to_turn(self.setbacks.is_multiple_of(2))
+    }
+
+    /// Gets free, unless that had to be done too often.
+    fn set_back(&mut self, escape: Escape, why: &str) -> Option<Part> {
         self.setbacks += 1;
         if self.setbacks > MAX_SETBACKS {
             return Some(Part::Failed(
@@ -522,7 +542,7 @@ impl Drive {
             ));
         }
         self.smoother = Smoother::default();
-        self.escape = Some(Escape::from(direction_rad));
+        self.escape = Some(escape);
         self.was_moving = false;
         self.turning = true;
         None

@@ -59,7 +59,7 @@ impl Gazing {
                 Part::Finished => self.turn = None,
                 Part::Failed(..) if self.escapes < MAX_ESCAPES => {
                     self.escapes += 1;
-                    self.escape = Some(Escape::from(0.0));
+                    self.escape = Some(Escape::to_turn(self.escapes.is_multiple_of(2)));
                     self.turn = None;
                     return Part::Busy;
                 }

@@ -110,13 +110,13 @@ impl Operate {
 
     /// Where the part is to end up, best first. Parts count as open from 0.8 of what is asked for; the further a door
     /// is opened, the harder it is to get to its handle again.
-    fn goals(&self, a: &ArticulationState) -> [f64; 3] {
+    fn goals(&self, a: &ArticulationState) -> [f64; 4] {
         if self.opening {
-            [0.96, 0.92, 0.86].map(|f| f * a.open_at)
+            [0.96, 0.92, 0.86, 0.82].map(|f| f * a.open_at)
         } else if a.prismatic {
-            [-0.01, 0.0, 0.02]
+            [-0.01, 0.0, 0.01, 0.02]
         } else {
-            [-0.015, 0.0, 0.08]
+            [-0.015, 0.0, 0.04, 0.08]
         }
     }
 

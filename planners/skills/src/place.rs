@@ -20,7 +20,7 @@ use crate::posture::{ArmMotion, ArmState, Stow, StowState, Waypoint, fingers};
 use crate::reach::{self, NoReach, Reach, Scene};
 use crate::robot::GRIPPER;
 use crate::roofs;
-use crate::set_down::{corners, hands};
+use crate::set_down::{DOWN_RAD, corners, hands};
 use crate::spots::{Entry, Query, Spot};
 
 /// Distances between base and spot that are tried, best first, metres.
@@ -441,6 +441,7 @@ impl Place {
             map: &map,
             held: self.object,
             half: held.half,
+            from_above: held.pitch_rad > DOWN_RAD,
         };
         let spots = query.spots(self.relation, target);
         if spots.is_empty() {

@@ -13,7 +13,7 @@ const RELEASE_M: f64 = 0.008;
 /// How far straight down the hand goes at the end, metres.
 const OVER_M: f64 = 0.12;
 /// Pitch from which the hand counts as pointing down, radians.
-const DOWN_RAD: f64 = 1.3;
+pub(crate) const DOWN_RAD: f64 = 1.3;
 /// How much further than the best way round things may stick out of where they are to fit in, metres.
 const EXCESS_M: f64 = 0.005;
 

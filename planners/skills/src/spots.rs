@@ -58,6 +58,8 @@ pub struct Query<'a> {
     pub held: ObjectId,
     /// Half side lengths of its upright box, metres.
     pub half: Vector3,
+    /// The hand came from above when it was picked up, so that it can only be put upright where nothing is above.
+    pub from_above: bool,
 }
 
 /// Distance from edges that is kept where there is room, metres.
@@ -102,19 +104,26 @@ impl Query<'_> {
         };
         let area = |s: &SupportSurface| s.half_x_m * s.half_y_m;
         let largest = surfaces.iter().map(area).fold(0.0, f64::max);
+        let is_inner = |s: &SupportSurface| s.clearance_m < OPEN_ABOVE_M;
         let with_edge = |edge_m: f64| -> Vec<Spot> {
             let of = |s: &SupportSurface| {
                 let small = MINOR * (1.0 - 2.0 * area(s) / largest.max(1e-6)).max(0.0);
-                let inner = if s.clearance_m < OPEN_ABOVE_M { INNER } else { 0.0 };
+                let inner = if is_inner(s) { INNER } else { 0.0 };
                 let mut spots = self.on_surface(s, Some(target.id), edge_m);
                 spots.iter_mut().for_each(|spot| spot.cost += small + inner);
                 spots
             };
-            surfaces.iter().flat_map(of).collect()
+            let upright = surfaces.iter().filter(|s| !(self.from_above && is_inner(s)));
+            upright.flat_map(of).collect()
         };
         let mut spots = with_edge(EDGE_M);
         if spots.is_empty() {
             spots = with_edge(0.0);
+        }
+        if self.from_above && surfaces.iter().any(is_inner) {
+            let mut laid = self.through_the_front(target, None);
+            laid.iter_mut().for_each(|spot| spot.cost += INNER);
+            spots.extend(laid);
         }
         spots
     }

@@ -188,7 +188,7 @@ fn bin(w: &mut World) -> steward_core::ids::ObjectId {
         axis: Vector3::new(0.0, 1.0, 0.0),
         handle: Some(Point3::new(2.30, 0.0, 0.51)),
         position: Some(0.0),
-        open_at: 1.2,
+        open_at: 1.4,
     };
     w.add_object(
         "bin_lid",
