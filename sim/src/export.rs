@@ -1,9 +1,13 @@
 //! The home as an SDF world for Gazebo, and the robot as a URDF with meshes.
 //!
-//! A folder gets `world.sdf`, `robot.urdf`, `meshes/` (OBJ with MTL) and `textures/` (PNG); file names inside
-//! are relative to it. Furniture is one model with its doors, drawers and lids as further links on joints;
-//! every small object is a model of its own.
+//! A folder gets `world.sdf`, `robot.urdf`, `meshes/` (OBJ with MTL) and `textures/` (PNG); file names inside are
+//! relative to it. Furniture is one model with its doors, drawers and lids as further links on joints; every small
+//! object is a model of its own. Every visual has a label for Gazebo's segmentation camera; `labels.yaml` has the
+//! number of each class. The robot comes with Gazebo's sensors, drives and odometry, which other readers of URDF pass
+//! over; `setup.yaml` says where it starts and what the rooms are.
 
+mod gazebo;
+mod labels;
 mod obj;
 mod sdf;
 mod urdf;
@@ -38,9 +42,13 @@ pub fn export_home(home: &Home, folder: &Path) -> Result<Exported> {
         files: 0,
     };
     let mut meshes = obj::MeshFolder::new();
-    let world = sdf::world(home, &mut meshes, &mut output)?;
+    let labels = labels::Labels::of(home);
+    output.write("labels.yaml", labels.to_yaml().as_bytes())?;
+    output.write("setup.yaml", gazebo::setup(home).as_bytes())?;
+    let world = sdf::world(home, &labels, &mut meshes, &mut output)?;
     let world = output.write("world.sdf", world.as_bytes())?;
     let robot = urdf::with_meshes(crate::robot::URDF, &mut output)?;
+    let robot = gazebo::with_systems(&robot)?;
     let robot = output.write("robot.urdf", robot.as_bytes())?;
     Ok(Exported {
         world,

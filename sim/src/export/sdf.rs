@@ -1,10 +1,11 @@
-//! A home as SDF 1.9.
+//! A home as SDF 1.9, with what Gazebo Harmonic needs to simulate it: its systems, and a label on every visual.
 
 use std::fmt::Write;
 
 use steward_core::geometry::Pose3;
 
 use super::Output;
+use super::labels::Labels;
 use super::obj::MeshFolder;
 use crate::Result;
 use crate::model::{ColliderShape, Entity, EntityKind, Home, Light, PartJoint};
@@ -13,7 +14,25 @@ use crate::model::{ColliderShape, Entity, EntityKind, Home, Light, PartJoint};
 const LEAST_MASS_KG: f64 = 0.001;
 const LEAST_INERTIA: f64 = 1e-7;
 
-pub(super) fn world(home: &Home, meshes: &mut MeshFolder, output: &mut Output) -> Result<String> {
+/// Systems of the world: file name and name.
+const SYSTEMS: &[(&str, &str)] = &[
+    ("physics", "Physics"),
+    ("user-commands", "UserCommands"),
+    ("scene-broadcaster", "SceneBroadcaster"),
+    ("contact", "Contact"),
+];
+
+pub(super) fn world(
+    home: &Home,
+    labels: &Labels,
+    meshes: &mut MeshFolder,
+    output: &mut Output,
+) -> Result<String> {
+    let mut files = Files {
+        labels,
+        meshes,
+        output,
+    };
     let mut text = String::from("<?xml version=\"1.0\"?>\n<sdf version=\"1.9\">\n");
     let name = identifier(&home.name);
     // Writing to a string cannot fail.
@@ -26,6 +45,17 @@ pub(super) fn world(home: &Home, meshes: &mut MeshFolder, output: &mut Output) -
          <scene><ambient>0.35 0.35 0.35 1</ambient><background>0.7 0.8 1 1</background>\
          <shadows>true</shadows></scene>"
     );
+    for (file, system) in SYSTEMS {
+        let _ = writeln!(
+            text,
+            "<plugin filename=\"gz-sim-{file}-system\" name=\"gz::sim::systems::{system}\"/>"
+        );
+    }
+    // Depth and label cameras are drawn by the second renderer only.
+    text.push_str(
+        "<plugin filename=\"gz-sim-sensors-system\" name=\"gz::sim::systems::Sensors\">\
+         <render_engine>ogre2</render_engine></plugin>\n",
+    );
     for (i, l) in home.lights.iter().enumerate() {
         text.push_str(&light(i, l));
     }
@@ -37,7 +67,7 @@ pub(super) fn world(home: &Home, meshes: &mut MeshFolder, output: &mut Output) -
                     "<model name=\"{}\"><static>true</static><pose>{}</pose>\n{}</model>",
                     entity.name,
                     pose(&entity.pose),
-                    link(entity, "link", &Pose3::identity(), meshes, output)?
+                    link(entity, "link", &Pose3::identity(), &mut files)?
                 );
             }
             EntityKind::Object { .. } => {
@@ -46,10 +76,10 @@ pub(super) fn world(home: &Home, meshes: &mut MeshFolder, output: &mut Output) -
                     "<model name=\"{}\"><pose>{}</pose>\n{}</model>",
                     entity.name,
                     pose(&entity.pose),
-                    link(entity, "link", &Pose3::identity(), meshes, output)?
+                    link(entity, "link", &Pose3::identity(), &mut files)?
                 );
             }
-            EntityKind::Furniture => text.push_str(&furniture(home, entity, meshes, output)?),
+            EntityKind::Furniture => text.push_str(&furniture(home, entity, &mut files)?),
             EntityKind::Part(_) => {}
         }
     }
@@ -57,8 +87,15 @@ pub(super) fn world(home: &Home, meshes: &mut MeshFolder, output: &mut Output) -
     Ok(text)
 }
 
+/// What goes into other files, and what stands in them.
+struct Files<'a> {
+    labels: &'a Labels,
+    meshes: &'a mut MeshFolder,
+    output: &'a mut Output,
+}
+
 /// A piece of furniture with its parts.
-fn furniture(home: &Home, entity: &Entity, meshes: &mut MeshFolder, output: &mut Output) -> Result<String> {
+fn furniture(home: &Home, entity: &Entity, files: &mut Files<'_>) -> Result<String> {
     let parts: Vec<(&Entity, &PartJoint)> = home
         .entities
         .iter()
@@ -73,7 +110,7 @@ fn furniture(home: &Home, entity: &Entity, meshes: &mut MeshFolder, output: &mut
         entity.name,
         pose(&entity.pose)
     );
-    text.push_str(&link(entity, "base", &Pose3::identity(), meshes, output)?);
+    text.push_str(&link(entity, "base", &Pose3::identity(), files)?);
     if !fixed {
         text.push_str(
             "<joint name=\"to_world\" type=\"fixed\"><parent>world</parent><child>base</child></joint>\n",
@@ -82,13 +119,7 @@ fn furniture(home: &Home, entity: &Entity, meshes: &mut MeshFolder, output: &mut
     for (part, joint) in parts {
         // The link starts at the joint's initial position, so the limits count from there.
         let now = part.pose * joint.closed_from_position(joint.initial);
-        text.push_str(&link(
-            part,
-            &part.name,
-            &(entity.pose.inverse() * now),
-            meshes,
-            output,
-        )?);
+        text.push_str(&link(part, &part.name, &(entity.pose.inverse() * now), files)?);
         let kind = if joint.prismatic { "prismatic" } else { "revolute" };
         let (a, p) = (joint.axis, joint.anchor);
         let _ = writeln!(
@@ -113,13 +144,7 @@ fn furniture(home: &Home, entity: &Entity, meshes: &mut MeshFolder, output: &mut
     Ok(text)
 }
 
-fn link(
-    entity: &Entity,
-    name: &str,
-    model_from_link: &Pose3,
-    meshes: &mut MeshFolder,
-    output: &mut Output,
-) -> Result<String> {
+fn link(entity: &Entity, name: &str, model_from_link: &Pose3, files: &mut Files<'_>) -> Result<String> {
     let mut text = format!("<link name=\"{name}\"><pose>{}</pose>\n", pose(model_from_link));
     let mass = entity.mass_kg.max(LEAST_MASS_KG);
     let (center, size) = (entity.local_bounds.center(), entity.local_bounds.size());
@@ -138,7 +163,12 @@ fn link(
         inertia(size.x, size.y),
     );
     for (i, visual) in entity.visuals.iter().enumerate() {
-        let file = meshes.file(visual, &format!("{}_{i}", entity.name), output)?;
+        let file = files
+            .meshes
+            .file(visual, &format!("{}_{i}", entity.name), files.output)?;
+        let label = files
+            .labels
+            .number(visual.label.as_deref().unwrap_or(&entity.class));
         // Lamp shades glow with tints above 1, which SDF does not know.
         let [r, g, b] = visual.material.tint.map(|c| c.min(1.0));
         let _ = writeln!(
@@ -146,7 +176,8 @@ fn link(
             "<visual name=\"visual_{i}\"><pose>{}</pose><transparency>{:.3}</transparency>\
              <geometry><mesh><uri>{file}</uri></mesh></geometry>\
              <material><ambient>{r:.4} {g:.4} {b:.4} 1</ambient><diffuse>{r:.4} {g:.4} {b:.4} 1</diffuse></material>\
-             </visual>",
+             <plugin filename=\"gz-sim-label-system\" name=\"gz::sim::systems::Label\">\
+             <label>{label}</label></plugin></visual>",
             pose(&visual.pose),
             1.0 - visual.material.opacity,
         );

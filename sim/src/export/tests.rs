@@ -1,12 +1,13 @@
 //! What is exported, read back with other readers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use steward_core::robot::KinematicModel;
 
-use super::{Output, export_home, urdf};
-use crate::home::{HomeSpec, generate};
+use super::{Output, export_home, gazebo, urdf};
+use crate::home::{HomeSpec, catalogue, generate};
+use crate::robot::URDF;
 
 #[test]
 fn every_file_that_is_named_is_written_and_every_joint_is_there() {
@@ -41,6 +42,34 @@ fn every_file_that_is_named_is_written_and_every_joint_is_there() {
     );
     assert_eq!(world.matches("<light ").count(), home.lights.len());
     assert!(!world.contains("NaN") && !world.contains("inf"));
+
+    let labels = fs::read_to_string(folder.path().join("labels.yaml")).unwrap();
+    let classes: BTreeMap<&str, usize> = labels
+        .lines()
+        .filter(|l| !l.starts_with('#'))
+        .map(|l| l.split_once(": ").unwrap())
+        .map(|(class, number)| (class, number.parse().unwrap()))
+        .collect();
+    let numbers: BTreeSet<usize> = classes.values().copied().collect();
+    assert_eq!(numbers, (1..=classes.len()).collect());
+    let wanted = home
+        .entities
+        .iter()
+        .map(|e| e.visuals.iter().map(|v| v.label.as_ref().unwrap_or(&e.class)));
+    for class in wanted.flatten() {
+        let label = format!("<label>{}</label></plugin></visual>", classes[class.as_str()]);
+        assert!(world.contains(&label), "{class}");
+    }
+    assert_eq!(
+        world.matches("<label>").count(),
+        world.matches("<visual ").count()
+    );
+    assert!(!world.contains("<label>0</label>"));
+
+    let setup = fs::read_to_string(folder.path().join("setup.yaml")).unwrap();
+    assert_eq!(setup.matches("{name: ").count(), home.rooms.len());
+    let start = format!("robot_start: {{x_m: {:.6},", home.robot_start.x_m);
+    assert!(setup.contains(&start), "{setup}");
 
     let again = tempfile::tempdir().unwrap();
     export_home(&home, again.path()).unwrap();
@@ -91,5 +120,61 @@ fn what_is_no_urdf_passes_through() {
             files: 0,
         };
         assert_eq!(urdf::with_meshes(text, &mut output).unwrap(), text);
+    }
+}
+
+/// Gazebo keeps a label in eight bits and 0 for what has none.
+#[test]
+fn all_classes_there_are_fit_into_gazebos_labels() {
+    let mut classes: BTreeSet<String> = ["handle", "wall", "floor", "ceiling", "door_frame"]
+        .map(str::to_owned)
+        .into();
+    for entry in catalogue() {
+        classes.extend(entry.parts);
+        classes.insert(entry.class.to_owned());
+    }
+    for seed in 1..4 {
+        let home = generate(&HomeSpec::from_seed(seed)).unwrap();
+        classes.extend(home.entities.into_iter().map(|e| e.class));
+    }
+    assert!(classes.len() <= 255, "{}", classes.len());
+}
+
+#[test]
+fn gazebo_drives_every_joint_that_moves_and_the_robot_stays_the_same() {
+    let text = gazebo::with_systems(URDF).unwrap();
+    let model = KinematicModel::from_urdf(&text).unwrap();
+    assert_eq!(model, KinematicModel::from_urdf(URDF).unwrap());
+    let driven: BTreeSet<&str> = text
+        .split("<joint_name>")
+        .skip(1)
+        .map(|s| s.split('<').next().unwrap())
+        .collect();
+    let moving = ["prismatic", "revolute"].map(|kind| URDF.matches(&format!("type=\"{kind}\"")).count());
+    assert_eq!(driven.len(), moving[0] + moving[1]);
+    for name in driven {
+        model.joint(name).unwrap();
+    }
+    for reference in text.split("<gazebo reference=\"").skip(1) {
+        model.link_index(reference.split('"').next().unwrap()).unwrap();
+    }
+    // The tubes of the arm stand where the stowed arm has them, and the fingers' twin where the gripper is.
+    for (joint, initial) in [
+        ("wrist_pitch_joint", "1.570796"),
+        ("lift_joint", "0.450000"),
+        ("gripper_right_joint", "0.000000"),
+    ] {
+        let after = text
+            .split(&format!("<joint_name>{joint}</joint_name>"))
+            .nth(1)
+            .unwrap();
+        assert!(
+            after
+                .split("</plugin>")
+                .next()
+                .unwrap()
+                .contains(&format!(">{initial}</initial_position>")),
+            "{joint}"
+        );
     }
 }

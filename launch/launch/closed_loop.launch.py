@@ -1,0 +1,183 @@
+"""The closed loop, with the embedded simulator, Gazebo, Isaac Sim or a robot around it."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    Shutdown,
+)
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+SHARE = get_package_share_directory("steward_bringup")
+NODES = ["mapper", "grapher", "validator", "planner", "executor"]
+BOOLEAN = ["True", "False", "true", "false"]
+
+
+def generate_launch_description():
+    """Arguments, then everything that depends on their values."""
+
+    def argument(name, default, description, choices=None):
+        return DeclareLaunchArgument(name, default_value=default, description=description, choices=choices)
+
+    return LaunchDescription(
+        [
+            argument("namespace", "", "Namespace of every node and topic; empty: none"),
+            argument(
+                "use_sim_time",
+                "auto",
+                "Whether nodes go by /clock instead of the wall clock; auto: with any simulator",
+                ["auto", *BOOLEAN],
+            ),
+            argument(
+                "params_file",
+                os.path.join(SHARE, "config", "steward.yaml"),
+                "YAML file with the parameters of the nodes",
+            ),
+            argument(
+                "log_level",
+                "info",
+                "Least serious messages to show",
+                ["debug", "info", "warn", "error", "fatal"],
+            ),
+            argument(
+                "autostart",
+                "True",
+                "Whether nodes configure and activate themselves; otherwise use their lifecycle services",
+                BOOLEAN,
+            ),
+            argument(
+                "use_composition",
+                "True",
+                "Whether all nodes run in one process instead of one each",
+                BOOLEAN,
+            ),
+            argument("use_respawn", "False", "Whether a process that ends is started again", BOOLEAN),
+            argument(
+                "sim",
+                "embedded",
+                "The world: the simulator that comes with Steward, Gazebo, Isaac Sim, or none (a robot, a recording)",
+                ["embedded", "gazebo", "isaac", "none"],
+            ),
+            argument(
+                "home",
+                os.path.join(SHARE, "maps", "apartment.yaml"),
+                "Home to simulate, with embedded and gazebo: a file such as those in maps/",
+            ),
+            argument(
+                "rerun",
+                "off",
+                "Pictures in rerun: save to a file, connect to a running viewer, spawn one, or none",
+                ["off", "save", "connect", "spawn"],
+            ),
+            argument(
+                "record",
+                "",
+                "Folder for a recording (MCAP), which must not exist yet; empty: none",
+            ),
+            OpaqueFunction(function=start),
+        ]
+    )
+
+
+def start(context):
+    """The processes that the arguments ask for."""
+
+    def value(name):
+        return LaunchConfiguration(name).perform(context)
+
+    def is_true(name):
+        return value(name).lower() == "true"
+
+    sim, home, record, rerun = (value(name) for name in ("sim", "home", "record", "rerun"))
+    is_composed, respawns = is_true("use_composition"), is_true("use_respawn")
+    by_clock = sim != "none" if value("use_sim_time") == "auto" else is_true("use_sim_time")
+    needs_file("params_file", value("params_file"))
+    if sim in ("embedded", "gazebo"):
+        needs_file("home", home)
+    if sim != "none" and not by_clock:
+        raise RuntimeError(f"use_sim_time:=False does not go with sim:={sim}, whose time is on /clock; leave it out")
+    if rerun != "off" and not is_composed:
+        raise RuntimeError(f"rerun:={rerun} needs use_composition:=True: one process has to see every message")
+    if record and os.path.exists(record):
+        raise RuntimeError(f"record:={record} exists already; name a folder that does not")
+
+    common = {"use_sim_time": by_clock, "autostart": is_true("autostart")}
+    actions = []
+
+    def node(executable, *parameters, required=False):
+        # No `name`: it would rename every node of a composed process.
+        actions.append(
+            Node(
+                package="steward_ros",
+                executable=executable,
+                namespace=value("namespace"),
+                parameters=[*parameters, common],
+                # Each namespace has transforms of its own, as in Nav2.
+                remappings=[("/tf", "tf"), ("/tf_static", "tf_static")],
+                arguments=["--ros-args", "--log-level", value("log_level")],
+                output="screen",
+                respawn=respawns,
+                respawn_delay=2.0,
+                on_exit=[Shutdown(reason=f"{executable} ended")] if required and not respawns else None,
+            )
+        )
+
+    files = [value("params_file")]
+    world = [os.path.join(SHARE, "config", "simulator.yaml"), {"home": home}]
+    if sim == "gazebo":
+        folder = export(home)
+        files.append({"labels_file": os.path.join(folder, "labels.yaml")})
+        actions.append(include("gazebo", {"export": folder, "namespace": value("namespace")}))
+    elif sim == "isaac":
+        actions.append(include("isaac", {"namespace": value("namespace")}))
+
+    if is_composed:
+        own = {"world": "embedded" if sim == "embedded" else "external", "rerun": rerun, "record": record}
+        node("steward_loop", *(world if sim == "embedded" else []), *files, own, required=True)
+        return actions
+    if sim == "embedded":
+        node("simulator", *world, *files, required=True)
+    for executable in NODES:
+        node(executable, *files)
+    if record:
+        clock = ["--use-sim-time"] if by_clock else []
+        command = ["ros2", "bag", "record", "--all", "--storage", "mcap", "--output", record, *clock]
+        actions.append(ExecuteProcess(cmd=command, output="screen"))
+    return actions
+
+
+def needs_file(name, path):
+    """Refuses an argument that names no file."""
+    if not os.path.isfile(path):
+        raise RuntimeError(f"{name}:={path} is no file; give the path of a YAML file")
+
+
+def export(home):
+    """Writes the home for Gazebo into a new folder."""
+    steward = shutil.which("steward")
+    if steward is None:
+        raise RuntimeError(
+            "sim:=gazebo needs the program `steward` on the PATH to export the home; "
+            "cargo install --path nodes/cli puts it there"
+        )
+    folder = tempfile.mkdtemp(prefix="steward_home_")
+    done = subprocess.run([steward, "sim", "export", "--home", home, "--out", folder], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"the home {home} cannot be exported: {done.stderr.strip()}")
+    return folder
+
+
+def include(name, arguments):
+    """Another launch file of this package."""
+    path = os.path.join(SHARE, "launch", f"{name}.launch.py")
+    return IncludeLaunchDescription(PythonLaunchDescriptionSource(path), launch_arguments=arguments.items())
