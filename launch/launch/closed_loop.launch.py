@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 
-from ament_index_python.packages import get_package_share_directory
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from launch import LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
@@ -110,6 +110,15 @@ def start(context):
         raise RuntimeError(f"rerun:={rerun} needs use_composition:=True: one process has to see every message")
     if record and os.path.exists(record):
         raise RuntimeError(f"record:={record} exists already; name a folder that does not")
+
+    if record and not is_composed:
+        try:
+            get_package_share_directory("rosbag2_storage_mcap")
+        except PackageNotFoundError as error:
+            raise RuntimeError(
+                "record:= with use_composition:=False is done by rosbag2, which is not installed; "
+                "on Ubuntu: apt install ros-$ROS_DISTRO-ros2bag ros-$ROS_DISTRO-rosbag2-storage-mcap"
+            ) from error
 
     common = {"use_sim_time": by_clock, "autostart": is_true("autostart")}
     actions = []

@@ -3,6 +3,7 @@
 import ast
 import itertools
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -164,10 +165,23 @@ def test_gazebo_without_what_it_needs_says_what_to_do(share, exported, tmp_path,
         Launch("closed_loop", share).run(sim="gazebo")
 
 
-def test_a_recording_of_separate_processes_is_made_by_rosbag(share):
-    actions = Launch("closed_loop", share).run(use_composition="False", record="/nowhere/new")
+def test_a_recording_of_separate_processes_is_made_by_rosbag(share, tmp_path):
+    with pytest.raises(RuntimeError, match="rosbag2, which is not installed"):
+        Launch("closed_loop", share).run(use_composition="False", record="/nowhere/new")
+    others = {"rosbag2_storage_mcap": tmp_path}.items()
+    actions = Launch("closed_loop", share, others).run(use_composition="False", record="/nowhere/new")
     (bag,) = of_kind(actions, "ExecuteProcess")
     assert bag.named["cmd"][:3] == ["ros2", "bag", "record"] and "--use-sim-time" in bag.named["cmd"]
+
+
+def test_the_readme_names_arguments_that_exist(share):
+    text = (Path(__file__).resolve().parent.parent / "README.md").read_text()
+    declared = set().union(*(Launch(name, share).arguments for name in FILES))
+    named = set(re.findall(r"\b(\w+):=", text))
+    assert len(named) > 8 and named <= declared, named - declared
+    table = text.split("## Arguments")[1].split("\n## ")[0]
+    rows = set(re.findall(r"^\| `(\w+)` \|", table, re.M))
+    assert rows == set(Launch("closed_loop", share).arguments)
 
 
 def test_everything_that_is_started_is_installed():

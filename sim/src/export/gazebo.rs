@@ -63,11 +63,13 @@ pub(super) fn setup(home: &Home) -> String {
 fn extension(model: &KinematicModel) -> String {
     let mut text = String::from("\n  <!-- For Gazebo; other readers pass over it. -->\n");
     // Writing to a string cannot fail, here and below.
-    for link in model.links().iter().filter(|l| l.mass_kg > 0.0) {
+    // Links on fixed joints become part of their parents.
+    let moving = model.joints().iter().filter(|j| j.kind != JointKind::Fixed);
+    let links = moving.clone().map(|j| model.links()[j.child].name.as_str());
+    for link in [model.root()].into_iter().chain(links) {
         let _ = writeln!(
             text,
-            "  <gazebo reference=\"{}\"><gravity>false</gravity></gazebo>",
-            link.name
+            "  <gazebo reference=\"{link}\"><gravity>false</gravity></gazebo>"
         );
     }
     cameras(&mut text);
@@ -105,7 +107,7 @@ fn extension(model: &KinematicModel) -> String {
     );
     let stowed = robot::stowed();
     // Followers, too: not every physics engine of Gazebo makes a joint follow another.
-    for joint in model.joints().iter().filter(|j| j.kind != JointKind::Fixed) {
+    for joint in moving {
         system(
             &mut text,
             "joint-position-controller",

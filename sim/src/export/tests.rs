@@ -155,6 +155,11 @@ fn gazebo_drives_every_joint_that_moves_and_the_robot_stays_the_same() {
     for name in driven {
         model.joint(name).unwrap();
     }
+    // Every link of the converted robot: the base and one for each joint that moves.
+    assert_eq!(
+        text.matches("<gravity>false</gravity>").count(),
+        moving[0] + moving[1] + 1
+    );
     for reference in text.split("<gazebo reference=\"").skip(1) {
         model.link_index(reference.split('"').next().unwrap()).unwrap();
     }
