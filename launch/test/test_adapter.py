@@ -1,6 +1,7 @@
 """The adapter as a running node, driven over ROS."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -60,7 +61,9 @@ class Rig:
         raise AssertionError(f"nothing came of it within {PATIENCE_S} s; exit code {self.process.poll()}")
 
     def close(self):
-        self.process.send_signal(2)
+        # Twice, as from a terminal and the launch at once.
+        for _ in range(2):
+            self.process.send_signal(signal.SIGINT)
         code = self.process.wait(10)
         self.node.destroy_node()
         return code

@@ -52,7 +52,7 @@ def test_the_world_has_the_systems_that_the_robot_needs(world):
         assert re.fullmatch(r"gz-sim-[a-z-]+-system", plugin.get("filename"))
 
 
-def test_every_visual_of_the_world_has_a_file_and_a_label(world, exported):
+def test_every_visual_of_the_world_has_a_file_and_a_label(world, robot, exported):
     labels = yaml.safe_load((exported / "labels.yaml").read_text())
     visuals = list(world.iter("visual"))
     assert len(visuals) > 100
@@ -60,6 +60,9 @@ def test_every_visual_of_the_world_has_a_file_and_a_label(world, exported):
         assert (exported / visual.findtext("geometry/mesh/uri")).is_file()
         assert int(visual.findtext("plugin/label")) in labels.values()
     assert 0 < min(labels.values()) and max(labels.values()) <= 255
+    # By its own pixels the loop knows what of an image is the robot itself.
+    label = next(p for p in robot.iter("plugin") if p.get("name").endswith("::Label"))
+    assert int(label.findtext("label")) == labels["robot"]
     # A mug is a model of its own; its label is that of its class.
     mug = next(m for m in world.findall("model") if re.fullmatch(r"mug_\d+", m.get("name")))
     assert {int(e.text) for e in mug.iter("label")} == {labels["mug"]}

@@ -48,7 +48,7 @@ pub fn export_home(home: &Home, folder: &Path) -> Result<Exported> {
     let world = sdf::world(home, &labels, &mut meshes, &mut output)?;
     let world = output.write("world.sdf", world.as_bytes())?;
     let robot = urdf::with_meshes(crate::robot::URDF, &mut output)?;
-    let robot = gazebo::with_systems(&robot)?;
+    let robot = gazebo::with_systems(&robot, labels.robot())?;
     let robot = output.write("robot.urdf", robot.as_bytes())?;
     Ok(Exported {
         world,

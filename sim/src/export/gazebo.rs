@@ -28,13 +28,13 @@ const CONTACTS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The description with Gazebo's part at its end.
+/// The description with Gazebo's part at its end; `label` is what its segmentation camera gives for the robot.
 ///
 /// # Errors
 /// [`crate::Error::Core`] where the robot's own description is damaged.
-pub(super) fn with_systems(urdf: &str) -> Result<String> {
+pub(super) fn with_systems(urdf: &str, label: usize) -> Result<String> {
     let model = robot::model()?;
-    let extension = extension(&model);
+    let extension = extension(&model, label);
     Ok(match urdf.rsplit_once("</robot>") {
         Some((body, rest)) => format!("{body}{extension}</robot>{rest}"),
         None => urdf.to_owned(),
@@ -60,7 +60,7 @@ pub(super) fn setup(home: &Home) -> String {
     text
 }
 
-fn extension(model: &KinematicModel) -> String {
+fn extension(model: &KinematicModel, label: usize) -> String {
     let mut text = String::from("\n  <!-- For Gazebo; other readers pass over it. -->\n");
     // Writing to a string cannot fail, here and below.
     // Links on fixed joints become part of their parents.
@@ -82,6 +82,7 @@ fn extension(model: &KinematicModel) -> String {
         );
     }
     text.push_str("  <gazebo>\n");
+    system(&mut text, "label", "Label", &format!("<label>{label}</label>"));
     system(
         &mut text,
         "velocity-control",

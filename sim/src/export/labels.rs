@@ -5,14 +5,17 @@ use std::fmt::Write;
 
 use crate::model::Home;
 
+/// What the robot's own pixels are, as in this crate's own camera.
+const ROBOT: &str = "robot";
+
 /// Numbers of classes, from 1: Gazebo gives 0 to what has no label.
 pub(super) struct Labels(BTreeMap<String, usize>);
 
 impl Labels {
-    /// Of a home: its classes in alphabetical order. Gazebo has room for 255 and the catalogue holds fewer, which a
+    /// Of a home with the robot in it: classes in alphabetical order. Gazebo has room for 255 and the catalogue holds fewer, which a
     /// test watches.
     pub(super) fn of(home: &Home) -> Self {
-        let mut labels = BTreeMap::new();
+        let mut labels = BTreeMap::from([(ROBOT.to_owned(), 0)]);
         for entity in &home.entities {
             labels.insert(entity.class.clone(), 0);
             for visual in &entity.visuals {
@@ -28,6 +31,11 @@ impl Labels {
     /// The number of a class, 0 for one that the home does not have.
     pub(super) fn number(&self, class: &str) -> usize {
         self.0.get(class).copied().unwrap_or(0)
+    }
+
+    /// The number of the robot's own pixels.
+    pub(super) fn robot(&self) -> usize {
+        self.number(ROBOT)
     }
 
     /// YAML: `class: number`, one a line.
