@@ -71,6 +71,8 @@ const UNSEEN_BOARD_M: f64 = 0.08;
 /// What a surface much smaller than the largest of the furniture costs, metres of driving: armrests and ledges are not
 /// what things are put on.
 const MINOR: f64 = 3.0;
+/// What a spot costs under which the surface was not measured, metres of driving.
+const HOLLOW: f64 = 2.0;
 /// Room above a surface from which on it counts as open above, metres.
 const OPEN_ABOVE_M: f64 = 0.5;
 /// Cost of a board with another one above it: what stands there is in a shelf rather than on it.
@@ -142,6 +144,7 @@ impl Query<'_> {
             return Vec::new();
         }
         let steps = |room: f64| (room / SPACING_M).floor() as i64;
+        let seen = self.seen_of(surface);
         let mut spots = Vec::new();
         for i in -steps(rx)..=steps(rx) {
             for j in -steps(ry)..=steps(ry) {
@@ -166,11 +169,41 @@ impl Query<'_> {
                     point,
                     entry: Entry::Upright,
                     walls: None,
-                    cost: 1.5 * deep + 2.0 * (0.12 - room).max(0.0) + 2.0 * (0.12 - edge).max(0.0) + low,
+                    cost: HOLLOW * self.share_over_nothing(&seen, &point)
+                        + 1.5 * deep
+                        + 2.0 * (0.12 - room).max(0.0)
+                        + 2.0 * (0.12 - edge).max(0.0)
+                        + low,
                 });
             }
         }
         spots
+    }
+
+    /// What was measured of a surface: voxels at its height.
+    fn seen_of(&self, surface: &SupportSurface) -> Vec<Point3> {
+        let Some(cloud) = self.cloud else {
+            return Vec::new();
+        };
+        let reach = surface.half_x_m.hypot(surface.half_y_m) + cloud.voxel_m;
+        let points = cloud.points.iter().copied();
+        points
+            .filter(|p| (p.z - surface.center.z).abs() < cloud.voxel_m)
+            .filter(|p| (p.x - surface.center.x).hypot(p.y - surface.center.y) < reach)
+            .collect()
+    }
+
+    /// How much of the ground that the thing would stand on was not measured at the surface's height, from 0 to 1: a basin
+    /// in a worktop, a gap between cushions.
+    fn share_over_nothing(&self, seen: &[Point3], point: &Point3) -> f64 {
+        let r = 0.8 * self.radius_m();
+        let near = self.cloud.map_or(0.0, |cloud| 0.75 * cloud.voxel_m);
+        let ground = [(0.0, 0.0), (r, 0.0), (-r, 0.0), (0.0, r), (0.0, -r)];
+        let is_empty = |(dx, dy): &(f64, f64)| {
+            let is_under = |p: &Point3| (p.x - point.x - dx).hypot(p.y - point.y - dy) < near;
+            !seen.iter().any(is_under)
+        };
+        ground.iter().filter(|g| is_empty(g)).count() as f64 / ground.len() as f64
     }
 
     /// Distance to the nearest thing around a spot, `None` where it does not fit.

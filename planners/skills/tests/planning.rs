@@ -11,7 +11,8 @@ use steward_core::Time;
 use steward_core::geometry::{OrientedBox, Point3, Pose2, Vector3};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
-    ArticulationState, Header, OccupancyGrid, Presence, Provenance, SceneGraph, SceneObject, SupportSurface,
+    ArticulationState, Header, ObstacleCloud, OccupancyGrid, Presence, Provenance, RelationKind, SceneGraph,
+    SceneObject, SupportSurface,
 };
 use steward_skills::grasp;
 use steward_skills::ik::{self, HandPose};
@@ -21,7 +22,7 @@ use steward_skills::parts::HandlePath;
 use steward_skills::passage::{self, Thing};
 use steward_skills::path;
 use steward_skills::robot::{Posture, Robot};
-use steward_skills::spots::{Entry, Spot};
+use steward_skills::spots::{Entry, Query, Spot};
 use steward_skills::{SkillsConfig, roofs, set_down, trays};
 
 fn robot() -> Robot {
@@ -329,6 +330,96 @@ fn a_hand_from_above_does_not_go_under_a_board() {
     assert!(!roofs::is_roofed(&graph, &Point3::new(1.0, 0.0, 0.75)));
     assert!(!roofs::is_roofed(&graph, &Point3::new(1.0, 0.4, 0.4)));
     assert!(!roofs::is_roofed(&graph, &Point3::new(1.0, 0.0, -0.2)));
+}
+
+/// Spots for a thing of 8 x 8 x 15 cm on furniture.
+fn spots_on(furniture: SceneObject, measured: Vec<Point3>, from_above: bool) -> Vec<Spot> {
+    let target = furniture.clone();
+    let graph = SceneGraph {
+        objects: vec![furniture],
+        ..SceneGraph::default()
+    };
+    let cloud = ObstacleCloud {
+        header: Header::new(Time::ZERO, "map"),
+        voxel_m: 0.05,
+        points: Arc::new(measured),
+    };
+    let query = Query {
+        graph: &graph,
+        cloud: Some(&cloud),
+        map: &NavMap::new(&grid(10, 10, &[]), &SkillsConfig::default()),
+        held: ObjectId(2),
+        half: Vector3::new(0.04, 0.04, 0.075),
+        from_above,
+    };
+    query.spots(RelationKind::On, &target)
+}
+
+fn board(height_m: f64, clearance_m: f64) -> SupportSurface {
+    SupportSurface {
+        center: Point3::new(1.0, 0.0, height_m),
+        yaw_rad: 0.0,
+        half_x_m: 0.22,
+        half_y_m: 0.4,
+        clearance_m,
+    }
+}
+
+#[test]
+fn what_hangs_from_the_hand_is_laid_under_a_board_and_stands_on_top() {
+    let shelf = SceneObject {
+        class: "shelf".into(),
+        articulation: None,
+        shape: OrientedBox {
+            center: Point3::new(1.0, 0.0, 0.5),
+            yaw_rad: 0.0,
+            half: Vector3::new(0.22, 0.4, 0.5),
+        },
+        surfaces: vec![board(0.5, 0.4), board(1.0, 2.0)],
+        ..drawer()
+    };
+    let is_under = |spot: &Spot| spot.point.z < 0.9;
+    let hanging = spots_on(shelf.clone(), Vec::new(), true);
+    assert!(hanging.iter().any(is_under));
+    for spot in &hanging {
+        let is_laid = matches!(spot.entry, Entry::Front(_));
+        assert_eq!(is_laid, is_under(spot), "{spot:?}");
+    }
+    assert!(
+        !is_under(&hanging[0]),
+        "standing on top is better: {:?}",
+        hanging[0]
+    );
+    let level = spots_on(shelf, Vec::new(), false);
+    assert!(level.iter().any(is_under));
+    assert!(level.iter().all(|s| s.entry == Entry::Upright));
+}
+
+#[test]
+fn nothing_is_put_over_a_basin_while_there_is_worktop() {
+    let sink = SceneObject {
+        class: "sink".into(),
+        articulation: None,
+        surfaces: vec![board(0.87, 2.0)],
+        ..drawer()
+    };
+    // Measured at its height: everything but the basin, whose middle is at y 0.2.
+    let is_basin = |x: f64, y: f64| (x - 1.0).abs() < 0.16 && (0.04..0.36).contains(&y);
+    let measured = (-4..=4)
+        .flat_map(|i| (-8..=8).map(move |k| (1.0 + f64::from(i) * 0.05, f64::from(k) * 0.05)))
+        .filter(|(x, y)| !is_basin(*x, *y))
+        .map(|(x, y)| Point3::new(x, y, 0.87))
+        .collect();
+    let spots = spots_on(sink, measured, false);
+    let (over, beside): (Vec<&Spot>, Vec<&Spot>) = spots.iter().partition(|s| is_basin(s.point.x, s.point.y));
+    assert!(!over.is_empty() && !beside.is_empty());
+    let best = |of: &[&Spot]| of.iter().map(|s| s.cost).fold(f64::INFINITY, f64::min);
+    assert!(
+        best(&beside) + 0.3 < best(&over),
+        "{} {}",
+        best(&beside),
+        best(&over)
+    );
 }
 
 #[test]
