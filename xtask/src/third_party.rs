@@ -15,6 +15,7 @@ pub(crate) fn check() -> Result<()> {
     std::fs::create_dir_all(&work).with_context(|| format!("cannot create {}", work.display()))?;
     let steward = steward_binary()?;
     let checked = check_recording(&steward, &work)
+        .and_then(|()| check_launch_files(&steward))
         .and_then(|()| check_exports(&steward, &work))
         .and_then(|()| check_maps(&steward, &work));
     std::fs::remove_dir_all(&work).with_context(|| format!("cannot remove {}", work.display()))?;
@@ -42,6 +43,18 @@ fn check_recording(steward: &Path, work: &Path) -> Result<()> {
     run(Command::new(python)
         .arg("nodes/checks/check_recording.py")
         .arg(out.join("run.mcap")))
+}
+
+/// Reads and runs through the launch files. What of `launch/test` needs a ROS 2 is not run here.
+fn check_launch_files(steward: &Path) -> Result<()> {
+    let Some(python) = python_with(&["pytest", "pyyaml"])? else {
+        return Ok(());
+    };
+    let tests = ["launch_files", "parameters", "gazebo", "drives"];
+    run(Command::new(python)
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
+        .args(tests.map(|name| format!("launch/test/test_{name}.py")))
+        .env("STEWARD_BIN", steward))
 }
 
 fn check_exports(steward: &Path, work: &Path) -> Result<()> {

@@ -32,6 +32,15 @@ pub struct LocalizationConfig {
     pub point_noise_per_m: f64,
     /// Growth of that with turning speed: at this speed it has doubled, radians per second.
     pub turning_doubles_noise_rad_s: f64,
+    /// Standard deviation of what all points of a scan are off together, metres: what was moved since it was entered into
+    /// the map is moved as a whole.
+    pub scan_noise_m: f64,
+    /// The same for their heading, radians.
+    pub scan_noise_rad: f64,
+    /// Shortest way between corrections, metres: scans from one place err alike, and standing still the odometry is right.
+    pub min_motion_m: f64,
+    /// Least turn between corrections of a base that does not drive, radians.
+    pub min_turn_rad: f64,
     /// Distance up to which a point is matched to the map at first, metres.
     pub search_radius_m: f64,
     /// Fewest matched points for a correction.
@@ -73,6 +82,10 @@ impl Default for LocalizationConfig {
             point_noise_m: 0.01,
             point_noise_per_m: 0.003,
             turning_doubles_noise_rad_s: 0.8,
+            scan_noise_m: 0.01,
+            scan_noise_rad: 0.003,
+            min_motion_m: 0.05,
+            min_turn_rad: 0.05,
             search_radius_m: 0.2,
             min_matches: 12,
             min_inlier_share: 0.6,
@@ -107,6 +120,10 @@ impl LocalizationConfig {
                 self.turning_doubles_noise_rad_s,
                 100.0,
             ),
+            ("localization.scan_noise_m", self.scan_noise_m, 1.0),
+            ("localization.scan_noise_rad", self.scan_noise_rad, 1.0),
+            ("localization.min_motion_m", self.min_motion_m, 1.0),
+            ("localization.min_turn_rad", self.min_turn_rad, 1.6),
             ("localization.search_radius_m", self.search_radius_m, 1.0),
             ("localization.min_matches", self.min_matches as f64, 1e4),
             ("localization.min_inlier_share", self.min_inlier_share, 1.0),
@@ -140,7 +157,7 @@ impl LocalizationConfig {
 /// What became of one scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MatchOutcome {
-    /// Matched; the pose was corrected.
+    /// Matched; the pose was corrected if the base had moved since the last correction.
     Corrected,
     /// Too little known structure in view; the odometry was followed.
     Unmatched,
@@ -170,6 +187,8 @@ pub struct Localizer {
     /// Of the pose of the base in `map` (x, y, yaw), then of `wheels`.
     covariance: Matrix6<f64>,
     last_odom: Option<Pose2>,
+    /// Where the odometry was at the last correction.
+    corrected_at: Option<Pose2>,
     contradictions: u32,
 }
 
@@ -184,6 +203,7 @@ impl Localizer {
             wheels: Vector3::zeros(),
             covariance: initial_covariance(&config),
             last_odom: None,
+            corrected_at: None,
             contradictions: 0,
             config,
         })
@@ -196,6 +216,7 @@ impl Localizer {
         self.wheels = Vector3::zeros();
         self.covariance = initial_covariance(&self.config);
         self.last_odom = None;
+        self.corrected_at = None;
         self.contradictions = 0;
     }
 
@@ -237,8 +258,7 @@ impl Localizer {
         }
         self.predict(odom_from_base);
         let samples = self.samples(scan, angular_rad_s);
-        let predicted = self.map_from_base(odom_from_base);
-        let (outcome, pose) = self.find_pose(&samples, predicted);
+        let (outcome, pose) = self.find_pose(&samples, odom_from_base);
         match outcome {
             MatchOutcome::Contradicted => self.contradictions += 1,
             _ => self.contradictions = 0,
@@ -345,11 +365,13 @@ impl Localizer {
             .collect()
     }
 
-    fn find_pose(&mut self, samples: &[Sample], predicted: Pose2) -> (MatchOutcome, Pose2) {
-        let first = self.refine(samples, predicted, true);
-        match first {
+    fn find_pose(&mut self, samples: &[Sample], odom_from_base: &Pose2) -> (MatchOutcome, Pose2) {
+        let predicted = self.map_from_base(odom_from_base);
+        match self.refine(samples, predicted, true) {
             Fit::TooLittle => (MatchOutcome::Unmatched, predicted),
+            Fit::Good(..) if !self.has_moved(odom_from_base) => (MatchOutcome::Corrected, predicted),
             Fit::Good(pose, covariance) => {
+                self.corrected_at = Some(*odom_from_base);
                 self.accept(&predicted, &pose, covariance);
                 (MatchOutcome::Corrected, pose)
             }
@@ -371,6 +393,14 @@ impl Localizer {
         }
     }
 
+    /// Whether the base moved since the last correction.
+    fn has_moved(&self, odom_from_base: &Pose2) -> bool {
+        self.corrected_at.is_none_or(|at| {
+            at.distance_m(odom_from_base) >= self.config.min_motion_m
+                || wrap_angle_rad(odom_from_base.yaw_rad - at.yaw_rad).abs() >= self.config.min_turn_rad
+        })
+    }
+
     /// Point-to-line Gauss-Newton from `start`. With `prior`, the start is a measurement with the filter's
     /// covariance; without, it is only where to begin.
     fn refine(&self, samples: &[Sample], start: Pose2, prior: bool) -> Fit {
@@ -386,6 +416,8 @@ impl Localizer {
         let Some(prior_information) = prior_covariance.try_inverse() else {
             return Fit::TooLittle;
         };
+        let noise = Vector3::new(c.scan_noise_m, c.scan_noise_m, c.scan_noise_rad);
+        let noise = Matrix3::from_diagonal(&noise.component_mul(&noise));
         let mut step = Vector3::zeros();
         let mut information = prior_information;
         for iteration in 0..ITERATIONS {
@@ -446,9 +478,14 @@ impl Localizer {
                 break;
             }
             let observable = observable_directions(&normals, c.min_observability);
-            let h = observable * h * observable;
-            let b = observable * b;
-            information = h + prior_information;
+            // What all points are off together is added to the covariance of the match, `h` inverted, which may be singular.
+            let Some(together) = (Matrix3::identity() + observable * h * observable * noise).try_inverse()
+            else {
+                return Fit::TooLittle;
+            };
+            let h = together * observable * h * observable;
+            let b = together * observable * b;
+            information = (h + h.transpose()) * 0.5 + prior_information;
             let Some(solved) = information.cholesky() else {
                 return Fit::TooLittle;
             };
@@ -483,6 +520,9 @@ impl Localizer {
         /// Rivals this far from the best must score clearly less.
         const RIVAL_M: f64 = 0.15;
         const SMALLEST_SCORE: f64 = 0.5;
+        /// The best must score this much more than where the robot should be: a scan with a door in it that was opened
+        /// meanwhile fits badly everywhere.
+        const BETTER: f64 = 1.3;
         const LARGEST_RIVAL: f64 = 0.9;
         let c = &self.config;
         let every = samples.len().div_ceil(80).max(1);
@@ -514,7 +554,11 @@ impl Localizer {
         let is_rival = |(hits, d): &(usize, Vector3<f64>)| {
             *hits as f64 > LARGEST_RIVAL * best.0 as f64 && (d - best.1).xy().norm() > RIVAL_M
         };
-        if (best.0 as f64) < SMALLEST_SCORE * chosen.len() as f64 || scores.iter().any(is_rival) {
+        let expected = scores.iter().find(|(_, d)| d.norm_squared() < 1e-12)?;
+        if (best.0 as f64) < SMALLEST_SCORE * chosen.len() as f64
+            || (best.0 as f64) < BETTER * expected.0 as f64
+            || scores.iter().any(is_rival)
+        {
             return None;
         }
         Some(offset(&center, &best.1))
