@@ -99,16 +99,15 @@ impl Truth {
                 continue;
             }
             for b in present.iter().filter(|b| b.entity.id != a.entity.id) {
-                let kind = if b.has_inside(a) {
-                    RelationKind::In
-                } else if b.carries(a) {
-                    RelationKind::On
-                } else {
-                    continue;
-                };
-                relations.push(relation(a, kind, b.entity.id));
-                if let (RelationKind::In, EntityKind::Part(joint)) = (kind, &b.entity.kind) {
-                    relations.push(relation(a, kind, joint.parent));
+                if b.has_inside(a) {
+                    relations.push(relation(a, RelationKind::In, b.entity.id));
+                    if let EntityKind::Part(joint) = &b.entity.kind {
+                        relations.push(relation(a, RelationKind::In, joint.parent));
+                    }
+                }
+                // On a board of an open shelf is in it and on it.
+                if b.carries(a) {
+                    relations.push(relation(a, RelationKind::On, b.entity.id));
                 }
             }
             for b in present.iter().filter(|b| b.entity.id != a.entity.id) {

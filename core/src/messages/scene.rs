@@ -153,7 +153,7 @@ pub struct Relation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RelationKind {
-    /// Stands or lies on a surface of the object.
+    /// Stands or lies on a surface of the object, such as a board of an open shelf, but not behind a door.
     On,
     /// Its centre is inside a cavity of the object.
     In,

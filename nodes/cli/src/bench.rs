@@ -146,7 +146,13 @@ fn closed_loop(arguments: &LoopArguments) -> Result<ExitCode> {
                     r.goal
                 ))
             }
-            Ok(r) => Some(format!("{} {}: {}", ui::bad("failed"), r.goal, r.detail)),
+            Ok(r) => Some(format!(
+                "{} {}: {}; in truth unmet: {}",
+                ui::bad("failed"),
+                r.goal,
+                r.detail,
+                r.unmet.join(" & ")
+            )),
             Err(e) => Some(format!("{} {e}", ui::bad("error"))),
         };
         if let Some(text) = text {

@@ -86,8 +86,8 @@ impl RelationsConfig {
 
 /// The relations between things that are present, sorted. `before`: those of the graph before this one.
 ///
-/// Things that are missing or in the gripper relate to nothing. `on` and `in` exclude each other for a pair, and
-/// both exclude `near`. Parts that open relate to their furniture by `ArticulationState::owner`, not by relations;
+/// Things that are missing or in the gripper relate to nothing. What stands on a board of furniture that does not close is in
+/// it and on it; otherwise `on` and `in` exclude each other for a pair. Both exclude `near`. Parts that open relate to their furniture by `ArticulationState::owner`, not by relations;
 /// drawers can hold things.
 pub fn relations(objects: &[SceneObject], before: &[Relation], config: &RelationsConfig) -> Vec<Relation> {
     let before: BTreeSet<&Relation> = before.iter().collect();
@@ -138,14 +138,22 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
                     config.in_margin_m * slack
                 }
             };
-            if target.is_hollow
+            let is_inside = target.is_hollow
                 && (target.part.is_none() || is_drawer)
-                && is_in(a, b, in_margin_m(slack(RelationKind::In)))
-            {
+                && is_in(a, b, in_margin_m(slack(RelationKind::In)));
+            // What stands on a board of an open shelf is in the shelf and on it.
+            let is_carried = target.part.is_none()
+                && !(is_inside && target.closes)
+                && is_on(a, b, config, slack(RelationKind::On));
+            if is_inside {
                 found.push(relation(RelationKind::In));
-            } else if target.part.is_none() && is_on(a, b, config, slack(RelationKind::On)) {
+            }
+            if is_carried {
                 found.push(relation(RelationKind::On));
-            } else if target.part.is_none()
+            }
+            if !is_inside
+                && !is_carried
+                && target.part.is_none()
                 && box_distance_m(&a.shape, &b.shape)
                     <= RelationKind::NEAR_M + 0.05 * (slack(RelationKind::Near) - 1.0)
             {

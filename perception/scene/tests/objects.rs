@@ -6,7 +6,10 @@
 use steward_core::camera::CameraIntrinsics;
 use steward_core::geometry::{OrientedBox, Point3, Pose3, Rotation3, Vector3};
 use steward_core::image::{DepthImage, Detection, Image, LabelImage};
-use steward_core::messages::{ChangeKind, Presence, Provenance, RelationKind, SceneChange, SceneObject};
+use steward_core::messages::{
+    ArticulationState, ChangeKind, Presence, Provenance, RelationKind, SceneChange, SceneObject,
+    SupportSurface,
+};
 use steward_core::{Duration, Time};
 use steward_scene::memory::{GripperState, MemoryConfig, ObjectMemory, Observation};
 use steward_scene::relations::{RelationsConfig, relations};
@@ -866,6 +869,43 @@ fn thing(id: u32, class: &str, center: [f64; 3], size: [f64; 3]) -> SceneObject 
         articulation: None,
         surfaces: Vec::new(),
     }
+}
+
+#[test]
+fn on_a_board_of_an_open_shelf_is_on_it_and_in_it() {
+    let mut shelf = thing(1, "shelf", [0.0, 0.0, 0.56], [0.32, 1.0, 1.12]);
+    shelf.surfaces = vec![SupportSurface {
+        center: Point3::new(0.0, 0.0, 0.42),
+        yaw_rad: 0.0,
+        half_x_m: 0.15,
+        half_y_m: 0.48,
+        clearance_m: 0.34,
+    }];
+    let glass = thing(2, "glass", [0.0, 0.1, 0.48], [0.08, 0.08, 0.12]);
+    let kinds = |objects: &[SceneObject]| -> Vec<RelationKind> {
+        relations(objects, &[], &RelationsConfig::default())
+            .iter()
+            .map(|r| r.kind)
+            .collect()
+    };
+    let found = kinds(&[shelf.clone(), glass.clone()]);
+    assert_eq!(found, [RelationKind::On, RelationKind::In]);
+    // The same board in a fridge, behind a door, is only in it.
+    let mut door = thing(3, "fridge_door", [0.16, 0.0, 0.56], [0.02, 1.0, 1.12]);
+    door.articulation = Some(ArticulationState {
+        owner: Some(shelf.id),
+        prismatic: false,
+        pivot: Point3::new(0.16, 0.5, 0.56),
+        axis: Vector3::z(),
+        handle: None,
+        position: Some(1.5),
+        open_at: 1.2,
+    });
+    let found = kinds(&[shelf, glass, door]);
+    assert!(
+        found.contains(&RelationKind::In) && !found.contains(&RelationKind::On),
+        "{found:?}"
+    );
 }
 
 #[test]

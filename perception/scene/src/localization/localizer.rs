@@ -420,6 +420,8 @@ impl Localizer {
         let noise = Matrix3::from_diagonal(&noise.component_mul(&noise));
         let mut step = Vector3::zeros();
         let mut information = prior_information;
+        // Points on structure at the start, and whether they were enough.
+        let (mut on_at_start, mut start_is_good) = (0, false);
         for iteration in 0..ITERATIONS {
             let radius = if iteration < 2 {
                 c.search_radius_m
@@ -467,8 +469,17 @@ impl Localizer {
             if matches < c.min_matches || near * 3 < lines {
                 return Fit::TooLittle;
             }
+            let is_on = (on as f64) >= c.min_inlier_share * near as f64;
+            if iteration == 0 {
+                (on_at_start, start_is_good) = (on, is_on);
+            }
             if iteration + 1 == ITERATIONS {
-                let good = (on as f64) >= c.min_inlier_share * near as f64
+                // Where the odometry explains the scan better than the fit does, some of what was matched has moved or was
+                // never seen from here.
+                if prior && start_is_good && (!is_on || on < on_at_start) {
+                    return Fit::TooLittle;
+                }
+                let good = is_on
                     && step[0].hypot(step[1]) <= c.max_step_m
                     && step[2].abs() <= c.max_step_rad
                     && (!prior || self.deviations(&step) <= c.max_deviations);
