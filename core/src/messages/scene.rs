@@ -1,9 +1,10 @@
+use std::f64::consts::{FRAC_PI_2, PI};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::Header;
-use crate::geometry::{OrientedBox, Point3, Vector3};
+use crate::geometry::{OrientedBox, Point3, Pose3, Rotation3, Vector3};
 use crate::ids::ObjectId;
 use crate::time::Time;
 
@@ -135,6 +136,33 @@ impl ArticulationState {
     /// Whether it is closed; `None` where that is not known.
     pub fn is_closed(&self) -> Option<bool> {
         self.position.map(|p| p <= self.open_at * 0.15)
+    }
+
+    /// The motion of the part by an amount (radians or metres, positive opens) as a transform of points in `map`.
+    pub fn moved(&self, amount: f64) -> Pose3 {
+        let Some(axis) = nalgebra::Unit::try_new(self.axis, 1e-6) else {
+            return Pose3::identity();
+        };
+        if self.prismatic {
+            return Pose3::from_parts((axis.into_inner() * amount).into(), Rotation3::identity());
+        }
+        let turn = Rotation3::from_axis_angle(&axis, amount);
+        let pivot: Vector3 = self.pivot.coords;
+        Pose3::from_parts((pivot - turn * pivot).into(), turn)
+    }
+
+    /// Which way the opening of its furniture faces, the side from which the closed handle sticks out most: heading in `map`,
+    /// radians. `None` while the handle is not known.
+    pub fn opening_heading(&self, furniture: &OrientedBox) -> Option<f64> {
+        let closed = self.moved(-self.position.unwrap_or(0.0)) * self.handle?;
+        let local = furniture.pose().inverse_transform_point(&closed);
+        let (ex, ey) = (local.x.abs() - furniture.half.x, local.y.abs() - furniture.half.y);
+        let local_heading = if ex > ey {
+            if local.x > 0.0 { 0.0 } else { PI }
+        } else {
+            FRAC_PI_2.copysign(local.y)
+        };
+        Some(furniture.yaw_rad + local_heading)
     }
 }
 

@@ -3,26 +3,10 @@
 use std::f64::consts::FRAC_PI_2;
 
 use nalgebra as na;
-use steward_core::geometry::{Point3, Pose3, Rotation3, Vector3};
+use steward_core::geometry::{Point3, Rotation3, Vector3};
 use steward_core::messages::ArticulationState;
 
 use crate::ik::HandPose;
-
-/// The motion of a part by an amount (radians or metres, positive opens) as a transform of points in `map`.
-pub fn moved(a: &ArticulationState, amount: f64) -> Pose3 {
-    let Some(axis) = na::Unit::try_new(a.axis, 1e-6) else {
-        return Pose3::identity();
-    };
-    if a.prismatic {
-        return Pose3::from_parts(
-            na::Translation3::from(axis.into_inner() * amount),
-            Rotation3::identity(),
-        );
-    }
-    let turn = Rotation3::from_axis_angle(&axis, amount);
-    let pivot: Vector3 = a.pivot.coords;
-    Pose3::from_parts(na::Translation3::from(pivot - turn * pivot), turn)
-}
 
 /// How the hand follows the handle of a part.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,7 +32,7 @@ impl HandlePath {
     pub fn new(part: &ArticulationState) -> Option<Self> {
         let handle = part.handle?;
         let position = part.position.unwrap_or(0.0);
-        let closed_handle = moved(part, -position) * handle;
+        let closed_handle = part.moved(-position) * handle;
         let axis = na::Unit::try_new(part.axis, 1e-6)?.into_inner();
         let (inward, bar) = if part.prismatic {
             (-axis, Vector3::z().cross(&axis))
@@ -125,14 +109,14 @@ impl HandlePath {
     pub fn taken_at(self, hand: &Point3, position: f64) -> Self {
         let fingers = self.hand_at(position).fingers.into_inner();
         HandlePath {
-            closed_handle: moved(&self.part, -position) * (hand + fingers * BAR_STANDOFF_M),
+            closed_handle: self.part.moved(-position) * (hand + fingers * BAR_STANDOFF_M),
             ..self
         }
     }
 
     /// The handle with the part at a position.
     pub fn handle_at(&self, position: f64) -> Point3 {
-        moved(&self.part, position) * self.closed_handle
+        self.part.moved(position) * self.closed_handle
     }
 
     /// The part's hinge, for parts that turn about the vertical.

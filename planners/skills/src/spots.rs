@@ -1,6 +1,6 @@
 //! Where something held can be put down.
 
-use steward_core::geometry::{Aabb, OrientedBox, Point3, Pose3, Vector3};
+use steward_core::geometry::{Aabb, OrientedBox, Point3, Vector3};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
     ObstacleCloud, Presence, Relation, RelationKind, SceneGraph, SceneObject, SupportSurface,
@@ -268,7 +268,7 @@ impl Query<'_> {
         }
         let facing = part
             .and_then(|p| p.articulation)
-            .and_then(|a| opening_heading(&target.shape, &a));
+            .and_then(|a| a.opening_heading(&target.shape));
         self.through_the_front(target, facing)
     }
 
@@ -524,23 +524,4 @@ pub fn extent_along(shape: &OrientedBox, direction: &Vector3) -> f64 {
         }
     };
     t(shape.half.x, local.x).min(t(shape.half.y, local.y))
-}
-
-/// Which way the opening of furniture faces: the side from which the closed handle sticks out most.
-pub fn opening_heading(
-    furniture: &OrientedBox,
-    a: &steward_core::messages::ArticulationState,
-) -> Option<f64> {
-    let handle = a.handle?;
-    let closed = crate::parts::moved(a, -a.position.unwrap_or(0.0)) * handle;
-    let local = Pose3::inverse(&furniture.pose()) * closed;
-    let (ex, ey) = (local.x.abs() - furniture.half.x, local.y.abs() - furniture.half.y);
-    let local_heading = if ex > ey {
-        if local.x > 0.0 { 0.0 } else { std::f64::consts::PI }
-    } else if local.y > 0.0 {
-        std::f64::consts::FRAC_PI_2
-    } else {
-        -std::f64::consts::FRAC_PI_2
-    };
-    Some(furniture.yaw_rad + local_heading)
 }

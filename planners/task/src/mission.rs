@@ -23,7 +23,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use steward_core::geometry::{Point3, Pose2, Pose3};
+use steward_core::geometry::{OrientedBox, Point3, Pose2, Pose3, Vector3, wrap_angle_rad};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
     FailureReason, FloorArea, FloorPlan, Goal, GoalRelation, NavigationTarget, OccupancyGrid, Presence,
@@ -56,6 +56,10 @@ const LONG: f64 = 1.3;
 const FACING: f64 = 0.6;
 /// Distance to the front of furniture from which it is seen from bottom to top, metres.
 const IN_FRONT_M: f64 = 0.85;
+/// Distance from the opening of furniture from which all boards inside are seen, metres.
+const BEFORE_OPENING_M: f64 = 0.65;
+/// From this far aside of straight ahead the walls hide no more than a corner of what is inside, radians.
+const FULLY_SEEN_RAD: f64 = 0.4;
 /// Furniture higher than this is looked at as if it had boards, metres.
 const SHELVES_FROM_M: f64 = 1.05;
 
@@ -1390,8 +1394,8 @@ fn survey(view: &View<'_>) -> Intended {
     }
 }
 
-/// Looks inside what an open part closes: from where it was opened, but from right beside where only that shows
-/// the bottom.
+/// Looks inside what an open part closes: behind a door from in front of the opening, in a bin from right beside it, where
+/// only that shows the bottom.
 fn peek(belief: &Belief<'_>, view: &View<'_>, part: &SceneObject, is_close: bool) -> Vec<Intended> {
     let articulation = part.articulation;
     let is_drawer = articulation.is_some_and(|a| a.prismatic);
@@ -1422,24 +1426,57 @@ fn peek(belief: &Belief<'_>, view: &View<'_>, part: &SceneObject, is_close: bool
         label: format!("look into {}", label(belief, inside.id)),
         purpose: Purpose::Peek,
     };
-    if !(is_lid || is_open_above) || is_close {
+    let place = if is_close {
+        None
+    } else if is_lid || is_open_above {
+        Some(beside(shape, &view.base))
+    } else if is_drawer {
+        None
+    } else {
+        articulation
+            .and_then(|a| a.opening_heading(shape))
+            .and_then(|heading| in_front_of_opening(shape, heading, &view.base))
+    };
+    let Some(place) = place else {
         return vec![look];
-    }
-    let (dx, dy) = (view.base.x_m - shape.center.x, view.base.y_m - shape.center.y);
-    let share = (shape.half.x.max(shape.half.y) + BESIDE_M) / dx.hypot(dy).max(1e-6);
-    let close = Pose2::new(
-        shape.center.x + share * dx,
-        shape.center.y + share * dy,
-        (-dy).atan2(-dx),
-    );
+    };
     let go = Intended {
         skill: Skill::Navigate {
-            to: NavigationTarget::Pose(close),
+            to: NavigationTarget::Pose(place),
         },
         label: format!("go right up to {}", label(belief, inside.id)),
         purpose: Purpose::Peek,
     };
     vec![go, look]
+}
+
+/// Right beside a thing, at the side that the base is nearest to.
+fn beside(shape: &OrientedBox, base: &Pose2) -> Pose2 {
+    let pose = shape.pose();
+    let local = pose.inverse_transform_point(&Point3::new(base.x_m, base.y_m, shape.center.z));
+    let half = shape.half;
+    let at = if local.x.abs() - half.x > local.y.abs() - half.y {
+        Point3::new((half.x + BESIDE_M).copysign(local.x), 0.0, 0.0)
+    } else {
+        Point3::new(0.0, (half.y + BESIDE_M).copysign(local.y), 0.0)
+    };
+    facing(&(pose * at), &shape.center)
+}
+
+/// In front of the opening of furniture, [`None`] for a base that sees all of the inside from where it stands.
+fn in_front_of_opening(shape: &OrientedBox, heading: f64, base: &Pose2) -> Option<Pose2> {
+    let away = Vector3::new(heading.cos(), heading.sin(), 0.0);
+    let local = shape.pose().inverse_transform_vector(&away);
+    let depth = (local.x * shape.half.x).abs() + (local.y * shape.half.y).abs();
+    let opening = shape.center + away * depth;
+    let bearing = (base.y_m - opening.y).atan2(base.x_m - opening.x);
+    let aside = wrap_angle_rad(bearing - heading).abs();
+    (aside > FULLY_SEEN_RAD).then(|| facing(&(opening + away * BEFORE_OPENING_M), &shape.center))
+}
+
+/// A place from which the base faces a point.
+fn facing(at: &Point3, point: &Point3) -> Pose2 {
+    Pose2::new(at.x, at.y, (point.y - at.y).atan2(point.x - at.x))
 }
 
 /// Looks to both sides from where the base stands, without turning it.
