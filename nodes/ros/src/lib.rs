@@ -1,0 +1,15 @@
+//! Steward's nodes on ROS 2.
+//!
+//! The nodes are the same state machines as in `steward-nodes`; this crate carries their messages. What needs no ROS
+//! is plain Rust and tested as such; everything that touches `r2r` is behind the feature `ros2`.
+//!
+//! Messages travel as the very bytes that recordings hold ([`steward_nodes::recording::encode`]), so there is no
+//! conversion per type.
+
+pub mod lifecycle;
+pub mod parameters;
+pub mod qos;
+#[cfg(feature = "ros2")]
+#[allow(unreachable_pub, reason = "the executables use it, the library's users may not have ROS")]
+pub mod ros;
+pub mod world;
