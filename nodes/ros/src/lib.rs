@@ -6,10 +6,13 @@
 //! Messages travel as the very bytes that recordings hold ([`steward_nodes::recording::encode`]), so there is no
 //! conversion per type.
 
+pub mod bag;
+pub mod descriptions;
 pub mod lifecycle;
+pub mod overrides;
 pub mod parameters;
 pub mod qos;
 #[cfg(feature = "ros2")]
-#[allow(unreachable_pub, reason = "the executables use it, the library's users may not have ROS")]
 pub mod ros;
+pub mod settings;
 pub mod world;

@@ -43,7 +43,12 @@ pub const TRANSITIONS: &[Transition] = &[
 
 impl State {
     /// Every state.
-    pub const ALL: [State; 4] = [State::Unconfigured, State::Inactive, State::Active, State::Finalized];
+    pub const ALL: [State; 4] = [
+        State::Unconfigured,
+        State::Inactive,
+        State::Active,
+        State::Finalized,
+    ];
 
     /// Name as in `lifecycle_msgs`.
     pub const fn label(self) -> &'static str {
@@ -57,7 +62,13 @@ impl State {
 
     /// The transition of a number, or of a label where the label is not empty; `None` where this state has none such.
     pub fn transition(self, id: u8, label: &str) -> Option<Transition> {
-        let asked = |t: &&Transition| if label.is_empty() { t.id == id } else { t.label == label };
+        let asked = |t: &&Transition| {
+            if label.is_empty() {
+                t.id == id
+            } else {
+                t.label == label
+            }
+        };
         self.transitions().find(|t| asked(&t))
     }
 

@@ -31,7 +31,11 @@ impl<T: Serialize + DeserializeOwned> Parameters<T> {
     pub fn leaves(&self) -> BTreeMap<String, Value> {
         let mut leaves = BTreeMap::new();
         // A struct of settings is an object with text keys: writing it down cannot fail.
-        flatten("", &serde_json::to_value(&self.settings).unwrap_or_default(), &mut leaves);
+        flatten(
+            "",
+            &serde_json::to_value(&self.settings).unwrap_or_default(),
+            &mut leaves,
+        );
         leaves
     }
 
@@ -43,17 +47,24 @@ impl<T: Serialize + DeserializeOwned> Parameters<T> {
         let mut tree = serde_json::to_value(&self.settings).map_err(|e| e.to_string())?;
         let known = self.leaves();
         for (name, value) in changes {
-            let Some(before) = known.get(name) else {
+            if !known.contains_key(name) {
                 return Err(format!("there is no parameter `{name}`"));
-            };
+            }
             let Some(slot) = tree.pointer_mut(&format!("/{}", name.replace('.', "/"))) else {
                 return Err(format!("there is no parameter `{name}`"));
             };
-            *slot = match (before, slot.is_string(), value) {
-                (Value::String(_), false, Value::String(json)) => {
-                    serde_json::from_str(&json).map_err(|e| format!("`{name}` holds JSON, and this is none: {e}"))?
+            *slot = match value {
+                // What ROS has no type for.
+                Value::String(json)
+                    if slot.is_null()
+                        || slot.is_object()
+                        || slot.is_array()
+                        || (json == "null" && !slot.is_string()) =>
+                {
+                    serde_json::from_str(&json)
+                        .map_err(|e| format!("`{name}` holds JSON, and this is none: {e}"))?
                 }
-                (_, _, value) => value,
+                value => value,
             };
         }
         let settings: T = serde_json::from_value(tree).map_err(|e| e.to_string())?;
@@ -63,11 +74,45 @@ impl<T: Serialize + DeserializeOwned> Parameters<T> {
     }
 }
 
+/// A node and the settings that are its parameters: those whose names begin with the prefix, if it is not empty, and
+/// a dot.
+#[derive(Debug, Clone, Copy)]
+pub struct Section {
+    /// Name of the node.
+    pub node: &'static str,
+    /// Where in the settings its own are.
+    pub prefix: &'static str,
+}
+
+impl Section {
+    /// Name in the settings of a parameter of the node.
+    pub fn full(&self, name: &str) -> String {
+        if self.prefix.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.prefix)
+        }
+    }
+
+    /// Name of the node's parameter of a name in the settings, if it is one.
+    pub fn own<'a>(&self, full: &'a str) -> Option<&'a str> {
+        if self.prefix.is_empty() {
+            Some(full)
+        } else {
+            full.strip_prefix(self.prefix)?.strip_prefix('.')
+        }
+    }
+}
+
 fn flatten(prefix: &str, value: &Value, leaves: &mut BTreeMap<String, Value>) {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
             for (name, value) in fields {
-                let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                let path = if prefix.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{prefix}.{name}")
+                };
                 flatten(&path, value, leaves);
             }
         }
@@ -111,10 +156,24 @@ mod tests {
     }
 
     fn parameters() -> Parameters<Outer> {
-        let inner = Inner { rate_hz: 5.0, gains: vec![1.0, 2.0], cap: None };
-        Parameters::new(Outer { name: "a".into(), inner }, |o| {
-            if o.inner.rate_hz > 0.0 { Ok(()) } else { Err("inner.rate_hz must be above 0".into()) }
-        })
+        let inner = Inner {
+            rate_hz: 5.0,
+            gains: vec![1.0, 2.0],
+            cap: None,
+        };
+        Parameters::new(
+            Outer {
+                name: "a".into(),
+                inner,
+            },
+            |o| {
+                if o.inner.rate_hz > 0.0 {
+                    Ok(())
+                } else {
+                    Err("inner.rate_hz must be above 0".into())
+                }
+            },
+        )
     }
 
     #[test]
@@ -129,13 +188,22 @@ mod tests {
     #[test]
     fn values_are_set_or_refused_with_the_reason_and_then_nothing_changes() {
         let mut p = parameters();
-        p.set([("inner.rate_hz", json!(2.5)), ("inner.cap", json!("7")), ("name", json!("b"))]).unwrap();
-        assert_eq!((p.settings().inner.rate_hz, p.settings().inner.cap), (2.5, Some(7)));
+        p.set([
+            ("inner.rate_hz", json!(2.5)),
+            ("inner.cap", json!("7")),
+            ("name", json!("b")),
+        ])
+        .unwrap();
+        assert_eq!(
+            (p.settings().inner.rate_hz, p.settings().inner.cap),
+            (2.5, Some(7))
+        );
         let before = p.settings().clone();
         for (name, value, reason) in [
             ("inner.rate_hz", json!(-1.0), "above 0"),
             ("inner.rate_hz", json!("fast"), "f64"),
-            ("inner.cap", json!("{"), "JSON"),
+            ("inner.gains", json!("{"), "JSON"),
+            ("inner.rate_hz", json!("null"), "null"),
             ("inner.speed", json!(1), "no parameter"),
             ("inner", json!(1), "no parameter"),
         ] {

@@ -27,8 +27,8 @@ pub fn of(topic: &str) -> Qos {
         | "/gripper_contacts"
         | "/bumper"
         | "/clock" => Qos::Sensor,
-        "/map" | "/map/exact" | "/obstacles" | "/obstacles/exact" | "/scene_graph" | "/plan" | "/floor_plan"
-        | "/simulator/truth" => Qos::Latched { depth: 1 },
+        "/map" | "/map/exact" | "/obstacles" | "/obstacles/exact" | "/scene_graph" | "/plan"
+        | "/floor_plan" | "/simulator/truth" => Qos::Latched { depth: 1 },
         // One message of static transforms does not replace the one before.
         "/tf_static" => Qos::Latched { depth: 100 },
         "/task_result" => Qos::Latched { depth: 10 },
@@ -69,7 +69,9 @@ mod tests {
                     | Topic::Plan
                     | Topic::FloorPlan => Qos::Latched { depth: 1 },
                     Topic::TaskResult => Qos::Latched { depth: 10 },
-                    Topic::Transforms | Topic::Localization if *name == "/tf_static" => Qos::Latched { depth: 100 },
+                    Topic::Transforms | Topic::Localization if *name == "/tf_static" => {
+                        Qos::Latched { depth: 100 }
+                    }
                     _ => Qos::Reliable,
                 };
                 assert_eq!(of(name), expected, "{name}");

@@ -1,6 +1,6 @@
 //! The simulated home, the nodes and the deterministic scheduler in a thread of their own, which takes orders.
 
-use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,14 +15,18 @@ use steward_core::messages::{
     CancelTask, Goal, Header, Presence, Provenance, Relation, SceneGraph, SceneObject, Task,
 };
 use steward_core::{Duration, Time, frames};
-use steward_nodes::episode::floor_plan;
+use steward_nodes::episode::{EpisodeConfig, floor_plan};
 use steward_nodes::message::Message;
 use steward_nodes::node::{Node, message};
+use steward_nodes::recording::RunMetadata;
 use steward_nodes::runtime::{Delivery, Observer, Scheduler};
 use steward_nodes::simulator::Simulator;
 use steward_nodes::wiring::LoopConfig;
-use steward_sim::home::{self, HomeSpec};
-use steward_sim::simulation::{Simulation, SimulationConfig};
+use steward_sim::home;
+use steward_sim::simulation::Simulation;
+
+use crate::bag::Bag;
+use crate::settings::{LoopSettings, SimulatorSettings};
 
 /// The robot is told the rooms of the home at this time, as in an episode of `steward run`.
 const SETUP_AT: Time = Time::from_nanos(500_000_000);
@@ -35,73 +39,43 @@ const TRUTH_STEPS: u64 = 12;
 /// How often a world at rest looks whether it is to go on.
 const REST: std::time::Duration = std::time::Duration::from_millis(20);
 
-/// Settings of the loop in one process.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// Everything that a world is made from.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WorldConfig {
-    /// Go to the state active at the start.
-    pub autostart: bool,
-    /// What every ROS node has. This one is the clock where it simulates, so it changes nothing.
-    pub use_sim_time: bool,
-    /// Which world: `embedded` for the simulator in this process.
-    pub world: String,
-    /// The home: a file such as maps/apartment.yaml, or seed:N for a generated one.
-    pub home: String,
-    /// Seed of sensor noise and everything else that is random.
-    pub seed: u64,
-    /// Simulated seconds per second, 0 for as fast as the machine can.
-    pub speed: f64,
-    /// Time stands still before the first task, so that the same task and seed give the same run.
-    pub hold_until_task: bool,
-    /// How long a task may take where its goal says nothing, simulated seconds.
-    pub time_limit_s: f64,
-    /// The world.
-    pub simulation: SimulationConfig,
+    /// Time, tasks and recording.
+    pub own: LoopSettings,
+    /// The simulator.
+    pub simulator: SimulatorSettings,
     /// The nodes.
     pub nodes: LoopConfig,
-}
-
-impl Default for WorldConfig {
-    fn default() -> Self {
-        WorldConfig {
-            autostart: true,
-            use_sim_time: false,
-            world: "embedded".into(),
-            home: "seed:1".into(),
-            seed: 1,
-            speed: 1.0,
-            hold_until_task: false,
-            time_limit_s: 1800.0,
-            simulation: SimulationConfig::default(),
-            nodes: LoopConfig::default(),
-        }
-    }
 }
 
 impl WorldConfig {
     /// # Errors
     /// One sentence: which setting is out of range, and why.
     pub fn validate(&self) -> Result<(), String> {
-        if self.world != "embedded" {
-            return Err(format!("world `{}` is not one of: embedded", self.world));
-        }
-        for (name, value, low, high) in [("speed", self.speed, 0.0, 1e3), ("time_limit_s", self.time_limit_s, 1.0, 1e6)] {
-            if !(value >= low && value <= high) {
-                return Err(format!("{name} is {value} and must be between {low} and {high}"));
-            }
-        }
-        // A node checks its own settings when it is made.
-        self.nodes.nodes(steward_sim::robot::URDF).map(drop).map_err(|e| e.to_string())
+        self.own.validate()?;
+        self.simulator.validate()?;
+        self.nodes
+            .nodes(steward_sim::robot::URDF)
+            .map(drop)
+            .map_err(|e| e.to_string())
     }
 
-    fn home(&self) -> Result<HomeSpec> {
-        if let Some(seed) = self.home.strip_prefix("seed:") {
-            let seed = seed.parse().with_context(|| format!("`{seed}` is not a seed"))?;
-            return Ok(HomeSpec::from_seed(seed));
-        }
-        let text = fs::read_to_string(&self.home)
-            .with_context(|| format!("cannot read the home `{}`; name a file or use seed:N", self.home))?;
-        Ok(HomeSpec::from_yaml(&self.home, &text)?)
+    /// What a recording says of the run, as one of `steward run` does: so it replays.
+    fn metadata(&self) -> Result<RunMetadata> {
+        let episode = EpisodeConfig {
+            simulation: self.simulator.simulation(),
+            nodes: self.nodes.clone(),
+            time_limit_s: self.own.time_limit_s,
+        };
+        let home = serde_saphyr::to_string(&self.simulator.home()?).context("cannot write the home down")?;
+        Ok(RunMetadata::simulated(
+            self.simulator.seed,
+            serde_json::to_value(&episode)?,
+            home,
+        ))
     }
 }
 
@@ -146,14 +120,22 @@ impl World {
     /// # Errors
     /// What the home, the simulator or a node refuses.
     pub fn build(config: &WorldConfig, listener: impl Listener + 'static) -> Result<Self> {
-        let home = home::generate(&config.home()?)?;
+        let home = home::generate(&config.simulator.home()?)?;
         let rooms = floor_plan(&home, SETUP_AT);
         let map_from_home = home.robot_start.to_pose3().inverse();
-        let simulation = Arc::new(Mutex::new(Simulation::new(home, &config.simulation, config.seed)?));
+        let simulation = Arc::new(Mutex::new(Simulation::new(
+            home,
+            &config.simulator.simulation(),
+            config.simulator.seed,
+        )?));
         let mut nodes: Vec<Box<dyn Node>> = vec![Box::new(Simulator::new(Arc::clone(&simulation)))];
         nodes.extend(config.nodes.nodes(steward_sim::robot::URDF)?);
         let mut scheduler = Scheduler::new(nodes, Time::ZERO)?;
         scheduler.inject(SETUP_AT, message(Message::FloorPlan, rooms))?;
+        let bag = match config.own.record.as_str() {
+            "" => None,
+            folder => Some(Bag::create(Path::new(folder), &config.metadata()?)?),
+        };
         let (orders, inbox) = channel();
         let (active, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let runner = Runner {
@@ -161,11 +143,12 @@ impl World {
             simulation,
             map_from_home,
             listener,
+            bag,
             inbox,
             active: Arc::clone(&active),
             stop: Arc::clone(&stop),
-            speed: config.speed,
-            hold: config.hold_until_task,
+            speed: config.own.speed,
+            hold: config.own.hold_until_task,
             steps: 0,
         };
         let thread = std::thread::Builder::new().name("world".into()).spawn(move || {
@@ -213,6 +196,7 @@ struct Runner<L> {
     simulation: Arc<Mutex<Simulation>>,
     map_from_home: Pose3,
     listener: L,
+    bag: Option<Bag>,
     inbox: Receiver<Order>,
     active: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
@@ -222,7 +206,13 @@ struct Runner<L> {
 }
 
 impl<L: Listener> Runner<L> {
+    /// Runs until it is stopped, then closes the recording, also after an error.
     fn run(mut self) -> Result<()> {
+        let ended = self.advance();
+        ended.and(self.bag.map_or(Ok(()), Bag::finish))
+    }
+
+    fn advance(&mut self) -> Result<()> {
         // Where time of the world and of the wall were last level.
         let mut level = None;
         while !self.stop.load(Ordering::SeqCst) {
@@ -252,7 +242,9 @@ impl<L: Listener> Runner<L> {
                     }
                 }
             }
-            self.scheduler.run_until(next, &mut Told(&mut self.listener))?;
+            let mut told = Told(&mut self.listener);
+            let mut observers: Vec<&mut dyn Observer> = vec![&mut told, &mut self.bag];
+            self.scheduler.run_until(next, &mut observers)?;
             self.steps += 1;
             self.listener.on_time(next);
             if self.steps.is_multiple_of(TRUTH_STEPS) {
@@ -271,7 +263,12 @@ impl<L: Listener> Runner<L> {
     fn take(&mut self, order: Order, at: Time) -> Result<()> {
         let header = Header::new(at, frames::MAP);
         let order = match order {
-            Order::Task { id, goal, rules, limit } => message(
+            Order::Task {
+                id,
+                goal,
+                rules,
+                limit,
+            } => message(
                 Message::Task,
                 Task {
                     header,
@@ -287,7 +284,11 @@ impl<L: Listener> Runner<L> {
     }
 
     fn truth(&self, now: Time) -> SceneGraph {
-        let truth = self.simulation.lock().unwrap_or_else(PoisonError::into_inner).truth();
+        let truth = self
+            .simulation
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .truth();
         let id = |id: steward_sim::model::EntityId| ObjectId(id.0);
         let objects = truth.things.iter().map(|thing| SceneObject {
             id: id(thing.id),
@@ -297,7 +298,11 @@ impl<L: Listener> Runner<L> {
                 yaw_rad: 0.0,
                 half: Vector3::zeros(),
             },
-            presence: if truth.held == Some(thing.id) { Presence::Held } else { Presence::Present },
+            presence: if truth.held == Some(thing.id) {
+                Presence::Held
+            } else {
+                Presence::Present
+            },
             provenance: Provenance::Observed,
             confidence: 1.0,
             first_seen: Time::ZERO,
@@ -324,20 +329,5 @@ struct Told<'a, L>(&'a mut L);
 impl<L: Listener> Observer for Told<'_, L> {
     fn on_message(&mut self, delivery: &Delivery<'_>) -> steward_nodes::error::Result<()> {
         self.0.on_message(delivery)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settings_are_checked() {
-        let config = WorldConfig::default();
-        config.validate().unwrap();
-        let bad = WorldConfig { speed: f64::NAN, ..config.clone() };
-        assert!(bad.validate().unwrap_err().contains("speed"));
-        let bad = WorldConfig { world: "mars".into(), ..config };
-        assert!(bad.validate().unwrap_err().contains("mars"));
     }
 }

