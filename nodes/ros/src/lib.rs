@@ -6,13 +6,19 @@
 //! Messages travel as the very bytes that recordings hold ([`steward_nodes::recording::encode`]), so there is no
 //! conversion per type.
 
+pub mod assembler;
 pub mod bag;
 pub mod descriptions;
+pub mod host;
+pub mod inbox;
 pub mod lifecycle;
 pub mod overrides;
 pub mod parameters;
+pub mod parts;
 pub mod qos;
 #[cfg(feature = "ros2")]
 pub mod ros;
 pub mod settings;
+pub mod truth;
+pub mod watch;
 pub mod world;

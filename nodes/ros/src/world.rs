@@ -9,11 +9,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use steward_core::geometry::{OrientedBox, Pose3, Vector3};
-use steward_core::ids::{ObjectId, TaskId};
-use steward_core::messages::{
-    CancelTask, Goal, Header, Presence, Provenance, Relation, SceneGraph, SceneObject, Task,
-};
+use steward_core::geometry::Pose3;
+use steward_core::ids::TaskId;
+use steward_core::messages::{CancelTask, Goal, Header, SceneGraph, Task};
 use steward_core::{Duration, Time, frames};
 use steward_nodes::episode::{EpisodeConfig, floor_plan};
 use steward_nodes::message::Message;
@@ -27,6 +25,7 @@ use steward_sim::simulation::Simulation;
 
 use crate::bag::Bag;
 use crate::settings::{LoopSettings, SimulatorSettings};
+use crate::truth;
 
 /// The robot is told the rooms of the home at this time, as in an episode of `steward run`.
 const SETUP_AT: Time = Time::from_nanos(500_000_000);
@@ -95,6 +94,31 @@ pub enum Order {
     },
     /// End.
     Cancel(TaskId),
+}
+
+impl Order {
+    /// As a message of the loop, given at a time.
+    pub fn message(self, at: Time) -> Message {
+        let header = Header::new(at, frames::MAP);
+        match self {
+            Order::Task {
+                id,
+                goal,
+                rules,
+                limit,
+            } => message(
+                Message::Task,
+                Task {
+                    header,
+                    id,
+                    goal,
+                    rules,
+                    deadline: at + limit,
+                },
+            ),
+            Order::Cancel(id) => message(Message::CancelTask, CancelTask { header, id }),
+        }
+    }
 }
 
 /// What a running world tells, in its own thread.
@@ -248,7 +272,9 @@ impl<L: Listener> Runner<L> {
             self.steps += 1;
             self.listener.on_time(next);
             if self.steps.is_multiple_of(TRUTH_STEPS) {
-                let truth = self.truth(next);
+                let simulation = self.simulation.lock().unwrap_or_else(PoisonError::into_inner);
+                let truth = truth::scene(&simulation, &self.map_from_home, next);
+                drop(simulation);
                 self.listener.on_truth(&truth);
             }
             if self.speed > 0.0 {
@@ -261,65 +287,7 @@ impl<L: Listener> Runner<L> {
     }
 
     fn take(&mut self, order: Order, at: Time) -> Result<()> {
-        let header = Header::new(at, frames::MAP);
-        let order = match order {
-            Order::Task {
-                id,
-                goal,
-                rules,
-                limit,
-            } => message(
-                Message::Task,
-                Task {
-                    header,
-                    id,
-                    goal,
-                    rules,
-                    deadline: at + limit,
-                },
-            ),
-            Order::Cancel(id) => message(Message::CancelTask, CancelTask { header, id }),
-        };
-        Ok(self.scheduler.inject(at, order)?)
-    }
-
-    fn truth(&self, now: Time) -> SceneGraph {
-        let truth = self
-            .simulation
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .truth();
-        let id = |id: steward_sim::model::EntityId| ObjectId(id.0);
-        let objects = truth.things.iter().map(|thing| SceneObject {
-            id: id(thing.id),
-            class: thing.class.clone(),
-            shape: OrientedBox {
-                center: self.map_from_home * thing.center,
-                yaw_rad: 0.0,
-                half: Vector3::zeros(),
-            },
-            presence: if truth.held == Some(thing.id) {
-                Presence::Held
-            } else {
-                Presence::Present
-            },
-            provenance: Provenance::Observed,
-            confidence: 1.0,
-            first_seen: Time::ZERO,
-            last_seen: now,
-            articulation: None,
-            surfaces: Vec::new(),
-        });
-        let relations = truth.relations.iter().map(|r| Relation {
-            subject: id(r.subject),
-            kind: r.kind,
-            object: id(r.object),
-        });
-        SceneGraph {
-            header: Header::new(now, frames::MAP),
-            objects: objects.collect(),
-            relations: relations.collect(),
-        }
+        Ok(self.scheduler.inject(at, order.message(at))?)
     }
 }
 

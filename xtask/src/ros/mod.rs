@@ -91,7 +91,6 @@ fn build(environment: &Environment, release: bool) -> Result<()> {
         "--cmake-args",
         "-DCMAKE_BUILD_TYPE=Release",
         "-DBUILD_TESTING=OFF",
-        "--no-warn-unused-cli",
     ]);
     command.arg(format!("-DPython3_EXECUTABLE={}", environment.python.display()));
     command.arg(format!("-DSTEWARD_CARGO_FLAGS={flags}"));

@@ -211,7 +211,7 @@ impl Observer for Told {
         self.outputs.publishers.publish(delivery.message);
         if matches!(
             delivery.message.topic(),
-            Topic::SceneGraph | Topic::Task | Topic::Plan | Topic::Verdict | Topic::TaskResult
+            Topic::SceneGraph | Topic::Task | Topic::Plan | Topic::TaskResult
         ) {
             // The receiver goes only when the world is about to.
             let _ = self.sender.send(delivery.message.clone());

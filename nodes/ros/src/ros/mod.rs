@@ -3,12 +3,17 @@
 //! `r2r` takes one message per subscription and turn, and its queues drop the newest when full. So that thread does
 //! nothing but spin with a short timeout and work off what came; computing happens elsewhere.
 
+pub mod composed;
 pub mod front;
 pub mod logging;
 pub mod managed;
+pub mod member;
+pub mod process;
 pub mod publishers;
 pub mod scene;
 pub mod settings;
+pub mod simulator;
+pub mod subscriptions;
 pub mod tasks;
 
 use std::pin::Pin;

@@ -61,10 +61,17 @@ impl Publishers {
     }
 
     fn publish_part(&self, part: &Part) {
-        if let Some(publisher) = self.by_topic.get(part.topic)
-            && let Err(e) = publisher.publish_raw(&part.bytes)
+        match self
+            .by_topic
+            .get(part.topic)
+            .map(|publisher| publisher.publish_raw(&part.bytes))
         {
-            log::warn!("a message on `{}` is not published: {e}", part.topic);
+            Some(Ok(())) => {}
+            Some(Err(e)) => log::warn!("a message on `{}` is not published: {e}", part.topic),
+            None => log::error!(
+                "nothing was announced on `{}`, and so nothing is published",
+                part.topic
+            ),
         }
     }
 }

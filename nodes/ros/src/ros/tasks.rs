@@ -9,7 +9,7 @@ use anyhow::Result;
 use r2r::steward_msgs::action::ExecuteTask;
 use r2r::{ActionServerCancelRequest, ActionServerGoal, ActionServerGoalRequest};
 use steward_core::ids::TaskId;
-use steward_core::messages::{Goal, Outcome, Plan, StepState, TaskResult, Verdict, VerdictKind};
+use steward_core::messages::{Goal, Outcome, Plan, StepState, TaskResult};
 use steward_core::{Duration, Time};
 use steward_nodes::message::Message;
 
@@ -97,7 +97,6 @@ impl Tasks {
                     running.on_plan(plan);
                 }
             }
-            Message::Verdict(verdict) => self.running.values_mut().for_each(|r| r.on_verdict(verdict)),
             Message::TaskResult(result) => {
                 if let Some(running) = self.running.remove(&result.id) {
                     running.end(result);
@@ -192,15 +191,14 @@ impl Running {
             self.feedback.step = step.step.map_or(0, |s| s.0);
             self.feedback.label.clone_from(&step.label);
         }
+        let confirmed = plan
+            .steps
+            .iter()
+            .filter(|s| s.state == StepState::Confirmed)
+            .count();
+        self.feedback.steps_confirmed = u32::try_from(confirmed).unwrap_or(u32::MAX);
         self.feedback.reason.clone_from(&plan.reason);
         self.tell(plan.header.stamp);
-    }
-
-    fn on_verdict(&mut self, verdict: &Verdict) {
-        if verdict.kind == VerdictKind::Confirmed {
-            self.feedback.steps_confirmed += 1;
-            self.tell(verdict.header.stamp);
-        }
     }
 
     fn tell(&mut self, now: Time) {
