@@ -85,6 +85,7 @@ pub struct Host {
     active: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     inbox: Arc<Inbox>,
+    begun_anew: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -103,7 +104,7 @@ impl Host {
         watch: Watch,
         outlet: impl Outlet,
     ) -> Result<Self, String> {
-        let (active, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let [active, stop, begun_anew] = [(); 3].map(|()| Arc::new(AtomicBool::new(false)));
         let runner = Runner {
             node: make()?,
             make,
@@ -114,6 +115,8 @@ impl Host {
             inbox: Arc::clone(&inbox),
             active: Arc::clone(&active),
             stop: Arc::clone(&stop),
+            begun_anew: Arc::clone(&begun_anew),
+            resting_since: None,
             latest: None,
             next_tick: None,
             next_diagnostics: None,
@@ -127,6 +130,7 @@ impl Host {
             active,
             stop,
             inbox,
+            begun_anew,
             thread: Some(thread.map_err(|e| e.to_string())?),
         })
     }
@@ -135,6 +139,11 @@ impl Host {
     pub fn set_active(&self, active: bool) {
         self.active.store(active, Ordering::SeqCst);
         self.inbox.call();
+    }
+
+    /// Whether time jumped back since this was asked last, so that the node forgot everything.
+    pub fn take_begun_anew(&self) -> bool {
+        self.begun_anew.swap(false, Ordering::SeqCst)
     }
 
     /// Whether the thread has ended by itself.
@@ -164,6 +173,8 @@ struct Runner<O> {
     inbox: Arc<Inbox>,
     active: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
+    begun_anew: Arc<AtomicBool>,
+    resting_since: Option<Instant>,
     /// Time of the last call.
     latest: Option<Time>,
     next_tick: Option<Time>,
@@ -175,8 +186,7 @@ impl<O: Outlet> Runner<O> {
     fn run(mut self) {
         while !self.stop.load(Ordering::SeqCst) {
             let arrived = self.inbox.take(self.longest_wait());
-            let now = self.clock.now().filter(|_| self.active.load(Ordering::SeqCst));
-            let Some(now) = now else {
+            let Some(now) = self.now() else {
                 // Nobody knows the time of what comes while the node rests or before there is a clock.
                 if arrived.is_some() {
                     self.inbox.count("at_rest");
@@ -196,6 +206,18 @@ impl<O: Outlet> Runner<O> {
             }
             self.tick(now);
         }
+    }
+
+    /// The time, unless the node rests or nobody knows. A clock of one's own stands still while the node rests.
+    fn now(&mut self) -> Option<Time> {
+        if !self.active.load(Ordering::SeqCst) {
+            self.resting_since.get_or_insert_with(Instant::now);
+            return None;
+        }
+        if let (Some(since), Clock::Own { origin, .. }) = (self.resting_since.take(), &mut self.clock) {
+            *origin += since.elapsed();
+        }
+        self.clock.now()
     }
 
     fn longest_wait(&self) -> std::time::Duration {
@@ -221,6 +243,7 @@ impl<O: Outlet> Runner<O> {
     fn begin_anew(&mut self, now: Time) -> bool {
         log::warn!("time jumped back to {now}; the node begins anew");
         *self.own_counters.entry("time_jumped_back".into()).or_default() += 1;
+        self.begun_anew.store(true, Ordering::SeqCst);
         self.inbox.clear();
         (self.next_tick, self.next_diagnostics) = (None, None);
         self.watch.reset();

@@ -12,6 +12,7 @@ pub mod descriptions;
 pub mod host;
 pub mod inbox;
 pub mod lifecycle;
+pub mod order;
 pub mod overrides;
 pub mod parameters;
 pub mod parts;

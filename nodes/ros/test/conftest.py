@@ -48,6 +48,9 @@ class Episode:
             # A little longer, so that the truth is of afterwards.
             ended = watcher.now_s()
             watcher.wait(lambda: watcher.now_s() > ended + 1.0, "time after the end")
+            # Nothing new from here on, for those who come late to be compared with those who were there.
+            assert watcher.change("deactivate")
+            watcher.spin_for(1.0)
             late = Watcher()
             self.late = {t: late.latched(t) for t in ("map", "scene_graph", "plan", "floor_plan", "task_result")}
             late.close()

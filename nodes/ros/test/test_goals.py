@@ -48,7 +48,7 @@ def test_a_task_that_takes_too_long_is_given_up(watcher):
 
 def test_cancelling_stops_the_robot_within_half_a_second_and_lets_the_next_task_in():
     # In real time at most: what is measured is simulated, and the watcher has to keep up.
-    with Loop(home=HOME, speed=0.5) as loop:
+    with Loop(home=HOME) as loop:
         watcher, other = Watcher(), Watcher()
         odometry = watcher.listen("odom")
         handle = watcher.send(ExecuteTask.Goal(goal=GOAL))

@@ -206,6 +206,12 @@ impl<P: Part> Member<P> {
                 queries.set(Some(scene));
             }
         }
+        if self.host.as_ref().is_some_and(Host::take_begun_anew) {
+            self.end_tasks(
+                Code::SENSORS_LOST as u16,
+                "time jumped back, and the loop began anew; order the task again",
+            );
+        }
         if let Some(tasks) = &mut self.tasks {
             let give = give(&self.clock, &self.publishers, &self.sender);
             let terms = Terms {

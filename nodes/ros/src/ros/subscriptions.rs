@@ -12,11 +12,13 @@ use super::{Incoming, next, profile};
 use crate::assembler::{Assembler, Step};
 use crate::host::HeardTime;
 use crate::inbox::Inbox;
+use crate::order::ImagesFirst;
 use crate::qos;
 
 /// Hears the topics of a node and puts their messages into its inbox.
 pub struct Subscriptions {
     topics: Vec<Subscribed>,
+    images_first: ImagesFirst,
     inbox: Arc<Inbox>,
 }
 
@@ -54,6 +56,7 @@ impl Subscriptions {
         }
         Ok(Subscriptions {
             topics: subscribed,
+            images_first: ImagesFirst::default(),
             inbox,
         })
     }
@@ -69,7 +72,10 @@ impl Subscriptions {
             for (index, incoming) in parts.iter_mut().enumerate() {
                 while let Some(bytes) = next(incoming) {
                     match assembler.put(index, bytes) {
-                        Ok(Step::Complete(messages)) => messages.into_iter().for_each(|m| self.inbox.put(m)),
+                        Ok(Step::Complete(messages)) => {
+                            let passed = messages.into_iter().flat_map(|m| self.images_first.pass(m));
+                            passed.for_each(|m| self.inbox.put(m));
+                        }
                         Ok(Step::Waiting) => {}
                         Ok(Step::GaveUp) => self.inbox.count(&format!("incomplete_{}", topic.name())),
                         Err(e) => {
