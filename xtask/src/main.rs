@@ -93,7 +93,5 @@ fn test(steps: &mut Steps) {
     );
     steps.run("licences", licences::check);
     steps.run("third-party checks", third_party::check);
-    for what in [ros::Ros::Build { release: false }, ros::Ros::Test { only: None }] {
-        steps.run(what.name(), || what.run());
-    }
+    ros::check(steps);
 }

@@ -93,11 +93,12 @@ pub struct Host {
 pub type Make = Box<dyn Fn() -> Result<Box<dyn Node>, String> + Send>;
 
 impl Host {
-    /// A node at rest.
+    /// A node at rest, with its name in diagnostics.
     ///
     /// # Errors
     /// Why the node cannot be made.
     pub fn build(
+        name: String,
         make: Make,
         clock: Clock,
         inbox: Arc<Inbox>,
@@ -106,6 +107,7 @@ impl Host {
     ) -> Result<Self, String> {
         let [active, stop, begun_anew] = [(); 3].map(|()| Arc::new(AtomicBool::new(false)));
         let runner = Runner {
+            name,
             node: make()?,
             make,
             clock,
@@ -164,6 +166,7 @@ impl Drop for Host {
 }
 
 struct Runner<O> {
+    name: String,
     node: Box<dyn Node>,
     make: Make,
     clock: Clock,
@@ -285,7 +288,7 @@ impl<O: Outlet> Runner<O> {
                     .into_iter()
                     .map(|(name, n)| (format!("inbox_{name}"), n)),
             );
-            let node = self.node.name().to_owned();
+            let node = self.name.clone();
             let header = Header::new(now, "");
             self.outlet.on_message(&message(
                 Message::Diagnostics,

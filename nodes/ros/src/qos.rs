@@ -45,6 +45,11 @@ pub fn published_name(topic: &str) -> &str {
     }
 }
 
+/// Name in `/diagnostics`, which all robots share, of a node in a namespace: `mapper`, `kitchen/mapper`.
+pub fn diagnostics_name(namespace: &str, node: &str) -> String {
+    format!("{namespace}/{node}").trim_start_matches('/').to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use steward_nodes::message::Topic;
@@ -83,5 +88,7 @@ mod tests {
     fn namespaces_apply_to_what_belongs_to_one_robot() {
         assert_eq!(published_name("/map"), "map");
         assert_eq!(published_name("/tf"), "/tf");
+        assert_eq!(diagnostics_name("/", "mapper"), "mapper");
+        assert_eq!(diagnostics_name("/kitchen", "mapper"), "kitchen/mapper");
     }
 }

@@ -14,15 +14,17 @@ const SILENCE: Duration = Duration::from_secs(3);
 /// Watches over the skill that a node carries out.
 #[derive(Debug, Default)]
 pub struct Watch {
-    watched: &'static [&'static str],
+    watched: Vec<String>,
     heard: BTreeMap<String, Time>,
-    /// The skill under way, and since when.
-    running: Option<(StepId, Option<Time>)>,
+    /// Since when it listens.
+    begun: Option<Time>,
+    /// The skill under way.
+    running: Option<StepId>,
 }
 
 impl Watch {
-    /// These nodes must be heard of while a skill runs.
-    pub fn new(watched: &'static [&'static str]) -> Self {
+    /// Nodes of these names, as they are in diagnostics, must be heard of while a skill runs.
+    pub fn new(watched: Vec<String>) -> Self {
         Watch {
             watched,
             ..Watch::default()
@@ -32,7 +34,7 @@ impl Watch {
     /// Something was heard.
     pub fn hear(&mut self, now: Time, heard: &Message) {
         if let Message::Diagnostics(diagnostics) = heard
-            && self.watched.contains(&diagnostics.node.as_str())
+            && self.watched.contains(&diagnostics.node)
         {
             self.heard.insert(diagnostics.node.clone(), now);
         }
@@ -41,20 +43,15 @@ impl Watch {
     /// The node said something.
     pub fn sent(&mut self, sent: &Message) {
         if let Message::SkillStatus(status) = sent {
-            match (status.state, self.running) {
-                (SkillState::Running, Some((step, _))) if step == status.step => {}
-                (SkillState::Running, _) => self.running = Some((status.step, None)),
-                _ => self.running = None,
-            }
+            self.running = (status.state == SkillState::Running).then_some(status.step);
         }
     }
 
     /// An order to end the skill under way, where somebody is silent for too long.
     pub fn check(&mut self, now: Time) -> Option<Message> {
-        let (step, since) = self.running.as_mut()?;
-        let since = *since.get_or_insert(now);
-        let step = *step;
-        let last = |node: &&&str| self.heard.get(**node).copied().unwrap_or(since).max(since);
+        let begun = *self.begun.get_or_insert(now);
+        let step = self.running?;
+        let last = |node: &String| self.heard.get(node).copied().unwrap_or(begun);
         let silent = self.watched.iter().find(|node| now - last(node) > SILENCE)?;
         log::warn!("`{silent}` is silent: the skill under way is ended");
         self.running = None;
@@ -70,7 +67,7 @@ impl Watch {
     /// Forgets everything that was heard.
     pub fn reset(&mut self) {
         self.heard.clear();
-        self.running = None;
+        (self.begun, self.running) = (None, None);
     }
 }
 
@@ -109,7 +106,7 @@ mod tests {
     #[test]
     fn a_skill_ends_when_somebody_is_silent() {
         let at = Time::from_secs_f64;
-        let mut watch = Watch::new(&["planner", "mapper"]);
+        let mut watch = Watch::new(vec!["planner".into(), "mapper".into()]);
         assert_eq!(watch.check(at(100.0)), None, "nothing runs");
         watch.sent(&running(SkillState::Running));
         assert_eq!(watch.check(at(100.0)), None);
@@ -124,6 +121,11 @@ mod tests {
         };
         assert_eq!(cancel.step, StepId(4));
         assert_eq!(watch.check(at(108.0)), None, "it is told once");
+        watch.sent(&running(SkillState::Running));
+        assert!(
+            watch.check(at(108.1)).is_some(),
+            "and for every skill that is begun meanwhile"
+        );
         watch.sent(&running(SkillState::Running));
         watch.sent(&running(SkillState::Done));
         assert_eq!(watch.check(at(200.0)), None, "nothing runs any more");

@@ -159,8 +159,8 @@ class Watcher:
         while time.monotonic() < end:
             self.executor.spin_once(0.02)
 
-    def future(self, future, what):
-        self.wait(future.done, what)
+    def future(self, future, what, patience_s=PATIENCE_S):
+        self.wait(future.done, what, patience_s)
         return future.result()
 
     def send(self, goal, on_feedback=None):
@@ -168,9 +168,9 @@ class Watcher:
         listen = (lambda m: on_feedback(m.feedback)) if on_feedback else None
         return self.future(self.tasks.send_goal_async(goal, feedback_callback=listen), "answer to the goal")
 
-    def execute(self, **goal):
+    def execute(self, patience_s=PATIENCE_S, **goal):
         """Sends a goal and waits for its end."""
-        return action_result(self, self.send(ExecuteTask.Goal(**goal)))
+        return action_result(self, self.send(ExecuteTask.Goal(**goal)), patience_s)
 
     def call(self, kind, name, request):
         client = self.node.create_client(kind, name)
@@ -189,9 +189,9 @@ class Watcher:
         return self.call(GetState, f"{node}/get_state", GetState.Request()).current_state.label
 
 
-def action_result(watcher, handle):
+def action_result(watcher, handle, patience_s=PATIENCE_S):
     """Status and result of a goal."""
-    done = watcher.future(handle.get_result_async(), "end of the task")
+    done = watcher.future(handle.get_result_async(), "end of the task", patience_s)
     return done.status, done.result
 
 

@@ -12,7 +12,7 @@ use clap::Subcommand;
 
 use environment::Environment;
 
-use super::steps::{root, run};
+use super::steps::{Steps, is_ci, is_installed, root, run};
 
 /// What to do with ROS 2.
 #[derive(Subcommand)]
@@ -57,6 +57,24 @@ impl Ros {
     }
 }
 
+/// Builds and tests, where there is a ROS 2 or what it takes to install one.
+pub(crate) fn check(steps: &mut Steps) {
+    let is_sourced = std::env::var_os("AMENT_PREFIX_PATH").is_some();
+    let missing = ["python3", "gcc", "g++"]
+        .into_iter()
+        .find(|program| !is_installed(program));
+    match missing.filter(|_| !is_sourced && !is_ci()) {
+        Some(missing) => {
+            println!("skipped: the nodes on ROS 2; no ROS 2 is sourced and {missing} is not installed")
+        }
+        None => {
+            for what in [Ros::Build { release: false }, Ros::Test { only: None }] {
+                steps.run(what.name(), || what.run());
+            }
+        }
+    }
+}
+
 fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
@@ -71,13 +89,17 @@ fn build(environment: &Environment, release: bool) -> Result<()> {
     if !environment.has_package("tf2_msgs") {
         packages.push("nodes/ros/interfaces/tf2_msgs");
     }
-    // With the whole workspace dependencies get the same features as in its other builds, so most are built already.
-    // The tests ask the program `steward` for its settings and replay recordings with it.
-    let flags = "--workspace;--bin;steward";
+    // The tests ask the program for its settings and replay recordings with it. With the whole workspace dependencies
+    // get the same features as in its other builds, here and below, so most are built already.
+    let mut steward = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    steward
+        .args(["build", "--workspace", "--bin", "steward"])
+        .args(release.then_some("--release"));
+    run(&mut steward)?;
     let (flags, profile) = if release {
-        (format!("{flags};--release"), "release")
+        ("--workspace;--release", "release")
     } else {
-        (flags.into(), "debug")
+        ("--workspace", "debug")
     };
     let mut command = Command::new(&environment.colcon);
     command.arg("--log-base").arg(folder().join("log"));

@@ -25,6 +25,7 @@ use crate::inbox::Inbox;
 use crate::lifecycle::{State, Transition};
 use crate::parameters::{Parameters, Section};
 use crate::parts::Part;
+use crate::qos;
 use crate::watch::Watch;
 use crate::world::Order;
 
@@ -91,6 +92,7 @@ fn run<P: Part>(stop: &AtomicBool) -> Result<()> {
 }
 
 struct Member<P> {
+    namespace: String,
     inbox: Arc<Inbox>,
     subscriptions: Subscriptions,
     clock: Clock,
@@ -127,6 +129,7 @@ impl<P: Part> Member<P> {
         };
         let (sender, said) = channel();
         Ok(Member {
+            namespace: node.namespace()?,
             subscriptions: Subscriptions::new(node, &topics, Arc::clone(&inbox))?,
             inbox,
             clock,
@@ -161,8 +164,10 @@ impl<P: Part> Member<P> {
                     sender: self.sender.clone(),
                 };
                 let make = Box::new(move || own.make());
-                let watch = Watch::new(P::WATCHES);
+                let named = |node: &str| qos::diagnostics_name(&self.namespace, node);
+                let watch = Watch::new(P::WATCHES.iter().map(|node| named(node)).collect());
                 self.host = Some(Host::build(
+                    named(P::NAME),
                     make,
                     self.clock.clone(),
                     Arc::clone(&self.inbox),

@@ -28,6 +28,7 @@ use crate::host::{Clock, Host, Outlet};
 use crate::inbox::Inbox;
 use crate::lifecycle::{State, Transition};
 use crate::parameters::{Parameters, Section};
+use crate::qos;
 use crate::settings::SimulatorSettings;
 use crate::truth;
 use crate::watch::Watch;
@@ -93,6 +94,7 @@ fn run(stop: &AtomicBool) -> Result<()> {
     let inbox = Arc::new(Inbox::default());
     let mut subscriptions = Subscriptions::new(&mut node, HEARS, Arc::clone(&inbox))?;
     let mut world = World {
+        name: qos::diagnostics_name(&node.namespace()?, NAME),
         inbox,
         publishers: Publishers::new(&mut node, SAYS)?,
         clock: PublishedClock::new(&mut node)?,
@@ -119,6 +121,7 @@ fn run(stop: &AtomicBool) -> Result<()> {
 }
 
 struct World {
+    name: String,
     inbox: Arc<Inbox>,
     publishers: Publishers,
     clock: PublishedClock,
@@ -166,8 +169,15 @@ impl World {
             origin: Instant::now(),
             speed: 1.0,
         };
-        Host::build(make, clock, Arc::clone(&self.inbox), Watch::default(), outlet)
-            .map_err(anyhow::Error::msg)
+        Host::build(
+            self.name.clone(),
+            make,
+            clock,
+            Arc::clone(&self.inbox),
+            Watch::default(),
+            outlet,
+        )
+        .map_err(anyhow::Error::msg)
     }
 }
 
