@@ -30,7 +30,8 @@ def test_two_in_namespaces_do_not_hear_each_other():
         Loop(home=HOME, namespace="/b", arguments=clock) as b,
     ):
         at_a, at_b = Watcher("/a"), Watcher("/b")
-        at_b.listen("task"), at_b.listen("skill_command")
+        at_b.listen("task")
+        at_b.listen("skill_command")
         handle = at_a.send(ExecuteTask.Goal(goal=GOAL, time_limit_s=4.0))
         at_b.latched("map")
         at_a.wait(lambda: at_a.newest("skill_command"), "task under way in /a")
@@ -40,4 +41,5 @@ def test_two_in_namespaces_do_not_hear_each_other():
         assert at_b.newest("skill_command") is None
         for watcher in (at_a, at_b):
             watcher.close()
-        a.stop(), b.stop()
+        a.stop()
+        b.stop()

@@ -12,6 +12,8 @@ from steward_msgs.msg import PlanarOdometry, Segmentation, Skill, SkillCommand
 from steward_test import ABORTED, GOAL, HOME, LATCHED, RELIABLE, SUCCEEDED, ExecuteTask, Loop, Watcher, stamp_s
 from tf2_msgs.msg import TFMessage
 
+# Asked for when GOAL holds already.
+OTHER_GOAL = "on(mug, coffee_table)"
 NODES = ["mapper", "grapher", "validator", "planner", "executor"]
 # Without a sign of life for 3 s a skill is ended; the base stands 0.5 s after the last command.
 STANDS_AFTER_S = 6.0
@@ -46,7 +48,8 @@ def many():
 @pytest.fixture
 def watcher():
     watcher = Watcher("/many")
-    watcher.listen("odom"), watcher.listen("/clock")
+    watcher.listen("odom")
+    watcher.listen("/clock")
     watcher.latched("map")
     yield watcher
     watcher.close()
@@ -66,7 +69,7 @@ def test_a_task_is_carried_out_across_processes(many, watcher):
 @contextlib.contextmanager
 def task(watcher):
     """A task with the robot at it: its end. Left, it is cancelled."""
-    handle = watcher.send(ExecuteTask.Goal(goal=GOAL))
+    handle = watcher.send(ExecuteTask.Goal(goal=OTHER_GOAL))
     end = handle.get_result_async()
     watcher.wait(lambda: end.done() or moves(watcher), "moving robot")
     assert not end.done(), end.result()
@@ -114,7 +117,7 @@ def test_without_the_validator_no_step_is_believed_and_with_it_again_it_goes_on(
 
 
 def test_nothing_moves_on_without_the_planner_and_a_new_one_takes_tasks(many, watcher):
-    end = watcher.send(ExecuteTask.Goal(goal=GOAL)).get_result_async()
+    end = watcher.send(ExecuteTask.Goal(goal=OTHER_GOAL)).get_result_async()
     watcher.wait(lambda: end.done() or moves(watcher), "moving robot")
     assert not end.done(), end.result()
     killed_s = watcher.now_s()

@@ -11,7 +11,7 @@ use super::super::steps::{is_installed, run};
 use super::environment::{output, python_version};
 
 /// Counts changes of this recipe: a prefix made by another one is made anew.
-const RECIPE: &str = "1";
+const RECIPE: &str = "2";
 
 /// Tools of the build and of the tests.
 const TOOLS: &[&str] = &[
