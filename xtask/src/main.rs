@@ -1,6 +1,7 @@
 //! Workspace tasks: `cargo xtask test` is the whole test suite.
 
 mod licences;
+mod ros;
 mod steps;
 mod third_party;
 
@@ -24,6 +25,9 @@ enum Command {
     Test,
     /// Only the checks of recordings and exports by other people's tools.
     ThirdParty,
+    /// The nodes on ROS 2: provide ROS 2, build, test.
+    #[command(subcommand)]
+    Ros(ros::Ros),
     /// Only the licences of everything the product links.
     Licences,
 }
@@ -33,6 +37,7 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Test => test(&mut steps),
         Command::ThirdParty => steps.run("third-party checks", third_party::check),
+        Command::Ros(what) => steps.run(what.name(), || what.run()),
         Command::Licences => steps.run("licences", licences::check),
     }
     steps.finish()
@@ -88,4 +93,5 @@ fn test(steps: &mut Steps) {
     );
     steps.run("licences", licences::check);
     steps.run("third-party checks", third_party::check);
+    ros::check(steps);
 }

@@ -38,6 +38,8 @@ pub struct Recorder<W: Write + Send> {
     schemas: BTreeMap<&'static str, u16>,
     channels: Vec<Channel>,
     messages: u64,
+    /// Log times of the first and the last message.
+    span: Option<(Time, Time)>,
     chunk_start: Option<Time>,
 }
 
@@ -46,7 +48,9 @@ struct Channel {
     topic: Topic,
     sender: String,
     ros_topic: &'static str,
+    ros_type: &'static str,
     id: u16,
+    messages: u64,
 }
 
 /// What was written.
@@ -60,6 +64,12 @@ pub struct RecordingSummary {
     pub bytes: u64,
     /// SHA-256 of the file, lower-case hexadecimal.
     pub sha256: String,
+    /// What is in it by ROS topic: type and number of messages.
+    #[serde(skip)]
+    pub topics: BTreeMap<&'static str, (&'static str, u64)>,
+    /// Log times of the first and the last message; `None` where there are none.
+    #[serde(skip)]
+    pub span: Option<(Time, Time)>,
 }
 
 impl Recorder<BufWriter<File>> {
@@ -100,6 +110,7 @@ impl<W: Write + Send> Recorder<W> {
             schemas: BTreeMap::new(),
             channels: Vec::new(),
             messages: 0,
+            span: None,
             chunk_start: None,
         })
     }
@@ -110,14 +121,21 @@ impl<W: Write + Send> Recorder<W> {
     /// [`Error::File`] where it cannot be written.
     pub fn finish(self) -> Result<RecordingSummary> {
         let hashing = self.writer.finish().map_err(write_error(&self.path))?;
+        let mut topics = BTreeMap::new();
+        for channel in &self.channels {
+            topics.entry(channel.ros_topic).or_insert((channel.ros_type, 0)).1 += channel.messages;
+        }
         Ok(RecordingSummary {
             path: self.path,
             messages: self.messages,
             bytes: hashing.written,
             sha256: hex(&hashing.hash.finalize()),
+            topics,
+            span: self.span,
         })
     }
 
+    /// Id of the channel that one more message goes to.
     fn channel(
         &mut self,
         topic: Topic,
@@ -126,8 +144,9 @@ impl<W: Write + Send> Recorder<W> {
         ros_type: &'static str,
     ) -> Result<u16> {
         let same = |c: &&Channel| c.topic == topic && c.ros_topic == ros_topic && c.sender == sender;
-        if let Some(channel) = self.channels.iter().find(same) {
-            return Ok(channel.id);
+        if let Some(at) = self.channels.iter().position(|c| same(&c)) {
+            self.channels[at].messages += 1;
+            return Ok(self.channels[at].id);
         }
         let schema_id = match self.schemas.get(ros_type) {
             Some(id) => *id,
@@ -147,7 +166,9 @@ impl<W: Write + Send> Recorder<W> {
             topic,
             sender: sender.to_owned(),
             ros_topic,
+            ros_type,
             id,
+            messages: 1,
         });
         Ok(id)
     }
@@ -171,6 +192,7 @@ impl<W: Write + Send> Observer for Recorder<W> {
                 .message(channel, delivery.sequence as u32, log_time, &part.bytes);
         }
         self.messages += 1;
+        self.span = Some((self.span.map_or(delivery.at, |(first, _)| first), delivery.at));
         let since = *self.chunk_start.get_or_insert(delivery.at);
         if self.writer.chunk_bytes() >= CHUNK_BYTES || delivery.at - since >= CHUNK_SPAN {
             self.writer.end_chunk().map_err(write_error(&self.path))?;

@@ -1,0 +1,310 @@
+//! One node of the loop in a thread of its own, by the wall clock, by `/clock`, or as the clock itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use steward_core::messages::{Diagnostics, Header};
+use steward_core::{Duration, Time};
+use steward_nodes::message::Message;
+use steward_nodes::node::{Node, Outbox, message};
+
+use crate::inbox::Inbox;
+use crate::watch::Watch;
+
+/// How often counters are published.
+const DIAGNOSTICS_PERIOD: Duration = Duration::from_secs(1);
+/// Longest time that the thread waits before it looks around.
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_millis(20);
+
+/// What time it is for a node.
+#[derive(Debug, Clone)]
+pub enum Clock {
+    /// Since 1970.
+    Wall,
+    /// What `/clock` said last.
+    Heard(Arc<HeardTime>),
+    /// Since the node was started, so many seconds per second.
+    Own {
+        /// When.
+        origin: Instant,
+        /// How fast.
+        speed: f64,
+    },
+}
+
+/// The time that was heard last.
+#[derive(Debug)]
+pub struct HeardTime(AtomicI64);
+
+impl Default for HeardTime {
+    fn default() -> Self {
+        HeardTime(AtomicI64::new(i64::MIN))
+    }
+}
+
+impl HeardTime {
+    /// It is now this time.
+    pub fn set(&self, now: Time) {
+        self.0.store(now.nanos(), Ordering::SeqCst);
+    }
+}
+
+impl Clock {
+    /// `None` before any was heard.
+    pub fn now(&self) -> Option<Time> {
+        match self {
+            Clock::Wall => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                Some(Time::from_nanos(
+                    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
+                ))
+            }
+            Clock::Heard(heard) => Some(heard.0.load(Ordering::SeqCst))
+                .filter(|n| *n != i64::MIN)
+                .map(Time::from_nanos),
+            Clock::Own { origin, speed } => Some(Time::from_secs_f64(origin.elapsed().as_secs_f64() * speed)),
+        }
+    }
+}
+
+/// Who hears what a node says, in the node's thread.
+pub trait Outlet: Send + 'static {
+    /// A node is about to be called at a time.
+    fn on_time(&mut self, _now: Time) {}
+
+    /// A node said something.
+    fn on_message(&mut self, message: &Message);
+}
+
+/// A node in its thread, which ends when this is dropped.
+pub struct Host {
+    active: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+    inbox: Arc<Inbox>,
+    begun_anew: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Makes the node, at the start and again when time jumps back.
+pub type Make = Box<dyn Fn() -> Result<Box<dyn Node>, String> + Send>;
+
+impl Host {
+    /// A node at rest, with its name in diagnostics.
+    ///
+    /// # Errors
+    /// Why the node cannot be made.
+    pub fn build(
+        name: String,
+        make: Make,
+        clock: Clock,
+        inbox: Arc<Inbox>,
+        watch: Watch,
+        outlet: impl Outlet,
+    ) -> Result<Self, String> {
+        let [active, stop, begun_anew] = [(); 3].map(|()| Arc::new(AtomicBool::new(false)));
+        let runner = Runner {
+            name,
+            node: make()?,
+            make,
+            clock,
+            watch,
+            outlet,
+            outbox: Outbox::default(),
+            inbox: Arc::clone(&inbox),
+            active: Arc::clone(&active),
+            stop: Arc::clone(&stop),
+            begun_anew: Arc::clone(&begun_anew),
+            resting_since: None,
+            latest: None,
+            next_tick: None,
+            next_diagnostics: None,
+            own_counters: BTreeMap::new(),
+        };
+        let name = runner.node.name();
+        let thread = std::thread::Builder::new()
+            .name(name.into())
+            .spawn(move || runner.run());
+        Ok(Host {
+            active,
+            stop,
+            inbox,
+            begun_anew,
+            thread: Some(thread.map_err(|e| e.to_string())?),
+        })
+    }
+
+    /// Lets the node work or rest.
+    pub fn set_active(&self, active: bool) {
+        self.active.store(active, Ordering::SeqCst);
+        self.inbox.call();
+    }
+
+    /// Whether time jumped back since this was asked last, so that the node forgot everything.
+    pub fn take_begun_anew(&self) -> bool {
+        self.begun_anew.swap(false, Ordering::SeqCst)
+    }
+
+    /// Whether the thread has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.inbox.call();
+        if let Some(thread) = self.thread.take() {
+            // A panic was printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Runner<O> {
+    name: String,
+    node: Box<dyn Node>,
+    make: Make,
+    clock: Clock,
+    watch: Watch,
+    outlet: O,
+    outbox: Outbox,
+    inbox: Arc<Inbox>,
+    active: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+    begun_anew: Arc<AtomicBool>,
+    resting_since: Option<Instant>,
+    /// Time of the last call.
+    latest: Option<Time>,
+    next_tick: Option<Time>,
+    next_diagnostics: Option<Time>,
+    own_counters: BTreeMap<String, u64>,
+}
+
+impl<O: Outlet> Runner<O> {
+    fn run(mut self) {
+        while !self.stop.load(Ordering::SeqCst) {
+            let arrived = self.inbox.take(self.longest_wait());
+            let Some(now) = self.now() else {
+                // Nobody knows the time of what comes while the node rests or before there is a clock.
+                if arrived.is_some() {
+                    self.inbox.count("at_rest");
+                }
+                continue;
+            };
+            if self.latest.is_some_and(|latest| now < latest) && !self.begin_anew(now) {
+                return;
+            }
+            self.latest = Some(now);
+            if let Some(arrived) = &arrived {
+                self.watch.hear(now, arrived);
+                if self.node.subscriptions().contains(&arrived.topic()) {
+                    self.node.on_message(now, arrived, &mut self.outbox);
+                    self.send();
+                }
+            }
+            self.tick(now);
+        }
+    }
+
+    /// The time, unless the node rests or nobody knows. A clock of one's own stands still while the node rests.
+    fn now(&mut self) -> Option<Time> {
+        if !self.active.load(Ordering::SeqCst) {
+            self.resting_since.get_or_insert_with(Instant::now);
+            return None;
+        }
+        if let (Some(since), Clock::Own { origin, .. }) = (self.resting_since.take(), &mut self.clock) {
+            *origin += since.elapsed();
+        }
+        self.clock.now()
+    }
+
+    fn longest_wait(&self) -> std::time::Duration {
+        match (&self.clock, self.next_tick) {
+            // By the wall: no longer than to the next tick.
+            (Clock::Own { speed, .. }, Some(tick)) => {
+                let left = self
+                    .clock
+                    .now()
+                    .map_or(0.0, |now| (tick - now).secs_f64() / speed);
+                std::time::Duration::from_secs_f64(left.clamp(0.0, LONGEST_WAIT.as_secs_f64()))
+            }
+            (Clock::Wall, Some(tick)) => {
+                let left = self.clock.now().map_or(0.0, |now| (tick - now).secs_f64());
+                std::time::Duration::from_secs_f64(left.clamp(0.0, LONGEST_WAIT.as_secs_f64()))
+            }
+            // Whoever hears a new time calls.
+            _ => LONGEST_WAIT,
+        }
+    }
+
+    /// Time jumped back: what the node knows is of a time that has not come yet.
+    fn begin_anew(&mut self, now: Time) -> bool {
+        log::warn!("time jumped back to {now}; the node begins anew");
+        *self.own_counters.entry("time_jumped_back".into()).or_default() += 1;
+        self.begun_anew.store(true, Ordering::SeqCst);
+        self.inbox.clear();
+        (self.next_tick, self.next_diagnostics) = (None, None);
+        self.watch.reset();
+        match (self.make)() {
+            Ok(node) => self.node = node,
+            Err(why) => {
+                log::error!("the node cannot be made anew: {why}");
+                return false;
+            }
+        }
+        true
+    }
+
+    fn tick(&mut self, now: Time) {
+        if let Some(cancel) = self.watch.check(now) {
+            self.node.on_message(now, &cancel, &mut self.outbox);
+            self.send();
+        }
+        if let Some(period) = self.node.period().filter(|p| *p > Duration::ZERO) {
+            let due = *self.next_tick.get_or_insert(now);
+            if due <= now {
+                self.outlet.on_time(now);
+                self.node.on_tick(now, &mut self.outbox);
+                self.send();
+                let missed = (now - due).nanos() / period.nanos();
+                if missed > 0 {
+                    *self.own_counters.entry("ticks_skipped".into()).or_default() += missed as u64;
+                }
+                self.next_tick = Some(due + Duration::from_nanos((missed + 1) * period.nanos()));
+            }
+        }
+        if self.next_diagnostics.is_none_or(|due| due <= now) {
+            self.next_diagnostics = Some(now + DIAGNOSTICS_PERIOD);
+            let mut counters = self.node.counters();
+            counters.extend(self.own_counters.clone());
+            counters.extend(
+                self.inbox
+                    .counters()
+                    .into_iter()
+                    .map(|(name, n)| (format!("inbox_{name}"), n)),
+            );
+            let node = self.name.clone();
+            let header = Header::new(now, "");
+            self.outlet.on_message(&message(
+                Message::Diagnostics,
+                Diagnostics {
+                    header,
+                    node,
+                    counters,
+                },
+            ));
+        }
+    }
+
+    fn send(&mut self) {
+        for sent in self.outbox.drain() {
+            self.watch.sent(&sent);
+            self.outlet.on_message(&sent);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Steward's nodes on ROS 2.
+//!
+//! The nodes are the same state machines as in `steward-nodes`; this crate carries their messages. What needs no ROS
+//! is plain Rust and tested as such; everything that touches `r2r` is behind the feature `ros2`.
+//!
+//! Messages travel as the very bytes that recordings hold ([`steward_nodes::recording::encode`]), so there is no
+//! conversion per type.
+
+pub mod assembler;
+pub mod bag;
+pub mod descriptions;
+pub mod host;
+pub mod inbox;
+pub mod lifecycle;
+pub mod order;
+pub mod overrides;
+pub mod parameters;
+pub mod parts;
+pub mod qos;
+#[cfg(feature = "ros2")]
+pub mod ros;
+pub mod settings;
+pub mod truth;
+pub mod watch;
+pub mod world;

@@ -1,0 +1,239 @@
+//! The ROS side of the composed loop: lifecycle, tasks and queries in, everything that the loop says out.
+
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+
+use anyhow::{Result, bail};
+use r2r::PublisherUntyped;
+use r2r::steward_msgs::action::ExecuteTask::Result as Code;
+use steward_core::Time;
+use steward_core::messages::SceneGraph;
+use steward_nodes::message::{Message, Topic};
+use steward_nodes::node::message;
+use steward_nodes::recording::encode;
+use steward_nodes::runtime::{Delivery, Observer};
+
+use super::managed::Managed;
+use super::publishers::{Clock, Publishers, publisher};
+use super::scene::SceneQueries;
+use super::settings::Settings;
+use super::tasks::{Tasks, Terms};
+use crate::lifecycle::{State, Transition};
+use crate::world::{Listener, World, WorldConfig};
+
+/// Everything that others ask of the loop.
+pub struct Front {
+    managed: Managed,
+    inside: Inside,
+}
+
+/// What the lifecycle is of.
+struct Inside {
+    outputs: Outputs,
+    tasks: Tasks,
+    queries: SceneQueries,
+    running: Option<Running>,
+}
+
+/// A world and what it tells.
+struct Running {
+    world: World,
+    config: WorldConfig,
+    told: Receiver<Message>,
+    is_active: bool,
+}
+
+impl Front {
+    /// Makes services, action and publishers, and starts the loop where the settings say so.
+    ///
+    /// # Errors
+    /// What ROS refuses, or why the loop cannot be started.
+    pub fn new(node: &mut r2r::Node, settings: &mut Settings<WorldConfig>) -> Result<Self> {
+        let autostart = settings.get().own.autostart;
+        let mut front = Front {
+            managed: Managed::new(node)?,
+            inside: Inside {
+                outputs: Outputs::new(node)?,
+                tasks: Tasks::new(node)?,
+                queries: SceneQueries::new(node)?,
+                running: None,
+            },
+        };
+        if autostart {
+            let inside = &mut front.inside;
+            front
+                .managed
+                .start(&mut |transition| inside.go(transition, settings))
+                .map_err(anyhow::Error::msg)?;
+        }
+        Ok(front)
+    }
+
+    /// State of the lifecycle.
+    pub fn state(&self) -> State {
+        self.managed.state()
+    }
+
+    /// Works off everything that came.
+    ///
+    /// # Errors
+    /// Where the world has ended by itself.
+    pub fn turn(&mut self, settings: &mut Settings<WorldConfig>) -> Result<()> {
+        let inside = &mut self.inside;
+        self.managed
+            .turn(&mut |transition| inside.go(transition, settings));
+        inside.take_orders();
+        inside.hear()?;
+        inside.queries.turn();
+        Ok(())
+    }
+
+    /// Ends tasks and world.
+    pub fn shut_down(&mut self) {
+        self.inside
+            .end_tasks(Code::SHUT_DOWN as u16, "the node was shut down");
+        self.inside.running = None;
+    }
+}
+
+impl Inside {
+    fn go(&mut self, transition: Transition, settings: &mut Settings<WorldConfig>) -> Result<(), String> {
+        match (transition.to, &mut self.running) {
+            (State::Inactive, None) => {
+                let (sender, told) = channel();
+                let config = settings.get().clone();
+                let listener = Told {
+                    outputs: self.outputs.clone(),
+                    sender,
+                };
+                let world = World::build(&config, listener).map_err(|e| format!("{e:#}"))?;
+                self.running = Some(Running {
+                    world,
+                    config,
+                    told,
+                    is_active: false,
+                });
+                settings.is_locked = true;
+            }
+            (State::Active, Some(running)) => running.set_active(true),
+            (State::Inactive, Some(_)) => {
+                self.end_tasks(Code::NOT_ACTIVE as u16, "the node was deactivated");
+                if let Some(running) = &mut self.running {
+                    running.set_active(false);
+                }
+            }
+            _ => {
+                self.end_tasks(Code::SHUT_DOWN as u16, "the node was taken down");
+                self.running = None;
+                self.queries.set(None);
+                settings.is_locked = false;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_orders(&mut self) {
+        let running = self.running.as_ref().filter(|r| r.is_active);
+        match running {
+            Some(running) => self.tasks.turn(&Terms {
+                give: Some(&|order| running.world.order(order)),
+                time_limit_s: running.config.own.time_limit_s,
+                classes: &running.config.nodes.planner.classes,
+            }),
+            None => self.tasks.turn(&Terms {
+                give: None,
+                time_limit_s: 0.0,
+                classes: &Default::default(),
+            }),
+        }
+    }
+
+    fn hear(&mut self) -> Result<()> {
+        let Some(running) = &self.running else {
+            return Ok(());
+        };
+        loop {
+            match running.told.try_recv() {
+                Ok(message) => {
+                    self.tasks.on_message(&message);
+                    if let Message::SceneGraph(scene) = message {
+                        self.queries.set(Some(scene));
+                    }
+                }
+                Err(TryRecvError::Empty) => return Ok(()),
+                Err(TryRecvError::Disconnected) => bail!("the world has ended; its error is above"),
+            }
+        }
+    }
+
+    fn end_tasks(&mut self, code: u16, why: &str) {
+        match &self.running {
+            Some(running) => self
+                .tasks
+                .end_all(Some(&|order| running.world.order(order)), code, why),
+            None => self.tasks.end_all(None, code, why),
+        }
+    }
+}
+
+impl Running {
+    fn set_active(&mut self, is_active: bool) {
+        self.is_active = is_active;
+        self.world.set_active(is_active);
+    }
+}
+
+/// Publishers, which every world's thread gets a copy of.
+#[derive(Clone)]
+struct Outputs {
+    publishers: Publishers,
+    clock: Clock,
+    truth: PublisherUntyped,
+}
+
+impl Outputs {
+    fn new(node: &mut r2r::Node) -> Result<Self> {
+        Ok(Outputs {
+            publishers: Publishers::new(node, Topic::ALL)?,
+            clock: Clock::new(node)?,
+            truth: publisher(node, "/simulator/truth", "steward_msgs/msg/SceneGraph")?,
+        })
+    }
+}
+
+/// Publishes what the world tells, and passes on what tasks and queries are answered with.
+struct Told {
+    outputs: Outputs,
+    sender: Sender<Message>,
+}
+
+impl Observer for Told {
+    fn on_message(&mut self, delivery: &Delivery<'_>) -> steward_nodes::error::Result<()> {
+        self.outputs.publishers.publish(delivery.message);
+        if matches!(
+            delivery.message.topic(),
+            Topic::SceneGraph | Topic::Task | Topic::Plan | Topic::TaskResult
+        ) {
+            // The receiver goes only when the world is about to.
+            let _ = self.sender.send(delivery.message.clone());
+        }
+        Ok(())
+    }
+}
+
+impl Listener for Told {
+    fn on_time(&mut self, now: Time) {
+        self.outputs.clock.publish(now);
+    }
+
+    fn on_truth(&mut self, truth: &SceneGraph) {
+        let parts = match encode(&message(Message::SceneGraph, truth.clone())) {
+            Ok(parts) => parts,
+            Err(e) => return log::warn!("the truth cannot be told: {e}"),
+        };
+        for part in parts {
+            if let Err(e) = self.outputs.truth.publish_raw(&part.bytes) {
+                log::warn!("the truth cannot be told: {e}");
+            }
+        }
+    }
+}

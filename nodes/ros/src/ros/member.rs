@@ -1,0 +1,284 @@
+//! One node of the loop as a process.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use r2r::steward_msgs::action::ExecuteTask::Result as Code;
+use serde::{Deserialize, Serialize};
+use steward_nodes::message::{Message, Topic};
+
+use super::managed::Managed;
+use super::process;
+use super::publishers::Publishers;
+use super::scene::SceneQueries;
+use super::settings::{ParameterServer, Settings};
+use super::subscriptions::{HeardClock, Subscriptions};
+use super::tasks::{Tasks, Terms};
+use crate::descriptions;
+use crate::host::{Clock, HeardTime, Host, Outlet};
+use crate::inbox::Inbox;
+use crate::lifecycle::{State, Transition};
+use crate::parameters::{Parameters, Section};
+use crate::parts::Part;
+use crate::qos;
+use crate::watch::Watch;
+use crate::world::Order;
+
+/// How long one turn waits for something to come.
+const TURN: Duration = Duration::from_millis(10);
+/// How long a task may take where its goal says nothing, seconds.
+const TIME_LIMIT_S: f64 = 1800.0;
+
+/// Settings of a process with one node.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(bound = "P: Part")]
+struct Alone<P> {
+    /// Configure and activate at the start.
+    autostart: bool,
+    /// Go by `/clock` instead of the wall clock.
+    use_sim_time: bool,
+    #[serde(flatten)]
+    own: P,
+}
+
+/// Runs the node as a program.
+pub fn main<P: Part>() -> ExitCode {
+    process::main(P::NAME, run::<P>)
+}
+
+fn run<P: Part>(stop: &AtomicBool) -> Result<()> {
+    let mut node = r2r::Node::create(r2r::Context::create()?, P::NAME, "")?;
+    let section = Section {
+        node: P::NAME,
+        prefix: "",
+    };
+    let defaults = Alone {
+        autostart: true,
+        use_sim_time: false,
+        own: P::default(),
+    };
+    let parameters = Parameters::new(defaults, |settings: &Alone<P>| settings.own.make().map(drop));
+    let mut settings = Settings::new(parameters, &[section], &node.namespace()?)?;
+    let mut described = descriptions::of(P::NAME);
+    described.insert(
+        "use_sim_time".into(),
+        "Go by /clock instead of the wall clock.".into(),
+    );
+    described.insert("autostart".into(), "Configure and activate at the start.".into());
+    let mut parameter_server = ParameterServer::new(&mut node, section, described)?;
+    let mut managed = Managed::new(&mut node)?;
+    let mut member = Member::<P>::new(&mut node, settings.get().use_sim_time)?;
+    if settings.get().autostart {
+        managed
+            .start(&mut |t| member.go(t, &mut settings))
+            .map_err(anyhow::Error::msg)?;
+    }
+    while !stop.load(Ordering::SeqCst) && managed.state() != State::Finalized {
+        node.spin_once(TURN);
+        parameter_server.turn(&mut settings);
+        managed.turn(&mut |t| member.go(t, &mut settings));
+        member.turn()?;
+    }
+    member.end_tasks(Code::SHUT_DOWN as u16, "the node was shut down");
+    member.host = None;
+    // Answers that are under way still leave.
+    (0..5).for_each(|_| node.spin_once(TURN));
+    Ok(())
+}
+
+struct Member<P> {
+    namespace: String,
+    inbox: Arc<Inbox>,
+    subscriptions: Subscriptions,
+    clock: Clock,
+    heard_clock: Option<HeardClock>,
+    publishers: Publishers,
+    sender: Sender<Message>,
+    said: Receiver<Message>,
+    /// Of the planner.
+    tasks: Option<Tasks>,
+    classes: BTreeSet<String>,
+    /// Of the grapher.
+    queries: Option<SceneQueries>,
+    host: Option<Host>,
+    is_active: bool,
+    part: std::marker::PhantomData<P>,
+}
+
+impl<P: Part> Member<P> {
+    fn new(node: &mut r2r::Node, use_sim_time: bool) -> Result<Self> {
+        let example = P::default().make().map_err(anyhow::Error::msg)?;
+        let mut topics = example.subscriptions().to_vec();
+        if !P::WATCHES.is_empty() {
+            topics.push(Topic::Diagnostics);
+        }
+        let inbox = Arc::new(Inbox::default());
+        let (clock, heard_clock) = if use_sim_time {
+            let heard = Arc::new(HeardTime::default());
+            (
+                Clock::Heard(Arc::clone(&heard)),
+                Some(HeardClock::new(node, heard)?),
+            )
+        } else {
+            (Clock::Wall, None)
+        };
+        let (sender, said) = channel();
+        Ok(Member {
+            namespace: node.namespace()?,
+            subscriptions: Subscriptions::new(node, &topics, Arc::clone(&inbox))?,
+            inbox,
+            clock,
+            heard_clock,
+            publishers: Publishers::new(node, P::SAYS)?,
+            sender,
+            said,
+            tasks: if P::SAYS.contains(&Topic::Plan) {
+                Some(Tasks::new(node)?)
+            } else {
+                None
+            },
+            classes: BTreeSet::new(),
+            queries: if P::SAYS.contains(&Topic::SceneGraph) {
+                Some(SceneQueries::new(node)?)
+            } else {
+                None
+            },
+            host: None,
+            is_active: false,
+            part: std::marker::PhantomData,
+        })
+    }
+
+    fn go(&mut self, transition: Transition, settings: &mut Settings<Alone<P>>) -> Result<(), String> {
+        match (transition.to, self.host.is_some()) {
+            (State::Inactive, false) => {
+                let own = settings.get().own.clone();
+                self.classes = own.classes();
+                let outlet = Said {
+                    publishers: self.publishers.clone(),
+                    sender: self.sender.clone(),
+                };
+                let make = Box::new(move || own.make());
+                let named = |node: &str| qos::diagnostics_name(&self.namespace, node);
+                let watch = Watch::new(P::WATCHES.iter().map(|node| named(node)).collect());
+                self.host = Some(Host::build(
+                    named(P::NAME),
+                    make,
+                    self.clock.clone(),
+                    Arc::clone(&self.inbox),
+                    watch,
+                    outlet,
+                )?);
+                settings.is_locked = true;
+            }
+            (State::Active, _) => self.set_active(true),
+            (State::Inactive, true) => {
+                self.end_tasks(Code::NOT_ACTIVE as u16, "the node was deactivated");
+                self.set_active(false);
+            }
+            _ => {
+                self.end_tasks(Code::SHUT_DOWN as u16, "the node was taken down");
+                self.set_active(false);
+                self.host = None;
+                settings.is_locked = false;
+            }
+        }
+        Ok(())
+    }
+
+    fn set_active(&mut self, is_active: bool) {
+        self.is_active = is_active;
+        if let Some(host) = &self.host {
+            host.set_active(is_active);
+        }
+    }
+
+    fn turn(&mut self) -> Result<()> {
+        if self.heard_clock.as_mut().is_some_and(HeardClock::turn) {
+            self.inbox.call();
+        }
+        self.subscriptions.turn();
+        while let Ok(message) = self.said.try_recv() {
+            if let Some(tasks) = &mut self.tasks {
+                tasks.on_message(&message);
+            }
+            if let (Some(queries), Message::SceneGraph(scene)) = (&mut self.queries, message) {
+                queries.set(Some(scene));
+            }
+        }
+        if self.host.as_ref().is_some_and(Host::take_begun_anew) {
+            self.end_tasks(
+                Code::SENSORS_LOST as u16,
+                "time jumped back, and the loop began anew; order the task again",
+            );
+        }
+        if let Some(tasks) = &mut self.tasks {
+            let give = give(&self.clock, &self.publishers, &self.sender);
+            let terms = Terms {
+                give: self.is_active.then_some(&give as _),
+                time_limit_s: TIME_LIMIT_S,
+                classes: &self.classes,
+            };
+            tasks.turn(&terms);
+        }
+        if let Some(queries) = &mut self.queries {
+            queries.turn();
+        }
+        if self.host.as_ref().is_some_and(Host::has_ended) {
+            bail!("the node has ended; its error is above");
+        }
+        Ok(())
+    }
+
+    fn end_tasks(&mut self, code: u16, why: &str) {
+        if let Some(tasks) = &mut self.tasks {
+            tasks.end_all(
+                Some(&give(&self.clock, &self.publishers, &self.sender)),
+                code,
+                why,
+            );
+        }
+    }
+}
+
+/// Orders go out on their topics, where the planner hears them as it would hear anybody's.
+fn give<'a>(
+    clock: &'a Clock,
+    publishers: &'a Publishers,
+    sender: &'a Sender<Message>,
+) -> impl Fn(Order) -> Result<()> + 'a {
+    move |order| {
+        let Some(now) = clock.now() else {
+            bail!("use_sim_time is true and nobody says on /clock what time it is");
+        };
+        let message = order.message(now);
+        publishers.publish(&message);
+        // The receiver goes only with the process.
+        let _ = sender.send(message);
+        Ok(())
+    }
+}
+
+/// Publishes what the node says, and passes on what its process answers others with.
+struct Said {
+    publishers: Publishers,
+    sender: Sender<Message>,
+}
+
+impl Outlet for Said {
+    fn on_message(&mut self, message: &Message) {
+        self.publishers.publish(message);
+        if matches!(
+            message.topic(),
+            Topic::SceneGraph | Topic::Plan | Topic::TaskResult
+        ) {
+            // The receiver goes only with the process.
+            let _ = self.sender.send(message.clone());
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Messages of the loop out to ROS.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+use r2r::{PublisherUntyped, WrappedTypesupport};
+use steward_core::Time;
+use steward_nodes::message::{Message, Topic};
+use steward_nodes::recording::{Part, encode, ros_topics};
+
+use super::profile;
+use crate::qos::{self, Qos};
+
+/// A publisher with the quality of service of the table.
+///
+/// # Errors
+/// Where ROS refuses the topic or lacks its type.
+pub fn publisher(node: &mut r2r::Node, topic: &str, ros_type: &str) -> Result<PublisherUntyped> {
+    Ok(node.create_publisher_untyped(qos::published_name(topic), ros_type, profile(qos::of(topic)))?)
+}
+
+/// Publishes messages of the loop as the bytes that recordings hold.
+#[derive(Clone)]
+pub struct Publishers {
+    by_topic: HashMap<&'static str, PublisherUntyped>,
+}
+
+impl Publishers {
+    /// A publisher for every ROS topic of these topics of the loop.
+    ///
+    /// # Errors
+    /// Where ROS refuses a topic or lacks its type.
+    pub fn new(node: &mut r2r::Node, topics: &[Topic]) -> Result<Self> {
+        let mut by_topic = HashMap::new();
+        for (name, ros_type) in topics.iter().flat_map(|t| ros_topics(*t)) {
+            if !by_topic.contains_key(name) {
+                by_topic.insert(*name, publisher(node, name, ros_type)?);
+            }
+        }
+        Ok(Publishers { by_topic })
+    }
+
+    /// Publishes a message; nothing is encoded for sensors that nobody listens to.
+    pub fn publish(&self, message: &Message) {
+        let names = ros_topics(message.topic());
+        let has_listener = |publisher: &PublisherUntyped| {
+            // Where ROS cannot say, there may be one.
+            publisher
+                .get_inter_process_subscription_count()
+                .is_ok_and(|n| n > 0)
+        };
+        let is_wanted =
+            |name: &str| qos::of(name) != Qos::Sensor || self.by_topic.get(name).is_some_and(has_listener);
+        if !names.iter().any(|(name, _)| is_wanted(name)) {
+            return;
+        }
+        match encode(message) {
+            Ok(parts) => parts.iter().for_each(|part| self.publish_part(part)),
+            Err(e) => log::warn!("a message on `{}` is not published: {e}", message.topic().name()),
+        }
+    }
+
+    fn publish_part(&self, part: &Part) {
+        match self
+            .by_topic
+            .get(part.topic)
+            .map(|publisher| publisher.publish_raw(&part.bytes))
+        {
+            Some(Ok(())) => {}
+            Some(Err(e)) => log::warn!("a message on `{}` is not published: {e}", part.topic),
+            None => log::error!(
+                "nothing was announced on `{}`, and so nothing is published",
+                part.topic
+            ),
+        }
+    }
+}
+
+/// Publishes the time of the loop.
+#[derive(Clone)]
+pub struct Clock(PublisherUntyped);
+
+impl Clock {
+    /// # Errors
+    /// Where ROS refuses the topic.
+    pub fn new(node: &mut r2r::Node) -> Result<Self> {
+        Ok(Clock(publisher(node, "/clock", "rosgraph_msgs/msg/Clock")?))
+    }
+
+    /// Says what time it is.
+    pub fn publish(&self, now: Time) {
+        let clock = r2r::builtin_interfaces::msg::Time {
+            sec: now.nanos().div_euclid(1_000_000_000) as i32,
+            nanosec: now.nanos().rem_euclid(1_000_000_000) as u32,
+        };
+        let bytes = r2r::rosgraph_msgs::msg::Clock { clock }.to_serialized_bytes();
+        if let Err(e) = bytes.and_then(|bytes| self.0.publish_raw(&bytes)) {
+            log::warn!("the time is not published: {e}");
+        }
+    }
+}
