@@ -13,7 +13,7 @@ use steward_core::messages::{
 use steward_core::robot::{JointPositions, KinematicModel};
 use steward_core::{Duration, Time, frames};
 use steward_skills::machine::{Inputs, Progress};
-use steward_skills::parts::{HandlePath, moved};
+use steward_skills::parts::HandlePath;
 use steward_skills::{SkillRunner, SkillsConfig};
 
 pub(crate) const URDF: &str = include_str!("../../../../sim/assets/steward.urdf");
@@ -370,7 +370,7 @@ impl World {
             self.joints.insert("gripper_joint".into(), 0.0);
             return;
         }
-        let motion = moved(a, best - a.position.unwrap());
+        let motion = a.moved(best - a.position.unwrap());
         a.handle = a.handle.map(|h| motion * h);
         a.position = Some(best);
     }
