@@ -79,11 +79,9 @@ impl Overrides {
         self.nodes("", &tree)?;
         // In one file what names a node more closely wins, wherever it stands.
         self.0[before..].sort_by_key(|given| {
-            given
-                .node
-                .split('/')
-                .filter(|s| !s.is_empty() && !s.contains('*'))
-                .count()
+            let named = given.node.split('/');
+            let named = named.filter(|s| !s.is_empty() && !s.contains('*')).count();
+            (named, !given.node.contains('*'))
         });
         Ok(())
     }
@@ -195,7 +193,7 @@ mod tests {
                 .collect::<Vec<_>>()
                 .join(" ")
         };
-        assert_eq!(names("/", "mapper"), "all scan.near_m scan.rows root plain");
+        assert_eq!(names("/", "mapper"), "all scan.near_m scan.rows plain root");
         assert_eq!(names("/a", "mapper"), "all scan.near_m scan.rows in_a plain");
         assert_eq!(names("/a/b", "planner"), "all");
         assert!(given.file("mapper: 3").is_err());

@@ -34,6 +34,8 @@ pub struct RelationsConfig {
     /// equals one of these or ends with `_` and one of these. Furniture with a door or lid is hollow whatever
     /// its class.
     pub container_classes: Vec<String>,
+    /// Those of them with open boards: what stands on one is in the furniture and on it. Matched like `container_classes`.
+    pub shelf_classes: Vec<String>,
 }
 
 impl Default for RelationsConfig {
@@ -59,6 +61,7 @@ impl Default for RelationsConfig {
             ]
             .map(str::to_owned)
             .to_vec(),
+            shelf_classes: ["shelf", "bookcase"].map(str::to_owned).to_vec(),
         }
     }
 }
@@ -73,15 +76,16 @@ impl RelationsConfig {
         check_range("relations.in_wall_m", self.in_wall_m, -1e-9, 0.2)?;
         check_range("relations.hysteresis", self.hysteresis, 0.999_999, 5.0)
     }
+}
 
-    fn is_container(&self, class: &str) -> bool {
-        self.container_classes.iter().any(|c| {
-            class == c
-                || class
-                    .strip_suffix(c.as_str())
-                    .is_some_and(|head| head.ends_with('_'))
-        })
-    }
+/// Whether a class equals a name or ends with `_` and a name.
+fn is_one_of(class: &str, names: &[String]) -> bool {
+    names.iter().any(|name| {
+        class == name
+            || class
+                .strip_suffix(name.as_str())
+                .is_some_and(|head| head.ends_with('_'))
+    })
 }
 
 /// The relations between things that are present, sorted. `before`: those of the graph before this one.
@@ -103,7 +107,8 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
             object,
             part: PartKind::of_class(&object.class),
             closes: closing.contains(&object.id),
-            is_hollow: closing.contains(&object.id) || config.is_container(&object.class),
+            is_hollow: closing.contains(&object.id) || is_one_of(&object.class, &config.container_classes),
+            is_shelf: is_one_of(&object.class, &config.shelf_classes),
             radius_m: object.shape.half.xy().norm(),
         })
         .collect();
@@ -143,7 +148,7 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
                 && is_in(a, b, in_margin_m(slack(RelationKind::In)));
             // What stands on a board of an open shelf is in the shelf and on it.
             let is_carried = target.part.is_none()
-                && !(is_inside && target.closes)
+                && !(is_inside && (target.closes || !target.is_shelf))
                 && is_on(a, b, config, slack(RelationKind::On));
             if is_inside {
                 found.push(relation(RelationKind::In));
@@ -179,6 +184,8 @@ struct Thing<'a> {
     /// It has a door or lid.
     closes: bool,
     is_hollow: bool,
+    /// Its boards are open.
+    is_shelf: bool,
     /// Of the circle around it on the floor, metres.
     radius_m: f64,
 }

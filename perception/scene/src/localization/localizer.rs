@@ -407,6 +407,8 @@ impl Localizer {
         const ITERATIONS: u32 = 8;
         /// Between the normals of matched lines.
         const SMALLEST_COSINE: f64 = 0.85;
+        /// Share of the points on structure at the start that must still be there.
+        const FEWER: f64 = 0.9;
         let c = &self.config;
         let prior_covariance = if prior {
             self.pose_covariance()
@@ -476,7 +478,7 @@ impl Localizer {
             if iteration + 1 == ITERATIONS {
                 // Where the odometry explains the scan better than the fit does, some of what was matched has moved or was
                 // never seen from here.
-                if prior && start_is_good && (!is_on || on < on_at_start) {
+                if prior && start_is_good && (!is_on || f64::from(on) < FEWER * f64::from(on_at_start)) {
                     return Fit::TooLittle;
                 }
                 let good = is_on
