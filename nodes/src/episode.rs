@@ -27,9 +27,9 @@ use crate::simulator::Simulator;
 use crate::wiring::LoopConfig;
 
 /// The task is ordered once the first sensor data is there.
-const ORDER_AT: Time = Time::from_nanos(1_000_000_000);
+pub const ORDER_AT: Time = Time::from_nanos(1_000_000_000);
 /// The robot is told the rooms of the home before.
-const SETUP_AT: Time = Time::from_nanos(500_000_000);
+pub const SETUP_AT: Time = Time::from_nanos(500_000_000);
 /// The loop goes on this long after the end of the task, so that a recording shows the robot at rest.
 const AFTERMATH: Duration = Duration::from_secs(1);
 /// How often a run in real time looks at the stop flag.

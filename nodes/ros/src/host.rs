@@ -11,12 +11,11 @@ use steward_core::messages::{Diagnostics, Header};
 use steward_core::{Duration, Time};
 use steward_nodes::message::Message;
 use steward_nodes::node::{Node, Outbox, message};
+use steward_nodes::runtime::DIAGNOSTICS_PERIOD;
 
 use crate::inbox::Inbox;
 use crate::watch::Watch;
 
-/// How often counters are published.
-const DIAGNOSTICS_PERIOD: Duration = Duration::from_secs(1);
 /// Longest time that the thread waits before it looks around.
 const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_millis(20);
 

@@ -1,52 +1,51 @@
 //! What waits for a node: bounded, and of camera images only the newest.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use steward_nodes::message::{Message, Topic};
+use steward_nodes::message::Message;
+use steward_nodes::runtime::Queue;
 
 /// Messages that may wait, camera images not counted.
 const BOUND: usize = 256;
 
 /// Messages between the thread that hears ROS and the thread that computes.
-#[derive(Default)]
 pub struct Inbox {
     waiting: Mutex<Waiting>,
     arrived: Condvar,
 }
 
-#[derive(Default)]
 struct Waiting {
-    messages: VecDeque<Message>,
-    counters: BTreeMap<String, u64>,
+    queue: Queue,
     is_called: bool,
 }
 
-impl Inbox {
-    /// Puts a message in. A camera image replaces the one that waits; where nothing fits any more the message is
-    /// dropped. Both are counted.
-    pub fn put(&self, message: Message) {
-        let topic = message.topic();
-        let mut waiting = self.lock();
-        if matches!(topic, Topic::Rgbd | Topic::Segmentation) {
-            if let Some(at) = waiting.messages.iter().position(|m| m.topic() == topic) {
-                waiting.messages.remove(at);
-                waiting.count(&format!("stale_{}", topic.name()));
-            }
-        } else if waiting.messages.len() >= BOUND {
-            waiting.count(&format!("overflow_{}", topic.name()));
-            return;
+impl Default for Inbox {
+    fn default() -> Self {
+        Inbox {
+            waiting: Mutex::new(Waiting {
+                queue: Queue::new(BOUND),
+                is_called: false,
+            }),
+            arrived: Condvar::new(),
         }
-        waiting.messages.push_back(message);
-        drop(waiting);
-        self.arrived.notify_one();
+    }
+}
+
+impl Inbox {
+    /// Puts a message in; what is dropped is counted.
+    pub fn put(&self, message: Message) {
+        let put = self.lock().queue.put(message);
+        if put.is_ok() {
+            self.arrived.notify_one();
+        }
     }
 
     /// The next message; after the timeout, or when [`Inbox::call`] was, without one.
     pub fn take(&self, timeout: Duration) -> Option<Message> {
         let mut waiting = self.lock();
-        if waiting.messages.is_empty() && !waiting.is_called {
+        if waiting.queue.is_empty() && !waiting.is_called {
             waiting = self
                 .arrived
                 .wait_timeout(waiting, timeout)
@@ -54,7 +53,7 @@ impl Inbox {
                 .0;
         }
         waiting.is_called = false;
-        waiting.messages.pop_front()
+        waiting.queue.pop()
     }
 
     /// Lets who waits look at the time.
@@ -65,28 +64,22 @@ impl Inbox {
 
     /// Drops what waits.
     pub fn clear(&self) {
-        self.lock().messages.clear();
+        self.lock().queue.clear();
     }
 
     /// Counts something that did not get in.
     pub fn count(&self, what: &str) {
-        self.lock().count(what);
+        self.lock().queue.count(what, 1);
     }
 
     /// What was dropped or refused so far, by name.
     pub fn counters(&self) -> BTreeMap<String, u64> {
-        self.lock().counters.clone()
+        self.lock().queue.counters().clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Nothing panics while it holds the lock, and counters are true at every moment.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Waiting {
-    fn count(&mut self, what: &str) {
-        *self.counters.entry(what.to_owned()).or_default() += 1;
     }
 }
 
@@ -98,6 +91,7 @@ mod tests {
     use steward_core::camera::CameraIntrinsics;
     use steward_core::image::{Image, RgbdFrame};
     use steward_core::messages::{Bumper, Header};
+    use steward_nodes::message::Topic;
     use steward_nodes::node::message;
 
     use super::*;

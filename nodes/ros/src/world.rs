@@ -13,7 +13,7 @@ use steward_core::geometry::Pose3;
 use steward_core::ids::TaskId;
 use steward_core::messages::{CancelTask, Goal, Header, SceneGraph, Task};
 use steward_core::{Duration, Time, frames};
-use steward_nodes::episode::{EpisodeConfig, floor_plan};
+use steward_nodes::episode::{EpisodeConfig, ORDER_AT, SETUP_AT, floor_plan};
 use steward_nodes::message::Message;
 use steward_nodes::node::{Node, message};
 use steward_nodes::recording::RunMetadata;
@@ -27,10 +27,6 @@ use crate::bag::Bag;
 use crate::settings::{LoopSettings, SimulatorSettings};
 use crate::truth;
 
-/// The robot is told the rooms of the home at this time, as in an episode of `steward run`.
-const SETUP_AT: Time = Time::from_nanos(500_000_000);
-/// Earliest time of a task, as in an episode of `steward run`.
-const ORDER_AT: Time = Time::from_nanos(1_000_000_000);
 /// Time moves on in steps of this; orders are taken between two.
 const STEP: Duration = Duration::from_millis(40);
 /// How often the truth is told, in steps.

@@ -143,10 +143,10 @@ impl<W: Write + Send> Recorder<W> {
         ros_topic: &'static str,
         ros_type: &'static str,
     ) -> Result<u16> {
-        let same = |c: &&Channel| c.topic == topic && c.ros_topic == ros_topic && c.sender == sender;
-        if let Some(at) = self.channels.iter().position(|c| same(&c)) {
-            self.channels[at].messages += 1;
-            return Ok(self.channels[at].id);
+        let same = |c: &&mut Channel| c.topic == topic && c.ros_topic == ros_topic && c.sender == sender;
+        if let Some(channel) = self.channels.iter_mut().find(same) {
+            channel.messages += 1;
+            return Ok(channel.id);
         }
         let schema_id = match self.schemas.get(ros_type) {
             Some(id) => *id,

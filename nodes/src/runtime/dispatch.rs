@@ -15,7 +15,7 @@ pub const OPERATOR: &str = "operator";
 pub const SCHEDULER: &str = "scheduler";
 
 /// How often the counters of nodes are published.
-pub(super) const DIAGNOSTICS_PERIOD: Duration = Duration::from_secs(1);
+pub const DIAGNOSTICS_PERIOD: Duration = Duration::from_secs(1);
 
 /// A message under way.
 #[derive(Debug, Clone)]

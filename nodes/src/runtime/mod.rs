@@ -15,11 +15,13 @@ use crate::error::Result;
 use crate::message::Message;
 
 mod dispatch;
+mod queue;
 pub mod realtime;
 pub mod scheduler;
 
+pub use dispatch::{DIAGNOSTICS_PERIOD, OPERATOR, SCHEDULER};
 pub(crate) use dispatch::{Dispatch, Envelope};
-pub use dispatch::{OPERATOR, SCHEDULER};
+pub use queue::Queue;
 pub use scheduler::{Scheduler, Stop};
 
 /// One message as it is delivered.

@@ -15,7 +15,7 @@
 //! - Other topics queue up to a bound; beyond it the message is dropped, counted and logged as an error.
 //! - A node that misses ticks skips them and counts them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::dispatch::DIAGNOSTICS_PERIOD;
-use super::{Delivery, Envelope, OPERATOR, Observer, SCHEDULER};
+use super::{Delivery, Envelope, OPERATOR, Observer, Queue, SCHEDULER};
 use crate::error::{Error, Result};
 use crate::message::{Message, Topic};
 use crate::node::{Node, Outbox, message};
@@ -150,7 +150,7 @@ pub async fn run<O: Observer + 'static>(
     }
     let dropped = inboxes
         .iter()
-        .map(|(name, _, inbox)| (*name, inbox.lock().dropped.clone()))
+        .map(|(name, _, inbox)| (*name, inbox.lock().counters().clone()))
         .collect();
     Ok((
         observer,
@@ -181,58 +181,34 @@ impl Clock {
 
 /// What waits for one node.
 struct Inbox {
-    waiting: Mutex<Waiting>,
-    bound: usize,
+    waiting: Mutex<Queue>,
     arrived: Notify,
-}
-
-#[derive(Default)]
-struct Waiting {
-    messages: VecDeque<Message>,
-    dropped: BTreeMap<String, u64>,
 }
 
 impl Inbox {
     fn new(bound: usize) -> Self {
         Inbox {
-            waiting: Mutex::default(),
-            bound,
+            waiting: Mutex::new(Queue::new(bound)),
             arrived: Notify::new(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
         // Nothing panics while it holds the lock, and counters are true at every moment.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn put(&self, node: &str, message: Message) {
         let topic = message.topic();
-        let mut waiting = self.lock();
-        if matches!(topic, Topic::Rgbd | Topic::Segmentation) {
-            if let Some(at) = waiting.messages.iter().position(|m| m.topic() == topic) {
-                waiting.messages.remove(at);
-                waiting.count(&format!("stale_{}", topic.name()));
-            }
-        } else if waiting.messages.len() >= self.bound {
-            let n = waiting.count(&format!("overflow_{}", topic.name()));
+        let put = self.lock().put(message);
+        match put {
+            Ok(()) => self.arrived.notify_one(),
             // Loud, but not so loud that logging makes the node slower still.
-            if n.is_power_of_two() {
+            Err(n) if n.is_power_of_two() => {
                 log::error!("`{node}` is too slow: {n} messages on `{}` dropped", topic.name());
             }
-            return;
+            Err(_) => {}
         }
-        waiting.messages.push_back(message);
-        drop(waiting);
-        self.arrived.notify_one();
-    }
-}
-
-impl Waiting {
-    fn count(&mut self, name: &str) -> u64 {
-        let n = self.dropped.entry(name.to_owned()).or_default();
-        *n += 1;
-        *n
     }
 }
 
@@ -260,15 +236,14 @@ impl NodeRunner {
                 let behind = (now - *tick).nanos() / period.nanos();
                 if behind > 0 {
                     *tick += Duration::from_nanos(behind * period.nanos());
-                    let mut waiting = self.inbox.lock();
-                    *waiting.dropped.entry("ticks_skipped".into()).or_default() += behind as u64;
+                    self.inbox.lock().count("ticks_skipped", behind as u64);
                 }
             }
             if next_diagnostics <= now {
                 next_diagnostics += DIAGNOSTICS_PERIOD;
                 self.send(SCHEDULER, self.diagnostics(now));
             }
-            let arrived = self.inbox.lock().messages.pop_front();
+            let arrived = self.inbox.lock().pop();
             let idle = arrived.is_none();
             if let Some(message) = arrived {
                 self.node.on_message(self.clock.now(), &message, &mut outbox);
@@ -291,7 +266,7 @@ impl NodeRunner {
 
     fn diagnostics(&self, now: Time) -> Message {
         let mut counters = self.node.counters();
-        for (name, n) in &self.inbox.lock().dropped {
+        for (name, n) in self.inbox.lock().counters() {
             counters.insert(format!("inbox_{name}"), *n);
         }
         let node = self.node.name().to_owned();

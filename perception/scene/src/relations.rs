@@ -108,7 +108,7 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
             part: PartKind::of_class(&object.class),
             closes: closing.contains(&object.id),
             is_hollow: closing.contains(&object.id) || is_one_of(&object.class, &config.container_classes),
-            is_shelf: is_one_of(&object.class, &config.shelf_classes),
+            is_shelf: !closing.contains(&object.id) && is_one_of(&object.class, &config.shelf_classes),
             radius_m: object.shape.half.xy().norm(),
         })
         .collect();
@@ -148,7 +148,7 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
                 && is_in(a, b, in_margin_m(slack(RelationKind::In)));
             // What stands on a board of an open shelf is in the shelf and on it.
             let is_carried = target.part.is_none()
-                && !(is_inside && (target.closes || !target.is_shelf))
+                && (!is_inside || target.is_shelf)
                 && is_on(a, b, config, slack(RelationKind::On));
             if is_inside {
                 found.push(relation(RelationKind::In));

@@ -3,17 +3,14 @@
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 
 use anyhow::{Result, bail};
-use r2r::PublisherUntyped;
 use r2r::steward_msgs::action::ExecuteTask::Result as Code;
 use steward_core::Time;
 use steward_core::messages::SceneGraph;
 use steward_nodes::message::{Message, Topic};
-use steward_nodes::node::message;
-use steward_nodes::recording::encode;
 use steward_nodes::runtime::{Delivery, Observer};
 
 use super::managed::Managed;
-use super::publishers::{Clock, Publishers, publisher};
+use super::publishers::{Clock, Publishers, Truth};
 use super::scene::SceneQueries;
 use super::settings::Settings;
 use super::tasks::{Tasks, Terms};
@@ -187,7 +184,7 @@ impl Running {
 struct Outputs {
     publishers: Publishers,
     clock: Clock,
-    truth: PublisherUntyped,
+    truth: Truth,
 }
 
 impl Outputs {
@@ -195,7 +192,7 @@ impl Outputs {
         Ok(Outputs {
             publishers: Publishers::new(node, Topic::ALL)?,
             clock: Clock::new(node)?,
-            truth: publisher(node, "/simulator/truth", "steward_msgs/msg/SceneGraph")?,
+            truth: Truth::new(node)?,
         })
     }
 }
@@ -226,14 +223,6 @@ impl Listener for Told {
     }
 
     fn on_truth(&mut self, truth: &SceneGraph) {
-        let parts = match encode(&message(Message::SceneGraph, truth.clone())) {
-            Ok(parts) => parts,
-            Err(e) => return log::warn!("the truth cannot be told: {e}"),
-        };
-        for part in parts {
-            if let Err(e) = self.outputs.truth.publish_raw(&part.bytes) {
-                log::warn!("the truth cannot be told: {e}");
-            }
-        }
+        self.outputs.truth.publish(truth.clone());
     }
 }

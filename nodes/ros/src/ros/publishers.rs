@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use anyhow::Result;
 use r2r::{PublisherUntyped, WrappedTypesupport};
 use steward_core::Time;
+use steward_core::messages::SceneGraph;
 use steward_nodes::message::{Message, Topic};
+use steward_nodes::node::message;
 use steward_nodes::recording::{Part, encode, ros_topics};
 
 use super::profile;
@@ -15,7 +17,7 @@ use crate::qos::{self, Qos};
 ///
 /// # Errors
 /// Where ROS refuses the topic or lacks its type.
-pub fn publisher(node: &mut r2r::Node, topic: &str, ros_type: &str) -> Result<PublisherUntyped> {
+fn publisher(node: &mut r2r::Node, topic: &str, ros_type: &str) -> Result<PublisherUntyped> {
     Ok(node.create_publisher_untyped(qos::published_name(topic), ros_type, profile(qos::of(topic)))?)
 }
 
@@ -72,6 +74,35 @@ impl Publishers {
                 "nothing was announced on `{}`, and so nothing is published",
                 part.topic
             ),
+        }
+    }
+}
+
+/// Publishes how things truly are in the simulator.
+#[derive(Clone)]
+pub struct Truth(PublisherUntyped);
+
+impl Truth {
+    /// # Errors
+    /// Where ROS refuses the topic.
+    pub fn new(node: &mut r2r::Node) -> Result<Self> {
+        Ok(Truth(publisher(
+            node,
+            "/simulator/truth",
+            "steward_msgs/msg/SceneGraph",
+        )?))
+    }
+
+    /// Says how things are.
+    pub fn publish(&self, scene: SceneGraph) {
+        let parts = match encode(&message(Message::SceneGraph, scene)) {
+            Ok(parts) => parts,
+            Err(e) => return log::warn!("the truth cannot be told: {e}"),
+        };
+        for part in parts {
+            if let Err(e) = self.0.publish_raw(&part.bytes) {
+                log::warn!("the truth cannot be told: {e}");
+            }
         }
     }
 }

@@ -6,21 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use r2r::PublisherUntyped;
 use serde::{Deserialize, Serialize};
 use steward_core::Time;
 use steward_core::geometry::Pose3;
 use steward_nodes::episode::floor_plan;
 use steward_nodes::message::{Message, Topic};
 use steward_nodes::node::{Node, message};
-use steward_nodes::recording::encode;
 use steward_nodes::simulator::Simulator;
 use steward_sim::home;
 use steward_sim::simulation::Simulation;
 
 use super::managed::Managed;
 use super::process;
-use super::publishers::{Clock as PublishedClock, Publishers, publisher};
+use super::publishers::{Clock as PublishedClock, Publishers, Truth};
 use super::settings::{ParameterServer, Settings};
 use super::subscriptions::Subscriptions;
 use crate::descriptions;
@@ -98,7 +96,7 @@ fn run(stop: &AtomicBool) -> Result<()> {
         inbox,
         publishers: Publishers::new(&mut node, SAYS)?,
         clock: PublishedClock::new(&mut node)?,
-        truth: publisher(&mut node, "/simulator/truth", "steward_msgs/msg/SceneGraph")?,
+        truth: Truth::new(&mut node)?,
         host: None,
     };
     if settings.get().autostart {
@@ -125,7 +123,7 @@ struct World {
     inbox: Arc<Inbox>,
     publishers: Publishers,
     clock: PublishedClock,
-    truth: PublisherUntyped,
+    truth: Truth,
     host: Option<Host>,
 }
 
@@ -185,7 +183,7 @@ impl World {
 struct Told {
     publishers: Publishers,
     clock: PublishedClock,
-    truth: PublisherUntyped,
+    truth: Truth,
     simulation: Arc<Mutex<Simulation>>,
     map_from_home: Pose3,
     ticks: u64,
@@ -201,16 +199,7 @@ impl Outlet for Told {
         let simulation = self.simulation.lock().unwrap_or_else(PoisonError::into_inner);
         let scene = truth::scene(&simulation, &self.map_from_home, now);
         drop(simulation);
-        let told = encode(&message(Message::SceneGraph, scene))
-            .map_err(|e| e.to_string())
-            .and_then(|parts| {
-                parts
-                    .iter()
-                    .try_for_each(|part| self.truth.publish_raw(&part.bytes).map_err(|e| e.to_string()))
-            });
-        if let Err(e) = told {
-            log::warn!("the truth cannot be told: {e}");
-        }
+        self.truth.publish(scene);
     }
 
     fn on_message(&mut self, message: &Message) {
