@@ -1,0 +1,193 @@
+//! From the goal and what is known to the next step of a plan.
+
+use std::collections::BTreeSet;
+
+use steward_core::ids::ObjectId;
+use steward_core::messages::{FailureReason, GoalRelation, RelationKind, SceneObject};
+
+use super::trouble::Manipulation;
+use super::ways::Ways;
+use super::{Decision, Intended, Mission, Purpose, View, step_label};
+use crate::Error;
+use crate::belief::{Belief, Wanted};
+use crate::deliberate::{Deliberation, Question};
+use crate::house_rules::Proposition;
+
+/// A class that a relation of the goal needs a thing of, and why there is none.
+#[derive(Debug)]
+pub(super) struct Missing {
+    pub(super) class: String,
+    pub(super) reason: FailureReason,
+}
+
+impl Mission {
+    /// Chooses the things that a relation is to hold between, the best choice first; what is missing where one is not
+    /// known, or where no way to it is known.
+    pub(super) fn bind(
+        &self,
+        belief: &Belief<'_>,
+        view: &View<'_>,
+        ways: &Ways<'_>,
+        relation: &GoalRelation,
+        taken: &BTreeSet<ObjectId>,
+    ) -> Result<Vec<Wanted>, Missing> {
+        let missing = |class: &str, seen: bool, not_seen: FailureReason| Missing {
+            class: class.to_owned(),
+            reason: if seen {
+                FailureReason::Unreachable
+            } else {
+                not_seen
+            },
+        };
+        let usable = |o: &&SceneObject| {
+            !taken.contains(&o.id)
+                && !self.given_up(view, Manipulation::Grasp, o.id)
+                && !self.given_up(view, Manipulation::Reach, o.id)
+        };
+        let held = belief.held().filter(|o| o.class == relation.subject);
+        let subjects: Vec<&SceneObject> = belief.of_class(&relation.subject).filter(usable).collect();
+        let mut movable: Vec<&SceneObject> = match held {
+            Some(held) => vec![held],
+            None => subjects.iter().copied().filter(|o| ways.lead_to(o)).collect(),
+        };
+        movable.sort_by(|a, b| view.distance_m(a).total_cmp(&view.distance_m(b)));
+        let Some(subject) = movable.first() else {
+            return Err(missing(
+                &relation.subject,
+                !subjects.is_empty(),
+                FailureReason::ObjectNotFound,
+            ));
+        };
+        let from_subject = |o: &SceneObject| (o.shape.center - subject.shape.center).xy().norm();
+        let targets: Vec<&SceneObject> = belief
+            .of_class(&relation.object)
+            .filter(|o| o.id != subject.id)
+            .flat_map(|o| match relation.kind {
+                RelationKind::In => belief.receptacles(o),
+                _ => vec![o],
+            })
+            .filter(|o| {
+                !self.given_up(view, Manipulation::Put, o.id)
+                    && !self.given_up(view, Manipulation::Reach, o.id)
+                    && (relation.kind != RelationKind::In || !self.is_stuck(belief, view, o.id))
+            })
+            .collect();
+        let mut within_reach: Vec<&SceneObject> =
+            targets.iter().copied().filter(|o| ways.lead_to(o)).collect();
+        within_reach.sort_by(|a, b| from_subject(a).total_cmp(&from_subject(b)));
+        let Some(target) = within_reach.first() else {
+            return Err(missing(
+                &relation.object,
+                !targets.is_empty(),
+                FailureReason::TargetNotFound,
+            ));
+        };
+        let elsewhere = within_reach
+            .get(1)
+            .map(|other| (subject.id, relation.kind, other.id));
+        let another = movable.get(1).map(|other| (other.id, relation.kind, target.id));
+        Ok([Some((subject.id, relation.kind, target.id)), elsewhere, another]
+            .into_iter()
+            .flatten()
+            .filter(|(s, _, t)| s != t)
+            .collect())
+    }
+
+    /// The next step of the action tree for a goal that may be meant in several ways, and what is intended after it.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) fn pursue(
+        &mut self,
+        belief: &Belief<'_>,
+        view: &View<'_>,
+        ways: &Ways<'_>,
+        meanings: &[Vec<Wanted>],
+    ) -> Result<Decision, Error> {
+        let stuck: BTreeSet<ObjectId> = view
+            .graph
+            .objects
+            .iter()
+            .filter(|o| {
+                self.given_up(view, Manipulation::Articulate, o.id)
+                    || self.given_up(view, Manipulation::Reach, o.id)
+            })
+            .map(|o| o.id)
+            .collect();
+        let standing = ways.in_rooms(self.rules.plan());
+        let before = self.thought.take();
+        let think = |before, aside| {
+            let meanings: Vec<Vec<Wanted>> = meanings
+                .iter()
+                .map(|wanted| self.with_stray(belief, view, wanted, aside))
+                .collect();
+            let question = Question {
+                belief: *belief,
+                base: view.base,
+                at: self.at,
+                ways: &meanings,
+                rules: &self.rules,
+                standing: &standing,
+                stuck: &stuck,
+                limits: self.config.search,
+            };
+            Deliberation::next(before, &question)
+        };
+        let (thought, steps) = match think(before, false) {
+            // With the hand full nothing opens: what it holds may have to be put aside first.
+            Err(why) if belief.held().is_some() => think(None, true).map_err(|_| why)?,
+            other => other?,
+        };
+        self.thought = Some(thought);
+        Ok(Decision::Do(
+            steps
+                .into_iter()
+                .map(|(step, skill)| Intended {
+                    skill,
+                    label: step_label(belief, step),
+                    purpose: Purpose::Plan(step),
+                })
+                .collect(),
+        ))
+    }
+
+    /// The goal, and a place for what the hand holds where the goal does not speak of it, or where that is to be
+    /// put `aside`: it must be put down before anything else can be done with the hand. The nearest furniture that
+    /// has not refused it, and the nearest of all where every one has.
+    fn with_stray(
+        &self,
+        belief: &Belief<'_>,
+        view: &View<'_>,
+        wanted: &[Wanted],
+        aside: bool,
+    ) -> Vec<Wanted> {
+        let mut wanted = wanted.to_vec();
+        let Some(held) = belief.held() else {
+            return wanted;
+        };
+        if aside {
+            wanted.retain(|w| w.0 != held.id);
+        }
+        // What a rule still wants somewhere has a place to go to: were another one wanted for it, it would be put there
+        // and taken up again without end.
+        let has_place = || {
+            let owed = self.rules.rules().owed();
+            owed.into_iter()
+                .any(|p| matches!(p, Proposition::Related(_, subject, _) if *subject == held.class))
+        };
+        if wanted.iter().all(|w| w.0 != held.id) && (aside || !has_place()) {
+            let refused = |id| {
+                self.given_up(view, Manipulation::Put, id) || self.given_up(view, Manipulation::Reach, id)
+            };
+            let nearest = view
+                .graph
+                .objects
+                .iter()
+                .filter(|o| Belief::can_hold_things(o) && !o.surfaces.is_empty())
+                .map(|o| (refused(o.id), view.distance_m(o), o.id))
+                .min_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+            wanted.extend(nearest.map(|(_, _, place)| (held.id, RelationKind::On, place)));
+        }
+        wanted
+    }
+}

@@ -1,0 +1,71 @@
+//! Seeing once more that the goal holds before success is claimed.
+
+use steward_core::Duration;
+use steward_core::messages::{FailureReason, NavigationTarget, RelationKind, Skill};
+
+use super::views::{BESIDE_M, peek};
+use super::{Decision, Intended, Mission, Purpose, View, label};
+use crate::belief::{Belief, Wanted};
+
+impl Mission {
+    /// Success, once every relation was seen to hold recently.
+    pub(super) fn verify(&mut self, belief: &Belief<'_>, view: &View<'_>, wanted: &[Wanted]) -> Decision {
+        let since = *self.complete_since.get_or_insert(view.now);
+        let fresh = since - Duration::from_secs_f64(self.config.fresh_s);
+        for &(subject, kind, target) in wanted {
+            let Some(object) = belief.object(subject) else {
+                continue;
+            };
+            if object.last_seen >= fresh {
+                continue;
+            }
+            let purpose = Purpose::Verify(subject);
+            let name = |id| label(belief, id);
+            let what = format!("whether {} is still {kind} {}", name(subject), name(target));
+            if self
+                .looks
+                .get(&subject)
+                .is_some_and(|&n| n >= self.config.max_attempts)
+            {
+                return Decision::Fail(FailureReason::Unconfirmed, format!("could not see {what}"));
+            }
+            // It is seen best from where it was seen last; then from near it, then from near what it is on. Inside of
+            // something it may have rolled to where it is seen only from right beside that.
+            let tries = self.looks.get(&subject).copied().unwrap_or(0);
+            if let (1.., RelationKind::In, Some(holder)) = (tries, kind, belief.object(target)) {
+                let part = belief.parts_of(target).first().copied().unwrap_or(holder);
+                let half_m = holder.shape.half.x.max(holder.shape.half.y);
+                let is_close = view.distance_m(holder) < half_m + BESIDE_M + 0.1;
+                let mut steps = peek(belief, view, part, is_close);
+                for step in &mut steps {
+                    step.purpose = purpose;
+                }
+                return Decision::Do(steps);
+            }
+            let place = if tries % 2 == 0 { subject } else { target };
+            let look = Intended {
+                skill: Skill::Look {
+                    at: vec![object.shape.center],
+                },
+                label: format!("look {what}"),
+                purpose,
+            };
+            let go = format!("go and see {what}");
+            return Decision::Do(match self.seen_from.get(&subject) {
+                Some(&pose) if tries == 0 && self.at != Some(subject) => vec![
+                    Intended {
+                        skill: Skill::Navigate {
+                            to: NavigationTarget::Pose(pose),
+                        },
+                        label: go,
+                        purpose,
+                    },
+                    look,
+                ],
+                _ => self.there_first(place, go, look),
+            });
+        }
+        let seen = self.goal.to_string();
+        Decision::Succeed(format!("{seen} was observed to hold"))
+    }
+}

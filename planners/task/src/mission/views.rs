@@ -1,0 +1,202 @@
+//! From where, and at what, to look: what shows floor, furniture, and what is inside of things.
+
+use steward_core::geometry::{OrientedBox, Point3, Pose2, Vector3, wrap_angle_rad};
+use steward_core::messages::{NavigationTarget, SceneObject, Skill};
+
+use super::{Intended, Purpose, View, label};
+use crate::belief::Belief;
+
+/// From where the base can just stand beside a thing to its side, metres.
+pub(super) const BESIDE_M: f64 = 0.33;
+/// Furniture this many times longer than deep has its front on a long side.
+const LONG: f64 = 1.3;
+/// Cosine of the angle to straight ahead up to which a front is seen well.
+const FACING: f64 = 0.6;
+/// Distance from the opening of furniture from which all boards inside are seen, metres.
+const BEFORE_OPENING_M: f64 = 0.65;
+/// From this far aside of straight ahead the walls hide no more than a corner of what is inside, radians.
+const FULLY_SEEN_RAD: f64 = 0.4;
+/// Furniture higher than this is looked at as if it had boards, metres.
+const SHELVES_FROM_M: f64 = 1.05;
+
+/// A full turn of looks around the base.
+pub(super) fn survey(view: &View<'_>) -> Intended {
+    let turn = 6;
+    let at = (0..turn)
+        .map(|i| {
+            let bearing = view.base.yaw_rad + std::f64::consts::TAU * f64::from(i) / f64::from(turn);
+            Point3::new(
+                view.base.x_m + 2.5 * bearing.cos(),
+                view.base.y_m + 2.5 * bearing.sin(),
+                0.5,
+            )
+        })
+        .collect();
+    Intended {
+        skill: Skill::Look { at },
+        label: "look around".into(),
+        purpose: Purpose::Survey,
+    }
+}
+
+/// Looks to both sides from where the base stands, without turning it.
+pub(super) fn glance(view: &View<'_>) -> Intended {
+    let at = [0.65, -0.65]
+        .map(|turn| {
+            let bearing = view.base.yaw_rad + turn;
+            Point3::new(
+                view.base.x_m + 2.5 * bearing.cos(),
+                view.base.y_m + 2.5 * bearing.sin(),
+                0.5,
+            )
+        })
+        .to_vec();
+    Intended {
+        skill: Skill::Look { at },
+        label: "look to both sides".into(),
+        purpose: Purpose::Glance,
+    }
+}
+
+/// Looks inside what an open part closes: behind a door from in front of the opening, in a bin from right beside it, where
+/// only that shows the bottom.
+pub(super) fn peek(
+    belief: &Belief<'_>,
+    view: &View<'_>,
+    part: &SceneObject,
+    is_close: bool,
+) -> Vec<Intended> {
+    let articulation = part.articulation;
+    let is_drawer = articulation.is_some_and(|a| a.prismatic);
+    let is_lid = articulation.is_some_and(|a| !a.prismatic && a.axis.z.abs() < 0.5);
+    let owner = articulation
+        .and_then(|a| a.owner)
+        .and_then(|id| belief.object(id));
+    let inside = if is_drawer { part } else { owner.unwrap_or(part) };
+    let shape = &inside.shape;
+    let is_open_above = articulation.is_none();
+    // Behind a door there may be boards; what lies in a bin or a drawer lies at the bottom.
+    let shares: &[f64] = if is_drawer || is_lid {
+        &[0.3]
+    } else if is_open_above {
+        &[0.25, 0.75, 1.0]
+    } else {
+        &[0.25, 0.75]
+    };
+    let at = shares
+        .iter()
+        .map(|share| {
+            let z = shape.bottom_m() + share * 2.0 * shape.half.z;
+            Point3::new(shape.center.x, shape.center.y, z)
+        })
+        .collect();
+    let look = Intended {
+        skill: Skill::Look { at },
+        label: format!("look into {}", label(belief, inside.id)),
+        purpose: Purpose::Peek,
+    };
+    let place = if is_close {
+        None
+    } else if is_lid || is_open_above {
+        Some(beside(shape, &view.base))
+    } else if is_drawer {
+        None
+    } else {
+        articulation
+            .and_then(|a| a.opening_heading(shape))
+            .and_then(|heading| in_front_of_opening(shape, heading, &view.base))
+    };
+    let Some(place) = place else {
+        return vec![look];
+    };
+    let go = Intended {
+        skill: Skill::Navigate {
+            to: NavigationTarget::Pose(place),
+        },
+        label: format!("go right up to {}", label(belief, inside.id)),
+        purpose: Purpose::Peek,
+    };
+    vec![go, look]
+}
+
+/// Right beside a thing, at the side that the base is nearest to.
+fn beside(shape: &OrientedBox, base: &Pose2) -> Pose2 {
+    let pose = shape.pose();
+    let local = pose.inverse_transform_point(&Point3::new(base.x_m, base.y_m, shape.center.z));
+    let half = shape.half;
+    let at = if local.x.abs() - half.x > local.y.abs() - half.y {
+        Point3::new((half.x + BESIDE_M).copysign(local.x), 0.0, 0.0)
+    } else {
+        Point3::new(0.0, (half.y + BESIDE_M).copysign(local.y), 0.0)
+    };
+    facing(&(pose * at), &shape.center)
+}
+
+/// In front of the opening of furniture, [`None`] for a base that sees all of the inside from where it stands.
+fn in_front_of_opening(shape: &OrientedBox, heading: f64, base: &Pose2) -> Option<Pose2> {
+    let away = Vector3::new(heading.cos(), heading.sin(), 0.0);
+    let local = shape.pose().inverse_transform_vector(&away);
+    let depth = (local.x * shape.half.x).abs() + (local.y * shape.half.y).abs();
+    let opening = shape.center + away * depth;
+    let bearing = (base.y_m - opening.y).atan2(base.x_m - opening.x);
+    let aside = wrap_angle_rad(bearing - heading).abs();
+    (aside > FULLY_SEEN_RAD).then(|| facing(&(opening + away * BEFORE_OPENING_M), &shape.center))
+}
+
+/// A place from which the base faces a point.
+fn facing(at: &Point3, point: &Point3) -> Pose2 {
+    Pose2::new(at.x, at.y, (point.y - at.y).atan2(point.x - at.x))
+}
+
+/// Whether things may stand one above the other in a piece of furniture.
+pub(super) fn has_boards(o: &SceneObject) -> bool {
+    o.surfaces.len() > 1 || o.shape.top_m() > SHELVES_FROM_M
+}
+
+/// Whether furniture is so long that its front must be one of the long sides.
+pub(super) fn is_long(o: &SceneObject) -> bool {
+    Belief::is_furniture(o) && o.shape.half.x > LONG * o.shape.half.y
+}
+
+/// Whether a camera looks at the front of furniture, where that matters for what it shows.
+pub(super) fn is_faced(o: &SceneObject, camera: &Point3) -> bool {
+    let local = o.shape.pose().inverse_transform_point(camera);
+    !is_long(o) || local.y.abs() > FACING * local.x.hypot(local.y)
+}
+
+/// Points that together show what stands on a piece of furniture: its middle, its ends where it is long, and low and
+/// high where there may be boards.
+pub(super) fn inspection_points(o: &SceneObject) -> Vec<Point3> {
+    if has_boards(o) {
+        let at = |share: f64| {
+            Point3::new(
+                o.shape.center.x,
+                o.shape.center.y,
+                share * o.shape.top_m().min(1.8),
+            )
+        };
+        return vec![at(0.35), at(0.75)];
+    }
+    let height = o
+        .surfaces
+        .last()
+        .map_or(o.shape.top_m(), |s| s.height_m())
+        .min(1.4);
+    let long_x = o.shape.half.x >= o.shape.half.y;
+    let half = o.shape.half.x.max(o.shape.half.y);
+    let pose = o.shape.pose();
+    let along = |d: f64| {
+        let local = if long_x {
+            Point3::new(d, 0.0, 0.0)
+        } else {
+            Point3::new(0.0, d, 0.0)
+        };
+        let p = pose * local;
+        Point3::new(p.x, p.y, height)
+    };
+    if half < 0.6 {
+        vec![along(0.0)]
+    } else {
+        vec![along(-half * 0.6), along(half * 0.6)]
+    }
+}
