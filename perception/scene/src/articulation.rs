@@ -704,6 +704,13 @@ fn refine(kind: PartKind, rest: &mut Rest, view: &PartView<'_>, handle: Option<P
     let measured = match kind {
         PartKind::Lid => {
             let mut lid = rest.clone();
+            // From afar, where it was first seen, a lid's sides are seen badly.
+            let near = |n: &Vector3| n.dot(&rest.along) > 0.8;
+            if !view.partial
+                && let Some(along) = face_normals(&view.shape).into_iter().find(near)
+            {
+                lid.along = along;
+            }
             median_along(view.points, &rest.outward).and_then(|height| {
                 lid.center.z = height;
                 fit_lid(&mut lid, view).map(|()| lid)
@@ -747,9 +754,9 @@ fn refine(kind: PartKind, rest: &mut Rest, view: &PartView<'_>, handle: Option<P
     } else {
         rest.other_half_m += (measured.other_half_m - rest.other_half_m) * weight;
     }
+    let blended = rest.along + (measured.along - rest.along) * weight;
+    rest.along = blended.try_normalize(1e-9).unwrap_or(rest.along);
     if kind != PartKind::Lid {
-        let blended = rest.along + (measured.along - rest.along) * weight;
-        rest.along = blended.try_normalize(1e-9).unwrap_or(rest.along);
         let normal = rest.along.cross(&Vector3::z());
         rest.outward = if normal.dot(&rest.outward) < 0.0 {
             -normal

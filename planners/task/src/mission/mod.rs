@@ -41,7 +41,7 @@ use steward_core::{Duration, Time};
 use self::pursue::Missing;
 use self::seek::SearchState;
 use self::trouble::{Manipulation, Surroundings, Trouble};
-use self::views::{inspection_points, survey};
+use self::views::{inspection_points, peek, survey};
 use self::ways::Ways;
 use crate::Error;
 use crate::belief::{Belief, Step, Wanted};
@@ -468,6 +468,13 @@ impl Mission {
                 purpose: Purpose::Closer,
             }]);
         }
+        // Before anything else is decided: what is inside may settle it.
+        if let Some((part, is_close)) = self.search.peek_due {
+            match belief.object(part) {
+                Some(part) => return Decision::Do(peek(&belief, view, part, is_close)),
+                None => self.search.peek_due = None,
+            }
+        }
         let ways = Ways::new(view, self.config.clearance_m);
         let relations = self.goal.relations.clone();
         let mut wanted = Vec::new();
@@ -550,7 +557,6 @@ impl Mission {
         }
         self.thought = None;
         if belief.held().is_none()
-            && self.search.peek_due.is_none()
             && let Some(step) = self.tidy(view)
         {
             return step;

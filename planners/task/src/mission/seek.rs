@@ -8,7 +8,7 @@ use steward_core::ids::ObjectId;
 use steward_core::messages::{FailureReason, NavigationTarget, Presence, Skill};
 
 use super::pursue::Missing;
-use super::views::{glance, has_boards, inspection_points, is_faced, peek, survey};
+use super::views::{glance, has_boards, inspection_points, is_faced, survey};
 use super::ways::Ways;
 use super::{Decision, Intended, Mission, Purpose, View, label};
 use crate::belief::Belief;
@@ -91,12 +91,6 @@ impl Mission {
     ) -> Decision {
         if self.search.glance_due {
             return Decision::Do(vec![glance(view)]);
-        }
-        if let Some((part, is_close)) = self.search.peek_due {
-            match belief.object(part) {
-                Some(part) => return Decision::Do(peek(belief, view, part, is_close)),
-                None => self.search.peek_due = None,
-            }
         }
         // What is too large to be in or on anything, and the way to what was seen, are found by driving around.
         let small = missing

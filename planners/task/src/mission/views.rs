@@ -58,8 +58,8 @@ pub(super) fn glance(view: &View<'_>) -> Intended {
     }
 }
 
-/// Looks inside what an open part closes: behind a door from in front of the opening, in a bin from right beside it, where
-/// only that shows the bottom.
+/// Looks inside what an open part closes: behind a door from in front of the opening, in a drawer or a bin from right
+/// beside it, where only that shows the bottom.
 pub(super) fn peek(
     belief: &Belief<'_>,
     view: &View<'_>,
@@ -97,10 +97,8 @@ pub(super) fn peek(
     };
     let place = if is_close {
         None
-    } else if is_lid || is_open_above {
+    } else if is_lid || is_open_above || is_drawer {
         Some(beside(shape, &view.base))
-    } else if is_drawer {
-        None
     } else {
         articulation
             .and_then(|a| a.opening_heading(shape))
