@@ -792,6 +792,25 @@ fn a_lid_first_seen_from_the_side_without_its_handle_turns_to_its_handle() {
 }
 
 #[test]
+fn the_direction_of_a_lid_first_seen_askew_gets_better() {
+    let mut rig = Rig::new(1.0);
+    let (from, at) = ([0.2, 0.3, 1.35], [1.2, 0.0, 0.5]);
+    let turn = Rotation3::from_axis_angle(&Vector3::z_axis(), 15f64.to_radians());
+    let middle = Vector3::new(1.2, 0.0, 0.0);
+    let mut askew = bin(0.0);
+    for block in &mut askew {
+        if block.class == "bin_lid" || block.class == "handle" {
+            block.pose = Pose3::from_parts((middle - turn * middle).into(), turn) * block.pose;
+        }
+    }
+    rig.look(&askew, from, at, 1);
+    rig.look(&bin(0.0), from, at, 12);
+    let state = rig.object("bin_lid").articulation.unwrap();
+    // At 15 degrees off it would be 0.966, and the hand that leads the lid up 10 cm beside its handle.
+    assert!(state.axis.y > 0.996, "{state:?}");
+}
+
+#[test]
 fn a_closed_fridge_seen_from_the_front_is_expected_behind_its_door() {
     let mut rig = Rig::new(1.0);
     let mut blocks = room();

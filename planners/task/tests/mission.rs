@@ -482,7 +482,9 @@ fn what_was_opened_is_looked_into_before_going_on() {
             break;
         }
     }
-    let next = step(&mut m, &view(&g, 11.0));
+    // Even where all that was sought came into view meanwhile.
+    let all = graph(fridge(Some(0.0)).into_iter().chain([mug(), desk(), table()]), &[]);
+    let next = step(&mut m, &view(&all, 11.0));
     let Skill::Look { at } = &next.skill else {
         panic!("{next:?}");
     };
@@ -490,4 +492,45 @@ fn what_was_opened_is_looked_into_before_going_on() {
     assert!(at.iter().all(|p| inside.contains(p, 0.0)), "{at:?}");
     m.finished(&view(&g, 12.0), &next, &Ended::Confirmed, "");
     assert_ne!(step(&mut m, &view(&g, 13.0)).purpose, Purpose::Peek);
+}
+
+#[test]
+fn a_drawer_is_looked_into_with_the_mast_towards_it() {
+    let mut drawer = object(DOOR, "desk_drawer", (0.0, 3.7, 0.5), (0.3, 0.2, 0.1));
+    drawer.articulation = Some(ArticulationState {
+        owner: Some(DESK),
+        prismatic: true,
+        pivot: Point3::new(0.0, 3.7, 0.5),
+        axis: -Vector3::y(),
+        handle: Some(Point3::new(0.0, 3.45, 0.5)),
+        position: Some(0.0),
+        open_at: 0.3,
+    });
+    let desk = object(DESK, "desk", (0.0, 4.0, 0.37), (0.6, 0.3, 0.37));
+    let g = graph([desk, drawer], &[]);
+    let mut m = mission("on(mug, desk)", &g);
+    for _ in 0..10 {
+        let next = step(&mut m, &view(&g, 10.0));
+        m.finished(&view(&g, 10.0), &next, &Ended::Confirmed, "");
+        if next.skill == (Skill::Open { part: DOOR }) {
+            break;
+        }
+    }
+    let next = step(&mut m, &view(&g, 11.0));
+    let Skill::Navigate {
+        to: NavigationTarget::Pose(place),
+    } = next.skill
+    else {
+        panic!("{next:?}");
+    };
+    assert!(
+        (place.x_m.abs() < 0.01) && (3.0..3.3).contains(&place.y_m),
+        "{place:?}"
+    );
+    // The drawer is behind the base, within the head's range.
+    let bearing = (FRAC_PI_2 - place.yaw_rad).rem_euclid(std::f64::consts::TAU);
+    assert!((bearing - std::f64::consts::PI).abs() < 0.6, "{place:?}");
+    m.finished(&view(&g, 12.0), &next, &Ended::Confirmed, "");
+    let look = step(&mut m, &view(&g, 12.0));
+    assert!(matches!(look.skill, Skill::Look { .. }), "{look:?}");
 }

@@ -621,6 +621,8 @@ impl Mission {
                     };
                 } else {
                     *self.looks.entry(id).or_insert(0) += 1;
+                    // The next look is from elsewhere.
+                    self.at = None;
                 }
             }
         }

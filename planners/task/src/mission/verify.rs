@@ -3,7 +3,7 @@
 use steward_core::Duration;
 use steward_core::messages::{FailureReason, NavigationTarget, RelationKind, Skill};
 
-use super::views::{BESIDE_M, peek};
+use super::views::peek;
 use super::{Decision, Intended, Mission, Purpose, View, label};
 use crate::belief::{Belief, Wanted};
 
@@ -34,8 +34,7 @@ impl Mission {
             let tries = self.looks.get(&subject).copied().unwrap_or(0);
             if let (1.., RelationKind::In, Some(holder)) = (tries, kind, belief.object(target)) {
                 let part = belief.parts_of(target).first().copied().unwrap_or(holder);
-                let half_m = holder.shape.half.x.max(holder.shape.half.y);
-                let is_close = view.distance_m(holder) < half_m + BESIDE_M + 0.1;
+                let is_close = self.at == Some(subject);
                 let mut steps = peek(belief, view, part, is_close);
                 for step in &mut steps {
                     step.purpose = purpose;
