@@ -8,8 +8,8 @@ use crate::belief::Belief;
 
 /// From where the base can just stand beside a thing to its side, metres.
 const BESIDE_M: f64 = 0.33;
-/// As far as the head looks back over the mast, which is at the back of the base, with some room, radians.
-const BACKWARDS_RAD: f64 = 2.6;
+/// Where the head camera is, seen from the middle of the base: to the left behind it, radians from straight ahead.
+const CAMERA_BEARING_RAD: f64 = 2.23;
 /// Furniture this many times longer than deep has its front on a long side.
 const LONG: f64 = 1.3;
 /// Cosine of the angle to straight ahead up to which a front is seen well.
@@ -119,7 +119,7 @@ pub(super) fn peek(
     vec![go, look]
 }
 
-/// Right beside a thing, at the side that the base is nearest to, with the mast towards it: from there the camera looks
+/// Right beside a thing, at the side that the base is nearest to, with the head towards it: from there the camera looks
 /// over the rim most steeply.
 fn beside(shape: &OrientedBox, base: &Pose2) -> Pose2 {
     let pose = shape.pose();
@@ -131,14 +131,8 @@ fn beside(shape: &OrientedBox, base: &Pose2) -> Pose2 {
         Point3::new(0.0, (half.y + BESIDE_M).copysign(local.y), 0.0)
     };
     let ahead = facing(&(pose * at), &shape.center);
-    let turned = |turn| Pose2::new(ahead.x_m, ahead.y_m, wrap_angle_rad(ahead.yaw_rad + turn));
-    let (left, right) = (turned(BACKWARDS_RAD), turned(-BACKWARDS_RAD));
-    let turn_to = |place: &Pose2| wrap_angle_rad(place.yaw_rad - base.yaw_rad).abs();
-    if turn_to(&left) < turn_to(&right) {
-        left
-    } else {
-        right
-    }
+    let yaw_rad = wrap_angle_rad(ahead.yaw_rad - CAMERA_BEARING_RAD);
+    Pose2::new(ahead.x_m, ahead.y_m, yaw_rad)
 }
 
 /// In front of the opening of furniture, [`None`] for a base that sees all of the inside from where it stands.
