@@ -12,6 +12,7 @@ from launch.actions import (
     ExecuteProcess,
     IncludeLaunchDescription,
     OpaqueFunction,
+    SetEnvironmentVariable,
     Shutdown,
 )
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -20,6 +21,8 @@ from launch_ros.actions import Node
 
 SHARE = get_package_share_directory("steward_bringup")
 NODES = ["mapper", "grapher", "validator", "planner", "executor"]
+# Where Fast DDS looks for its settings: up to version 2, and since.
+FAST_DDS_SETTINGS = ["FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"]
 BOOLEAN = ["True", "False", "true", "false"]
 
 
@@ -121,7 +124,9 @@ def start(context):
             ) from error
 
     common = {"use_sim_time": by_clock, "autostart": is_true("autostart")}
-    actions = []
+    # By default images between processes get lost. Whoever has settings of their own keeps them.
+    settings = os.path.join(SHARE, "config", "fastdds.xml")
+    actions = [SetEnvironmentVariable(name, settings) for name in FAST_DDS_SETTINGS if name not in os.environ]
 
     def node(executable, *parameters, required=False):
         # No `name`: it would rename every node of a composed process.

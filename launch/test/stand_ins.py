@@ -61,6 +61,7 @@ def modules(shares):
                     "IncludeLaunchDescription",
                     "LogInfo",
                     "OpaqueFunction",
+                    "SetEnvironmentVariable",
                     "Shutdown",
                 )
             },

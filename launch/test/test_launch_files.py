@@ -5,6 +5,7 @@ import itertools
 import os
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -107,6 +108,25 @@ def test_each_way_of_starting_starts_the_right_nodes(sim, composed, respawn, sha
             assert (values["rerun"], values["record"]) == ("off", "")
         assert ("home" in values) == (sim == "embedded" and named["executable"] in ("simulator", "steward_loop"))
         assert ("labels_file" in values) == (sim == "gazebo")
+
+
+def test_processes_share_memory_enough_for_images_unless_somebody_set_it_otherwise(share, monkeypatch):
+    names = ["FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"]
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    launch = Launch("closed_loop", share)
+    actions = launch.run(use_composition="False")
+    kinds = [type(a).__name__ for a in actions]
+    assert kinds[:2] == ["SetEnvironmentVariable"] * 2, "before anything starts"
+    assert [a.positional[0] for a in actions[:2]] == names
+    (file,) = {a.positional[1] for a in actions[:2]}
+    dds = "{http://www.eprosima.com}"
+    sizes = ElementTree.parse(file).getroot().iter(f"{dds}segment_size")
+    frame = 640 * 480 * (3 + 4 + 2)
+    assert [int(s.text) > 4 * frame for s in sizes] == [True]
+    monkeypatch.setenv(names[0], "/mine.xml")
+    left = of_kind(launch.run(), "SetEnvironmentVariable")
+    assert [a.positional[0] for a in left] == names[1:]
 
 
 def test_the_loop_and_what_it_includes_agree_on_arguments(share, exported, tmp_path, monkeypatch):

@@ -8,8 +8,8 @@ from geometry_msgs.msg import TransformStamped
 from nav_msgs.msg import OccupancyGrid
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
-from steward_msgs.msg import PlanarOdometry, Segmentation, Skill, SkillCommand
-from steward_test import ABORTED, GOAL, HOME, LATCHED, RELIABLE, ExecuteTask, Loop, Watcher, stamp_s
+from steward_msgs.msg import PlanarOdometry, Relation, Segmentation, Skill, SkillCommand
+from steward_test import ABORTED, GOAL, HOME, LATCHED, RELIABLE, SUCCEEDED, ExecuteTask, Loop, Watcher, stamp_s
 from tf2_msgs.msg import TFMessage
 
 NODES = ["mapper", "grapher", "validator", "planner", "executor"]
@@ -81,6 +81,23 @@ def stood_still(watcher, since_s):
         if still >= 12:
             return True
     return False
+
+
+def test_a_task_is_carried_out_and_no_image_arrives_in_part(many, watcher):
+    diagnostics = watcher.listen("/diagnostics")
+    truth = watcher.listen("simulator/truth")
+    # In real time.
+    status, result = watcher.execute(patience_s=600.0, goal=GOAL)
+    assert status == SUCCEEDED, result
+    ended_s = watcher.now_s()
+    watcher.wait(lambda: stamp_s(truth[-1].header.stamp) > ended_s, "truth of afterwards")
+    classes = {o.id: o.class_name for o in truth[-1].objects}
+    related = {(classes[r.subject], r.kind, classes[r.object]) for r in truth[-1].relations}
+    assert ("mug", Relation.ON, "desk") in related
+    counters = {s.name: {v.key: int(v.value) for v in s.values} for m in diagnostics for s in m.status}
+    assert counters["many/mapper"]["images"] > 100
+    for name in ("many/mapper", "many/grapher"):
+        assert counters[name].get("inbox_incomplete_head_camera/rgbd", 0) == 0, counters[name]
 
 
 @pytest.mark.parametrize("name", ["mapper", "grapher", "executor"])

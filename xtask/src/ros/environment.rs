@@ -10,6 +10,9 @@ use anyhow::{Context, Result, bail};
 
 use super::pypi::{self, Prefix};
 
+/// Where Fast DDS looks for its settings: up to version 2, and since.
+const FAST_DDS_SETTINGS: &[&str] = &["FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"];
+
 /// Distributions that `r2r` and these packages are built with.
 const DISTRIBUTIONS: &[&str] = &["humble", "jazzy", "lyrical"];
 
@@ -156,6 +159,11 @@ impl Environment {
             ("LD_LIBRARY_PATH", library),
             ("PYTHONPATH", python),
         ]);
+        let settings = self.install.join("share/steward_bringup/config/fastdds.xml");
+        for name in FAST_DDS_SETTINGS {
+            let own = std::env::var_os(name).unwrap_or_else(|| settings.clone().into());
+            self.run.insert(name, own);
+        }
         self.build = BTreeMap::from([("CMAKE_PREFIX_PATH", cmake), ("LIBRARY_PATH", link)]);
         Ok(())
     }
@@ -180,6 +188,9 @@ impl Environment {
             let line = if *name == "PATH" {
                 let own = value.split(':').next().unwrap_or_default();
                 format!("export PATH='{own}':\"$PATH\"")
+            } else if FAST_DDS_SETTINGS.contains(name) {
+                // Whoever has settings of their own keeps them.
+                format!("export {name}=\"${{{name}:-{value}}}\"")
             } else {
                 format!("export {name}='{value}'")
             };
