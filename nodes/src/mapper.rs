@@ -207,6 +207,11 @@ impl Mapper {
         self.localizer.map_from_odom()
     }
 
+    /// Stamp of the image that was matched last.
+    pub fn last_image(&self) -> Option<Time> {
+        self.last_pose.map(|(stamp, _)| stamp)
+    }
+
     fn restart(&mut self) {
         self.counters.count("restarted");
         self.occupancy.clear();

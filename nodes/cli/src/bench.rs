@@ -12,7 +12,7 @@ use steward_sim::home::{self, HomeSpec};
 use steward_sim::render::bench_render;
 
 use crate::run::{Sensors, episode_config, parse_size};
-use crate::ui;
+use crate::{ros, ui};
 
 /// What to measure.
 #[derive(Subcommand)]
@@ -23,6 +23,10 @@ pub(crate) enum BenchCommand {
     Determinism(DeterminismArguments),
     /// How fast homes are drawn
     Render(RenderArguments),
+    /// What ROS 2 costs: how old images are when they are used, and how much longer a task takes
+    Ros(ros::RosArguments),
+    /// Whether anything leaks while tasks are done one after another, on ROS 2
+    Soak(ros::SoakArguments),
     /// Temporal logic: sizes, speed, agreement with other tools
     Ltl(steward_ltl::cli::BenchCommand),
     /// Plans, action trees, repair and search on VirtualHome's evolving graph
@@ -105,6 +109,8 @@ pub(crate) fn run(command: BenchCommand) -> Result<ExitCode> {
         BenchCommand::Loop(arguments) => closed_loop(&arguments),
         BenchCommand::Determinism(arguments) => same_bytes(&arguments),
         BenchCommand::Render(arguments) => render(&arguments),
+        BenchCommand::Ros(arguments) => ros::bench(&arguments),
+        BenchCommand::Soak(arguments) => ros::soak(&arguments),
         BenchCommand::Ltl(command) => Ok(command.run()?),
         BenchCommand::Virtualhome(command) => Ok(command.run()?),
         BenchCommand::Splat(command) => Ok(command.run()?),

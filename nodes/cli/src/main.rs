@@ -6,6 +6,7 @@
 mod bench;
 mod pictures;
 mod recordings;
+mod ros;
 mod run;
 mod sim;
 mod ui;

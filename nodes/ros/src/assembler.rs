@@ -20,6 +20,7 @@ pub struct Assembler {
     topic: Topic,
     /// Parts by stamp: seconds and nanoseconds.
     waiting: BTreeMap<(i32, u32), Vec<Option<Vec<u8>>>>,
+    given_up: u64,
 }
 
 /// What a part led to.
@@ -27,8 +28,6 @@ pub struct Assembler {
 pub enum Step {
     /// More parts are needed.
     Waiting,
-    /// More parts are needed, and the oldest message that waited for some was given up.
-    GaveUp,
     /// Messages are complete.
     Complete(Vec<Message>),
 }
@@ -39,7 +38,13 @@ impl Assembler {
         Assembler {
             topic,
             waiting: BTreeMap::new(),
+            given_up: 0,
         }
+    }
+
+    /// How many messages were given up, incomplete, since this was asked last.
+    pub fn take_given_up(&mut self) -> u64 {
+        std::mem::take(&mut self.given_up)
     }
 
     /// Takes a part, given by its place among the topic's ROS topics.
@@ -73,13 +78,15 @@ impl Assembler {
         if let Some(complete) = complete {
             let decoded = decode(self.topic, &complete);
             // What is older will not become complete any more.
-            self.waiting = self.waiting.split_off(&stamp);
+            let newer = self.waiting.split_off(&stamp);
+            self.given_up += self.waiting.len() as u64;
+            self.waiting = newer;
             self.waiting.remove(&stamp);
             return Ok(Step::Complete(vec![decoded?]));
         }
         if self.waiting.len() > MAX_WAITING {
             self.waiting.pop_first();
-            return Ok(Step::GaveUp);
+            self.given_up += 1;
         }
         Ok(Step::Waiting)
     }
@@ -162,12 +169,13 @@ mod tests {
             Step::Complete(vec![odometry(2.0)])
         );
         assert_eq!(assembler.waiting.len(), 0, "the older one is not waited for");
+        assert_eq!([assembler.take_given_up(), assembler.take_given_up()], [1, 0]);
         assert!(assembler.put(0, vec![0; 5]).is_err());
         for n in 0..20 {
-            let step = assembler
+            assembler
                 .put(1, parts(&odometry(f64::from(n)))[1].clone())
                 .unwrap();
-            assert_eq!(step == Step::GaveUp, n >= MAX_WAITING as i32);
+            assert_eq!(assembler.take_given_up() == 1, n >= MAX_WAITING as i32);
         }
     }
 

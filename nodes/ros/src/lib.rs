@@ -9,6 +9,7 @@
 pub mod assembler;
 pub mod bag;
 pub mod descriptions;
+pub mod disturbances;
 pub mod host;
 pub mod inbox;
 pub mod lifecycle;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use steward_nodes::bench::images::WatchedMapper;
 use steward_nodes::executor::Executor;
 use steward_nodes::grapher::{Grapher, GrapherConfig};
 use steward_nodes::mapper::{Mapper, MapperConfig};
@@ -50,6 +51,20 @@ impl Part for MapperConfig {
 
     fn make(&self) -> Result<Box<dyn Node>, String> {
         boxed(Mapper::new(self.clone()))
+    }
+}
+
+/// Settings of a mapper that also counts how old images are: for `bench_mapper`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WatchedMapperConfig(MapperConfig);
+
+impl Part for WatchedMapperConfig {
+    const NAME: &'static str = MapperConfig::NAME;
+    const SAYS: &'static [Topic] = MapperConfig::SAYS;
+
+    fn make(&self) -> Result<Box<dyn Node>, String> {
+        boxed(Mapper::new(self.0.clone()).map(WatchedMapper::new))
     }
 }
 

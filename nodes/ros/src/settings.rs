@@ -25,6 +25,8 @@ pub struct LoopSettings {
     pub hold_until_task: bool,
     /// How long a task may take where its goal says nothing, simulated seconds.
     pub time_limit_s: f64,
+    /// How often a small thing is moved behind the robot's back, simulated seconds, 0 for never.
+    pub disturb_every_s: f64,
     /// Pictures in rerun; only `off` in this process.
     pub rerun: String,
     /// Folder for a recording, which must not exist yet; empty for none.
@@ -54,6 +56,10 @@ pub const LOOP_DESCRIPTIONS: &[(&str, &str)] = &[
         "time_limit_s",
         "How long a task may take where its goal says nothing, simulated seconds, 1 to 1000000.",
     ),
+    (
+        "disturb_every_s",
+        "How often a small thing is moved behind the robot's back, simulated seconds, up to 1000000; 0: never.",
+    ),
     ("rerun", "Pictures in rerun; only off."),
     (
         "record",
@@ -70,6 +76,7 @@ impl Default for LoopSettings {
             speed: 1.0,
             hold_until_task: false,
             time_limit_s: 1800.0,
+            disturb_every_s: 0.0,
             rerun: "off".into(),
             record: String::new(),
         }
@@ -92,6 +99,7 @@ impl LoopSettings {
         for (name, value, low, high) in [
             ("speed", self.speed, 0.0, 1e3),
             ("time_limit_s", self.time_limit_s, 1.0, 1e6),
+            ("disturb_every_s", self.disturb_every_s, 0.0, 1e6),
         ] {
             if !(value >= low && value <= high) {
                 return Err(format!("{name} is {value} and must be between {low} and {high}"));

@@ -11,11 +11,11 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use steward_core::geometry::Pose3;
 use steward_core::ids::TaskId;
-use steward_core::messages::{CancelTask, Goal, Header, SceneGraph, Task};
+use steward_core::messages::{CancelTask, Diagnostics, Goal, Header, SceneGraph, Task};
 use steward_core::{Duration, Time, frames};
 use steward_nodes::episode::{EpisodeConfig, ORDER_AT, SETUP_AT, floor_plan};
 use steward_nodes::message::Message;
-use steward_nodes::node::{Node, message};
+use steward_nodes::node::{Counters, Node, message};
 use steward_nodes::recording::RunMetadata;
 use steward_nodes::runtime::{Delivery, Observer, Scheduler};
 use steward_nodes::simulator::Simulator;
@@ -24,6 +24,7 @@ use steward_sim::home;
 use steward_sim::simulation::Simulation;
 
 use crate::bag::Bag;
+use crate::disturbances::Disturbances;
 use crate::settings::{LoopSettings, SimulatorSettings};
 use crate::truth;
 
@@ -31,6 +32,10 @@ use crate::truth;
 const STEP: Duration = Duration::from_millis(40);
 /// How often the truth is told, in steps.
 const TRUTH_STEPS: u64 = 12;
+/// How often the world tells what it counts, in steps.
+const DIAGNOSTICS_STEPS: u64 = 25;
+/// Name of the world in diagnostics.
+const NAME: &str = "steward_loop";
 /// How often a world at rest looks whether it is to go on.
 const REST: std::time::Duration = std::time::Duration::from_millis(20);
 
@@ -124,6 +129,10 @@ pub trait Listener: Observer {
 
     /// How things truly are.
     fn on_truth(&mut self, truth: &SceneGraph);
+
+    /// What the world counts: `steps_late`, after which simulated time was more than a step behind the speed that it
+    /// should go at, and `disturbances`.
+    fn on_diagnostics(&mut self, diagnostics: Diagnostics);
 }
 
 /// A world in a thread.
@@ -143,6 +152,7 @@ impl World {
         let home = home::generate(&config.simulator.home()?)?;
         let rooms = floor_plan(&home, SETUP_AT);
         let map_from_home = home.robot_start.to_pose3().inverse();
+        let disturbances = Disturbances::new(home.clone(), config.own.disturb_every_s, config.simulator.seed);
         let simulation = Arc::new(Mutex::new(Simulation::new(
             home,
             &config.simulator.simulation(),
@@ -169,6 +179,8 @@ impl World {
             stop: Arc::clone(&stop),
             speed: config.own.speed,
             hold: config.own.hold_until_task,
+            disturbances,
+            counters: Counters::default(),
             steps: 0,
         };
         let thread = std::thread::Builder::new().name("world".into()).spawn(move || {
@@ -222,6 +234,8 @@ struct Runner<L> {
     stop: Arc<AtomicBool>,
     speed: f64,
     hold: bool,
+    disturbances: Option<Disturbances>,
+    counters: Counters,
     steps: u64,
 }
 
@@ -262,6 +276,7 @@ impl<L: Listener> Runner<L> {
                     }
                 }
             }
+            self.disturb(next);
             let mut told = Told(&mut self.listener);
             let mut observers: Vec<&mut dyn Observer> = vec![&mut told, &mut self.bag];
             self.scheduler.run_until(next, &mut observers)?;
@@ -275,11 +290,35 @@ impl<L: Listener> Runner<L> {
             }
             if self.speed > 0.0 {
                 let (begun, from) = *level.get_or_insert_with(|| (Instant::now(), next));
-                let due = std::time::Duration::from_secs_f64((next - from).secs_f64().max(0.0) / self.speed);
-                std::thread::sleep(due.saturating_sub(begun.elapsed()));
+                let wall = |simulated: Duration| {
+                    std::time::Duration::from_secs_f64(simulated.secs_f64().max(0.0) / self.speed)
+                };
+                let (due, took) = (wall(next - from), begun.elapsed());
+                if took > due + wall(STEP) {
+                    self.counters.count("steps_late");
+                }
+                std::thread::sleep(due.saturating_sub(took));
+            }
+            if self.steps.is_multiple_of(DIAGNOSTICS_STEPS) {
+                self.listener.on_diagnostics(Diagnostics {
+                    header: Header::new(next, ""),
+                    node: NAME.into(),
+                    counters: self.counters.snapshot(),
+                });
             }
         }
         Ok(())
+    }
+
+    fn disturb(&mut self, now: Time) {
+        let Some(disturbances) = &mut self.disturbances else {
+            return;
+        };
+        let mut simulation = self.simulation.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(what) = disturbances.turn(now, &mut simulation) {
+            log::info!("{what}");
+            self.counters.count("disturbances");
+        }
     }
 
     fn take(&mut self, order: Order, at: Time) -> Result<()> {

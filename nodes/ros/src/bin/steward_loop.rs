@@ -7,7 +7,8 @@ use steward_nodes::grapher::GrapherConfig;
 use steward_nodes::mapper::MapperConfig;
 use steward_nodes::planner::PlannerConfig;
 use steward_nodes::validator::ValidatorConfig;
-use steward_ros::ros::{composed, member, simulator};
+use steward_ros::parts::WatchedMapperConfig;
+use steward_ros::ros::{bench, composed, member, simulator};
 use steward_skills::SkillsConfig;
 
 fn main() -> ExitCode {
@@ -19,6 +20,8 @@ fn main() -> ExitCode {
         Some("planner") => member::main::<PlannerConfig>(),
         Some("executor") => member::main::<SkillsConfig>(),
         Some("simulator") => simulator::main(),
+        Some("bench") => bench::main(),
+        Some("bench_mapper") => member::main::<WatchedMapperConfig>(),
         _ => composed::main(),
     }
 }

@@ -5,8 +5,9 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use anyhow::{Result, bail};
 use r2r::steward_msgs::action::ExecuteTask::Result as Code;
 use steward_core::Time;
-use steward_core::messages::SceneGraph;
+use steward_core::messages::{Diagnostics, SceneGraph};
 use steward_nodes::message::{Message, Topic};
+use steward_nodes::node::message;
 use steward_nodes::runtime::{Delivery, Observer};
 
 use super::managed::Managed;
@@ -15,6 +16,7 @@ use super::scene::SceneQueries;
 use super::settings::Settings;
 use super::tasks::{Tasks, Terms};
 use crate::lifecycle::{State, Transition};
+use crate::qos;
 use crate::world::{Listener, World, WorldConfig};
 
 /// Everything that others ask of the loop.
@@ -182,6 +184,7 @@ impl Running {
 /// Publishers, which every world's thread gets a copy of.
 #[derive(Clone)]
 struct Outputs {
+    namespace: String,
     publishers: Publishers,
     clock: Clock,
     truth: Truth,
@@ -190,10 +193,28 @@ struct Outputs {
 impl Outputs {
     fn new(node: &mut r2r::Node) -> Result<Self> {
         Ok(Outputs {
+            namespace: node.namespace()?,
             publishers: Publishers::new(node, Topic::ALL)?,
             clock: Clock::new(node)?,
             truth: Truth::new(node)?,
         })
+    }
+}
+
+impl Outputs {
+    fn publish(&self, told: &Message) {
+        match told {
+            Message::Diagnostics(diagnostics) => self.publish_diagnostics(diagnostics),
+            _ => self.publishers.publish(told),
+        }
+    }
+
+    /// All robots share the topic, so nodes are named with their namespace on it. In recordings, which are of one
+    /// robot, they are not.
+    fn publish_diagnostics(&self, diagnostics: &Diagnostics) {
+        let mut named = diagnostics.clone();
+        named.node = qos::diagnostics_name(&self.namespace, &diagnostics.node);
+        self.publishers.publish(&message(Message::Diagnostics, named));
     }
 }
 
@@ -205,7 +226,7 @@ struct Told {
 
 impl Observer for Told {
     fn on_message(&mut self, delivery: &Delivery<'_>) -> steward_nodes::error::Result<()> {
-        self.outputs.publishers.publish(delivery.message);
+        self.outputs.publish(delivery.message);
         if matches!(
             delivery.message.topic(),
             Topic::SceneGraph | Topic::Task | Topic::Plan | Topic::TaskResult
@@ -224,5 +245,9 @@ impl Listener for Told {
 
     fn on_truth(&mut self, truth: &SceneGraph) {
         self.outputs.truth.publish(truth.clone());
+    }
+
+    fn on_diagnostics(&mut self, diagnostics: Diagnostics) {
+        self.outputs.publish_diagnostics(&diagnostics);
     }
 }

@@ -3,6 +3,7 @@
 //! `r2r` takes one message per subscription and turn, and its queues drop the newest when full. So that thread does
 //! nothing but spin with a short timeout and work off what came; computing happens elsewhere.
 
+pub mod bench;
 pub mod composed;
 pub mod front;
 pub mod logging;

@@ -21,6 +21,12 @@ fn publisher(node: &mut r2r::Node, topic: &str, ros_type: &str) -> Result<Publis
     Ok(node.create_publisher_untyped(qos::published_name(topic), ros_type, profile(qos::of(topic)))?)
 }
 
+fn has_listener(publisher: &PublisherUntyped) -> bool {
+    publisher
+        .get_inter_process_subscription_count()
+        .is_ok_and(|n| n > 0)
+}
+
 /// Publishes messages of the loop as the bytes that recordings hold.
 #[derive(Clone)]
 pub struct Publishers {
@@ -42,15 +48,18 @@ impl Publishers {
         Ok(Publishers { by_topic })
     }
 
+    /// Whether somebody listens to every one of these topics of the loop.
+    pub fn are_all_heard(&self, topics: &[Topic]) -> bool {
+        topics
+            .iter()
+            .flat_map(|t| ros_topics(*t))
+            .filter_map(|(name, _)| self.by_topic.get(name))
+            .all(has_listener)
+    }
+
     /// Publishes a message; nothing is encoded for sensors that nobody listens to.
     pub fn publish(&self, message: &Message) {
         let names = ros_topics(message.topic());
-        let has_listener = |publisher: &PublisherUntyped| {
-            // Where ROS cannot say, there may be one.
-            publisher
-                .get_inter_process_subscription_count()
-                .is_ok_and(|n| n > 0)
-        };
         let is_wanted =
             |name: &str| qos::of(name) != Qos::Sensor || self.by_topic.get(name).is_some_and(has_listener);
         if !names.iter().any(|(name, _)| is_wanted(name)) {

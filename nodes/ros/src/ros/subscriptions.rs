@@ -77,13 +77,15 @@ impl Subscriptions {
                             passed.for_each(|m| self.inbox.put(m));
                         }
                         Ok(Step::Waiting) => {}
-                        Ok(Step::GaveUp) => self.inbox.count(&format!("incomplete_{}", topic.name())),
                         Err(e) => {
                             self.inbox.count(&format!("unreadable_{}", topic.name()));
                             log::debug!("a message on `{}` cannot be read: {e}", topic.name());
                         }
                     }
                 }
+            }
+            for _ in 0..assembler.take_given_up() {
+                self.inbox.count(&format!("incomplete_{}", topic.name()));
             }
         }
     }
