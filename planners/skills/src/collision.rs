@@ -33,6 +33,48 @@ pub struct Payload {
     pub half: Vector3,
 }
 
+/// What of the robot meets something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Member {
+    /// The tubes of the arm and what carries them.
+    Arm,
+    /// Wrist, palm and fingers.
+    Hand,
+    /// What the hand holds.
+    Payload,
+}
+
+impl std::fmt::Display for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Member::Arm => "the arm",
+            Member::Hand => "the hand",
+            Member::Payload => "what is held",
+        })
+    }
+}
+
+/// Something that a posture or a motion would touch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Contact {
+    /// An obstacle, and where.
+    Obstacle(Member, Point3),
+    /// The robot's own base or mast.
+    Body,
+    /// The fingers would push over what they are to close on, or have let go of.
+    Thing,
+}
+
+impl Contact {
+    /// The same in the frame in which the base stands, for a contact in the frame of the base.
+    pub(crate) fn seen_from(self, base: &Pose2) -> Self {
+        match self {
+            Contact::Obstacle(member, at) => Contact::Obstacle(member, base.to_pose3() * at),
+            other => other,
+        }
+    }
+}
+
 impl ArmShapes {
     /// The shapes of everything that the lift carries.
     pub fn new(robot: &Robot) -> Self {
@@ -156,7 +198,7 @@ impl Obstacles {
         }
     }
 
-    /// Whether the arm in a posture touches an obstacle or the robot's body.
+    /// What the arm in a posture touches of obstacles and the robot's body, frame of the base.
     pub fn hit(
         &self,
         robot: &Robot,
@@ -164,16 +206,18 @@ impl Obstacles {
         posture: &Posture,
         gripper: f64,
         payload: Option<&Payload>,
-    ) -> bool {
+    ) -> Option<Contact> {
         let mut joints = posture.joints(gripper);
         joints.insert(GRIPPER.to_owned(), gripper);
         let poses = robot.model().forward(&joints);
-        let touches_cloud = arm.shapes.iter().any(|shape| {
+        let touched = arm.shapes.iter().find_map(|shape| {
             let base_from_shape = poses[shape.link] * shape.link_from_shape;
-            self.touch(&base_from_shape, &shape.geometry, shape.bound_m, shape.hand)
+            let at = self.touch(&base_from_shape, &shape.geometry, shape.bound_m, shape.hand)?;
+            let member = if shape.hand { Member::Hand } else { Member::Arm };
+            Some(Contact::Obstacle(member, at))
         });
-        if touches_cloud {
-            return true;
+        if touched.is_some() {
+            return touched;
         }
         let grasp = robot.grasp_center(posture);
         let mut hand = vec![
@@ -184,8 +228,8 @@ impl Obstacles {
         if let Some(payload) = payload {
             let base_from_box = grasp * payload.hand_from_box;
             let geometry = Geometry::Box { half: payload.half };
-            if self.touch(&base_from_box, &geometry, payload.half.norm(), true) {
-                return true;
+            if let Some(at) = self.touch(&base_from_box, &geometry, payload.half.norm(), true) {
+                return Some(Contact::Obstacle(Member::Payload, at));
             }
             for i in 0..8 {
                 let sign = |bit: u32| if i >> bit & 1 == 0 { -1.0 } else { 1.0 };
@@ -204,18 +248,26 @@ impl Obstacles {
                 max: Point3::new(-0.12, 0.06, 1.6),
             },
         ];
-        hand.iter().any(|p| body.iter().any(|b| b.contains(p)))
+        let is_in_body = hand.iter().any(|p| body.iter().any(|b| b.contains(p)));
+        is_in_body.then_some(Contact::Body)
     }
 
-    fn touch(&self, base_from_shape: &Pose3, geometry: &Geometry, bound_m: f64, hand: bool) -> bool {
+    fn touch(
+        &self,
+        base_from_shape: &Pose3,
+        geometry: &Geometry,
+        bound_m: f64,
+        hand: bool,
+    ) -> Option<Point3> {
         let center = base_from_shape.translation.vector;
         let reach = bound_m + self.inflation_m;
         let shape_from_base = base_from_shape.inverse();
-        self.points.iter().any(|p| {
+        let is_touched = |p: &&Point3| {
             (p.coords - center).norm_squared() <= reach * reach
                 && !(hand && self.is_support(p))
                 && distance_m(&shape_from_base.transform_point(p), geometry) < self.inflation_m
-        })
+        };
+        self.points.iter().find(is_touched).copied()
     }
 
     fn is_support(&self, p: &Point3) -> bool {
@@ -224,7 +276,7 @@ impl Obstacles {
         })
     }
 
-    /// Whether a straight motion in joint space, checked every few centimetres, touches something.
+    /// What a straight motion in joint space, checked every few centimetres, touches first.
     pub fn hit_between(
         &self,
         robot: &Robot,
@@ -233,13 +285,13 @@ impl Obstacles {
         to: &Posture,
         gripper: f64,
         payload: Option<&Payload>,
-    ) -> bool {
+    ) -> Option<Contact> {
         let (a, b) = (from.to_array(), to.to_array());
         let steps = (0..5)
             .map(|i| (b[i] - a[i]).abs() / if i < 2 { 0.05 } else { 0.25 })
             .fold(1.0, f64::max)
             .ceil() as usize;
-        (1..=steps).any(|i| {
+        (1..=steps).find_map(|i| {
             let posture = from.toward(*to, i as f64 / steps as f64);
             self.hit(robot, arm, &posture, gripper, payload)
         })

@@ -1,5 +1,5 @@
 //! Grasps for an upright box: from above, and from the front at several slopes, the hand coming in along its fingers
-//! or, where the arm that only extends would bring it in askew, down beside the box.
+//! or down beside the box.
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
@@ -7,6 +7,7 @@ use steward_core::geometry::{OrientedBox, Vector3, wrap_angle_rad};
 
 use crate::config::SkillsConfig;
 use crate::ik::HandPose;
+use crate::passage::ROUND;
 use crate::robot::Robot;
 
 /// One way to take hold of something.
@@ -24,6 +25,13 @@ pub struct Grasp {
     pub comes_down: bool,
     /// Smaller is better.
     pub cost: f64,
+}
+
+impl Grasp {
+    /// Length of the straight way there, metres.
+    pub fn way_m(&self) -> f64 {
+        (self.before.position - self.hand.position).norm()
+    }
 }
 
 /// Room between finger tips and support, metres; less for flat things, of which the pads would miss too much.
@@ -44,8 +52,11 @@ const TALL_M: f64 = 0.17;
 /// Slopes of the hand for grasps from the front, radians below the horizontal: the steep ones take flat things from
 /// where something overhangs them.
 const PITCHES_RAD: [f64; 4] = [0.0, 0.4, 0.8, 1.15];
-/// How far from the direction ahead a hand that comes down beside a thing may point, radians.
-const MAX_TURN_RAD: f64 = 1.75;
+/// How far from the direction ahead a hand that comes down beside a thing may point, and one that comes along its
+/// fingers, radians.
+const MAX_TURN_RAD: (f64, f64) = (1.75, 1.2);
+/// What a hand costs that points away from the direction ahead, per radian.
+const TURN_COST: f64 = 0.6;
 /// What coming down beside a thing costs more than coming straight in.
 const DOWN_COST: f64 = 0.3;
 /// Half thickness of a finger, metres.
@@ -61,11 +72,13 @@ pub fn candidates(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox, bas
     grasps
 }
 
-/// Width of the box between two parallel planes at right angles to a horizontal direction, metres. Exact for the
-/// box's own axes; things are rarely boxes, so in between it is taken from the ellipse in it.
+/// Width of the box between two parallel planes at right angles to a horizontal direction, metres. What is about as
+/// wide as deep may be round, so it is taken from the ellipse in it.
 fn width_across(shape: &OrientedBox, yaw_rad: f64) -> f64 {
     let a = yaw_rad - shape.yaw_rad;
-    2.0 * (shape.half.x * a.cos()).hypot(shape.half.y * a.sin())
+    let (x, y) = (shape.half.x * a.cos().abs(), shape.half.y * a.sin().abs());
+    let is_round = shape.half.x.max(shape.half.y) < ROUND * shape.half.x.min(shape.half.y);
+    2.0 * if is_round { x.hypot(y) } else { x + y }
 }
 
 /// Distance from the box's middle to its side along a horizontal direction, metres.
@@ -128,15 +141,21 @@ fn from_front(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox, base: (
     let toward = (shape.center.y - base.1).atan2(shape.center.x - base.0);
     let height = shape.top_m() - shape.bottom_m();
     let askew = [0.0, 0.35, -0.35, 0.7, -0.7].map(|turn| (turn, false));
-    // Long things often stand along the wall that they are reached at from the front.
-    let square = (0..4).map(|k| {
-        let side = shape.yaw_rad + FRAC_PI_2 * f64::from(k);
-        (wrap_angle_rad(side - toward), true)
+    // Square to a side the fingers close on two faces. Long things often stand along the wall that they are reached at
+    // from the front.
+    let square = (0..4).flat_map(|k| {
+        let turn = wrap_angle_rad(shape.yaw_rad + FRAC_PI_2 * f64::from(k) - toward);
+        [(turn, true), (turn, false)]
     });
-    let headings: Vec<(f64, bool)> = askew
-        .into_iter()
-        .chain(square.filter(|(turn, _)| turn.abs() < MAX_TURN_RAD))
-        .collect();
+    let is_possible = |(turn, comes_down): &(f64, bool)| {
+        let most = if *comes_down {
+            MAX_TURN_RAD.0
+        } else {
+            MAX_TURN_RAD.1
+        };
+        turn.abs() < most
+    };
+    let headings: Vec<(f64, bool)> = askew.into_iter().chain(square.filter(is_possible)).collect();
     let mut grasps = Vec::new();
     for pitch in PITCHES_RAD {
         let (down, ahead) = pitch.sin_cos();
@@ -184,7 +203,7 @@ fn from_front(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox, base: (
                 before,
                 from_above: false,
                 comes_down: *comes_down,
-                cost: 1.0 + extra + width * 3.0 + turn.abs() + 0.3 * (pitch - 0.4).abs(),
+                cost: 1.0 + extra + width * 3.0 + TURN_COST * turn.abs() + 0.3 * (pitch - 0.4).abs(),
             });
         }
     }

@@ -1,4 +1,5 @@
-//! Bringing the hand to a pose in `map`: face it, reach out, line up, then straight in.
+//! Bringing the hand to a pose in `map`: face it, reach out, line up, then straight in: down with the arm alone, along
+//! the fingers with the base turning along.
 
 use steward_core::geometry::Pose2;
 
@@ -8,11 +9,14 @@ use crate::machine::{Commands, Context, Inputs, Part};
 use crate::posture::{ArmMotion, ArmState, fingers, free_way};
 use crate::reach;
 use crate::robot::LIFT;
+use crate::slide::Slide;
 
 /// Sideways error with which the hand may go on, metres.
 const LATERAL_TOLERANCE_M: f64 = 0.006;
 /// Sideways error with which the hand would miss, metres.
 const MISSES_M: f64 = 0.02;
+/// How far short of where it should be a joint was stopped on the way out, metres or radians.
+const STOPPED: f64 = 0.05;
 /// How often the base is turned again with the arm out.
 const MAX_CORRECTIONS: u32 = 3;
 
@@ -33,6 +37,7 @@ enum Phase {
     Out(ArmMotion),
     Correct(Turn, u32),
     In(ArmMotion),
+    SlideIn(Slide),
 }
 
 /// How far the hand has got.
@@ -53,19 +58,27 @@ pub enum Unreached {
     Range(Miss),
     /// The base does not turn to where the hand would be in line: metres sideways.
     Beside(f64),
+    /// Something stopped the arm on the way out: metres or radians short.
+    Stopped(f64),
 }
 
 impl std::fmt::Display for Unreached {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Unreached::Range(miss) => write!(f, "{miss}"),
+            Unreached::Stopped(short) => {
+                write!(
+                    f,
+                    "not reached, since something stopped the arm on its way out, {short:.2} short"
+                )
+            }
             Unreached::Beside(m) => write!(f, "{:.2} m beside the hand, which cannot be lined up", m.abs()),
         }
     }
 }
 
 impl Handing {
-    /// A motion to `hand` by way of `before`; `base_yaw_rad`: the heading that [`ik::solve`] asks for; `speed`:
+    /// A motion to `hand` by way of `before`; `base_yaw_rad`: the heading that [`ik::solve`] asks for at `before`; `speed`:
     /// fraction of the largest joint speeds on the last stretch.
     pub fn new(hand: HandPose, before: HandPose, base_yaw_rad: f64, speed: f64) -> Self {
         Handing {
@@ -94,9 +107,14 @@ impl Handing {
         matches!(self.phase, Phase::Correct(..))
     }
 
+    /// Whether the arm has left the body.
+    pub fn is_out(&self) -> bool {
+        !matches!(self.phase, Phase::Face(_))
+    }
+
     /// Whether the hand is on the last straight stretch.
     pub fn is_closing_in(&self) -> bool {
-        matches!(self.phase, Phase::In(_))
+        matches!(self.phase, Phase::In(_) | Phase::SlideIn(_))
     }
 
     /// How far the hand is from where it should end: to the side or ahead, and above, metres.
@@ -131,8 +149,14 @@ impl Handing {
                 HandState::Busy("facing it")
             }
             Phase::Out(motion) => {
-                if motion.step(&ctx.robot, inputs, out) != ArmState::Busy {
-                    self.phase = Phase::Correct(Turn::to(inputs.base.yaw_rad, 0.02), 0);
+                match motion.step(&ctx.robot, inputs, out) {
+                    ArmState::Stalled(short) if short > STOPPED => {
+                        return HandState::Failed(Unreached::Stopped(short));
+                    }
+                    ArmState::Busy => {}
+                    ArmState::Arrived | ArmState::Stalled(_) => {
+                        self.phase = Phase::Correct(Turn::to(inputs.base.yaw_rad, 0.02), 0);
+                    }
                 }
                 HandState::Busy("reaching out")
             }
@@ -141,7 +165,7 @@ impl Handing {
                     return HandState::Busy("lining up");
                 }
                 let base = (inputs.base.x_m, inputs.base.y_m);
-                let solution = match ik::solve(&ctx.robot, base, &self.hand) {
+                let solution = match ik::solve(&ctx.robot, base, &self.before) {
                     Ok(solution) => solution,
                     Err(miss) => return HandState::Failed(Unreached::Range(miss)),
                 };
@@ -152,6 +176,11 @@ impl Handing {
                 }
                 if lateral.abs() > MISSES_M {
                     return HandState::Failed(Unreached::Beside(lateral));
+                }
+                if self.goes_sideways() {
+                    let speed_m_s = self.speed * ctx.robot.arm[1].velocity;
+                    self.phase = Phase::SlideIn(Slide::between(&self.before, &self.hand, speed_m_s));
+                    return HandState::Busy("approaching");
                 }
                 match reach::straight(&ctx.robot, &inputs.base, &self.before, &self.hand, self.speed) {
                     Ok(way) => {
@@ -165,7 +194,17 @@ impl Handing {
                 ArmState::Busy => HandState::Busy("approaching"),
                 ArmState::Arrived | ArmState::Stalled(_) => HandState::Arrived,
             },
+            Phase::SlideIn(slide) => match slide.step(ctx, inputs, out) {
+                Part::Busy => HandState::Busy("approaching"),
+                Part::Finished | Part::Failed(..) => HandState::Arrived,
+            },
         }
+    }
+
+    /// Whether the last stretch leads anywhere but up or down.
+    fn goes_sideways(&self) -> bool {
+        let way = self.hand.position - self.before.position;
+        way.xy().norm() > 0.2 * way.norm()
     }
 
     /// While the base turns, the retracted arm is brought to height.

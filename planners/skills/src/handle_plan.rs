@@ -101,7 +101,7 @@ fn leads(
             Ok(reach.end.base_yaw_rad)
         }
         Err(NoReach::Range(miss)) => Err(format!("the handle is {miss}")),
-        Err(NoReach::Collision) => Err("something is in the arm's way".into()),
+        Err(collision) => Err(collision.explain(inputs.graph)),
     }
 }
 
@@ -164,6 +164,7 @@ fn blocked_on_the_way(
                 ctx.config.arm_margin_m,
             )
             .hit(&ctx.robot, &ctx.arm, &solution.posture, 0.01, None)
+            .is_some()
         })
 }
 

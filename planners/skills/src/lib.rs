@@ -38,8 +38,10 @@ pub mod robot;
 pub mod roofs;
 pub mod runner;
 pub mod set_down;
+mod slide;
 pub mod spots;
 pub mod trays;
+mod withdrawal;
 
 pub use config::SkillsConfig;
 pub use error::{Error, Result};

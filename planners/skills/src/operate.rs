@@ -12,7 +12,7 @@ use crate::drive::{Creep, Drive, Tolerance};
 use crate::handing::{HandState, Handing};
 use crate::handle_plan::{APPROACH_M, plan_from};
 use crate::ik::HandPose;
-use crate::lead::{Lead, Slide};
+use crate::lead::Lead;
 use crate::look::Gazing;
 use crate::machine::{Commands, Context, Inputs, Part, Progress};
 use crate::parts::HandlePath;
@@ -20,6 +20,7 @@ use crate::path::CostField;
 use crate::pick::{Closing, Grip};
 use crate::posture::{ArmMotion, ArmState, Stow, StowState, fingers};
 use crate::robot::{GRIPPER, Posture};
+use crate::slide::Slide;
 
 /// Distances between base and closed handle that are tried, metres.
 const REACH_M: [f64; 9] = [0.80, 0.88, 0.72, 0.96, 0.64, 1.04, 0.56, 1.12, 1.20];
@@ -54,6 +55,19 @@ pub(crate) enum Standing {
     Here,
     /// At one of these places, best first.
     At(VecDeque<Pose2>),
+}
+
+/// Speed of the hand onto and off a bar, metres per second: fingers on both sides of a bar must not move sideways.
+const SLIDE_SPEED_M_S: f64 = 0.15;
+
+/// Straight onto a bar.
+fn onto_bar(hand: &HandPose) -> Slide {
+    Slide::between(&hand.backed_off(APPROACH_M), hand, SLIDE_SPEED_M_S)
+}
+
+/// Straight off a bar.
+fn off_bar(hand: &HandPose) -> Slide {
+    Slide::between(hand, &hand.backed_off(APPROACH_M), SLIDE_SPEED_M_S)
 }
 
 /// Places closer than this are the same for the arm, metres.
@@ -230,7 +244,7 @@ impl Operate {
                 match handing.step(ctx, inputs, out) {
                     HandState::Busy(what) => Progress::Running(format!("{doing}: {what}")),
                     HandState::Arrived => {
-                        let slide = Slide::to_bar(&lead.path.hand_at(lead.at));
+                        let slide = onto_bar(&lead.path.hand_at(lead.at));
                         self.phase = Phase::SlideIn(slide, lead.clone());
                         Progress::Running(format!("{doing}: approaching the handle"))
                     }
@@ -292,7 +306,7 @@ impl Operate {
                 fingers(&ctx.robot, out, lead.path.opening_m(), 1.0);
                 let open = inputs.contacts.is_some_and(|c| c.opening_m > RELEASED_M);
                 if open || (inputs.now - *since).secs_f64() > 0.9 {
-                    let slide = Slide::off_bar(&lead.path.hand_at(lead.at));
+                    let slide = off_bar(&lead.path.hand_at(lead.at));
                     self.phase = Phase::SlideOut(slide, lead.path.opening_m());
                 }
                 Progress::Running(format!("{doing}: letting go"))
@@ -317,7 +331,7 @@ impl Operate {
                         self.unhooked += 1;
                         let pose = inputs.base.to_pose3() * ctx.robot.grasp_center(&inputs.posture());
                         let opening_m = 2.0 * inputs.joint(GRIPPER);
-                        self.phase = Phase::SlideOut(Slide::off_bar(&HandPose::of(&pose)), opening_m);
+                        self.phase = Phase::SlideOut(off_bar(&HandPose::of(&pose)), opening_m);
                     }
                     _ => self.phase = Phase::BackOff(Creep::by(-0.12, 0.2)),
                 }

@@ -1,15 +1,15 @@
 //! Whether open fingers pass beside what they are to close on, or have let go of.
 
-use steward_core::geometry::{Point3, Pose2, Pose3, Vector3};
+use steward_core::geometry::{Point3, Pose3, Vector3};
 
 use crate::ik::{self, HandPose, Solution};
 use crate::reach::{self, MARGINS_M};
 use crate::robot::{Posture, Robot};
 
 /// Half thickness of a finger across the closing direction, metres.
-const FINGER_HALF_M: f64 = 0.011;
+pub const FINGER_HALF_M: f64 = 0.011;
 /// Thickness of a finger along the closing direction, metres.
-const FINGER_M: f64 = 0.016;
+pub const FINGER_M: f64 = 0.016;
 /// Length of the fingers back from the grasp centre, metres.
 const FINGER_BACK_M: f64 = 0.09;
 /// Distance between points and between poses that are checked, metres.
@@ -17,7 +17,7 @@ const STEP_M: f64 = 0.012;
 /// How far the hand may be from where it was sent, metres.
 const SLACK_M: f64 = 0.004;
 /// One side over the ground is at most this many times as long as the other: the thing may be round.
-const ROUND: f64 = 1.25;
+pub const ROUND: f64 = 1.25;
 
 /// Whether the fingers may touch the thing on their way in or out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +60,8 @@ impl Thing {
 }
 
 /// Whether the fingers touch nothing of a thing on their way from the retracted arm over `before` to `hand`, the base
-/// standing at a position. The arm only extends: a hand that does not point away from the base comes in askew, so that a
-/// finger may push the thing over.
+/// standing at a position. The last stretch is straight; up to there the arm only extends, so that a hand that does not
+/// point away from the base comes in askew.
 pub fn is_clear(
     robot: &Robot,
     base: (f64, f64),
@@ -72,21 +72,18 @@ pub fn is_clear(
 ) -> bool {
     let Ok(Solution {
         base_yaw_rad,
-        posture: end,
-    }) = ik::solve(robot, base, hand)
+        posture: start,
+    }) = ik::solve(robot, base, before)
     else {
         return true;
     };
-    let facing = Pose2::new(base.0, base.1, base_yaw_rad);
-    let Ok(before) = ik::solve_facing(robot, &facing, before) else {
-        return true;
-    };
-    let [retracted, out] = reach::on_the_way(robot, &before);
     let (s, c) = base_yaw_rad.sin_cos();
+    let last_stretch = before.position - hand.position;
     let ahead = |p: &Posture| {
-        let extension = p.extend_m - end.extend_m;
-        Vector3::new(extension * c, extension * s, p.lift_m - end.lift_m)
+        let extension = p.extend_m - start.extend_m;
+        last_stretch + Vector3::new(extension * c, extension * s, p.lift_m - start.lift_m)
     };
+    let [retracted, out] = reach::on_the_way(robot, &start).map(|p| ahead(&p));
     let points = finger_points(robot, opening_m);
     let reach_m = thing.half.norm() + points.iter().map(|p| p.coords.norm()).fold(0.0, f64::max);
     let touches = |by: Vector3| {
@@ -94,13 +91,16 @@ pub fn is_clear(
         let is_near = (at.translation.vector - thing.pose.translation.vector).norm() < reach_m;
         is_near && points.iter().any(|p| thing.contains(&(at * p)))
     };
-    [(&retracted, &out), (&out, &before), (&before, &end)]
-        .into_iter()
-        .all(|(from, to)| {
-            let (from, to) = (ahead(from), ahead(to));
-            let steps = ((to - from).norm() / STEP_M).ceil().max(1.0) as usize;
-            !(0..=steps).any(|i| touches(from.lerp(&to, i as f64 / steps as f64)))
-        })
+    [
+        (retracted, out),
+        (out, last_stretch),
+        (last_stretch, Vector3::zeros()),
+    ]
+    .into_iter()
+    .all(|(from, to)| {
+        let steps = ((to - from).norm() / STEP_M).ceil().max(1.0) as usize;
+        !(0..=steps).any(|i| touches(from.lerp(&to, i as f64 / steps as f64)))
+    })
 }
 
 /// Points of both fingers in the frame of the hand: x along them, y in the closing direction.

@@ -8,7 +8,7 @@ use steward_core::ids::ObjectId;
 use steward_core::messages::{Presence, SceneObject, SkillFailure};
 
 use crate::approach;
-use crate::collision::{Obstacles, Payload, Support};
+use crate::collision::{Contact, Member, Obstacles, Payload, Support};
 use crate::drive::{Creep, Drive, Tolerance};
 use crate::grasp::{self, Grasp};
 use crate::handing::{HandState, Handing};
@@ -17,11 +17,12 @@ use crate::look::Gazing;
 use crate::machine::{Commands, Context, Held, Inputs, Part, Progress};
 use crate::passage::{self, Care, Thing, ways_to_try};
 use crate::path::CostField;
-use crate::posture::{ArmMotion, ArmState, Stow, StowState, Waypoint, fingers};
-use crate::reach::{self, MARGINS_M, NoReach, Reach, Scene};
+use crate::posture::{ArmMotion, ArmState, Stow, StowState, fingers};
+use crate::reach::{self, MARGINS_M, NoReach, Reach, Scene, Stretch};
 use crate::robot::{GRIPPER, Posture};
 use crate::roofs;
 use crate::trays;
+use crate::withdrawal::Withdrawal;
 
 /// Opening below which the fingers hold nothing, metres.
 pub const EMPTY_OPENING_M: f64 = 0.004;
@@ -45,6 +46,11 @@ const OVER_RIM_M: f64 = 0.03;
 /// How far things are lifted before they are taken away, least first, metres: over what stands in front of them.
 const RISES_M: [f64; 4] = [0.05, 0.12, 0.20, 0.30];
 
+/// An arm that stays out this far on its way back is caught, metres.
+const CAUGHT_M: f64 = 0.08;
+/// How far the hand goes up or down, one after the other, to free what it holds, metres.
+const WRIGGLES_M: [f64; 3] = [-0.025, 0.05, -0.04];
+
 /// What is held this many times thinner than the thing looked may be something else, a board say, which does not
 /// come along. A bottle's neck and the plate of a photo frame do.
 const THINNER: f64 = 0.35;
@@ -67,6 +73,8 @@ pub struct Pick {
     chosen_for: Point3,
     /// Whether it was looked at anew after no place was found, and whether places were chosen again since.
     second_look: SecondLook,
+    /// How often what is held was moved up or down because it was caught.
+    wriggles: usize,
 }
 
 /// What was done about having found no place to stand.
@@ -90,9 +98,9 @@ enum Phase {
     Hand(Box<Handing>, Plan),
     CloseFingers(Plan, Closing),
     Lift(Plan, ArmMotion),
-    Retract(Plan, ArmMotion, Creep),
-    Carry(Stow),
-    Release(Plan, Time, ArmMotion),
+    Retract(Plan, Withdrawal, Creep),
+    Carry(Plan, Stow),
+    Release(Plan, Time, Withdrawal),
 }
 
 /// A grasp that was decided on.
@@ -192,6 +200,7 @@ impl Pick {
             replans: 0,
             chosen_for: Point3::origin(),
             second_look: SecondLook::Due,
+            wriggles: 0,
         }
     }
 
@@ -293,7 +302,7 @@ impl Pick {
                     Ok(plan) => {
                         let hand = plan.grasp.hand;
                         let before = plan.grasp.before;
-                        let handing = Handing::new(hand, before, plan.reach.end.base_yaw_rad, 0.45)
+                        let handing = Handing::new(hand, before, plan.reach.before.base_yaw_rad, 0.45)
                             .with_fingers(plan.opening_m);
                         let how = if plan.grasp.from_above {
                             "from above"
@@ -359,7 +368,8 @@ impl Pick {
                     }
                     HandState::Failed(why) => {
                         self.last_problem = Some((SkillFailure::OutOfReach, format!("{name} is {why}")));
-                        if handing.is_lining_up() {
+                        if handing.is_out() {
+                            ctx.stopped_at(&plan.grasp.hand, inputs.now);
                             // From another place next.
                             self.attempts |= 1;
                             return self.withdraw(ctx, inputs);
@@ -398,9 +408,14 @@ impl Pick {
                 }
                 ArmState::Arrived | ArmState::Stalled(_) => {
                     if grip(inputs) == Grip::Holding {
-                        let back = reach::way_back(&ctx.robot, inputs.posture(), 0.8);
+                        // The way it came.
+                        let back = if plan.grasp.comes_down {
+                            Withdrawal::upwards(ctx, inputs, 0.0, 0.8)
+                        } else {
+                            Withdrawal::along_fingers(ctx, inputs, plan.grasp.way_m(), 0.8)
+                        };
                         let creep = Creep::by(-0.22, 0.25);
-                        self.phase = Phase::Retract(plan.clone(), ArmMotion::through(back), creep);
+                        self.phase = Phase::Retract(plan.clone(), back, creep);
                         Progress::Running(format!("retracting with {name}"))
                     } else {
                         self.last_problem = Some((
@@ -412,9 +427,9 @@ impl Pick {
                 }
             },
             // The base backs off while the arm comes in: both go the same way.
-            Phase::Retract(plan, motion, creep) => {
-                let backed = creep.step(ctx, inputs, out) != Part::Busy;
-                let retracted = motion.step(&ctx.robot, inputs, out) != ArmState::Busy;
+            Phase::Retract(plan, back, creep) => {
+                let retracted = back.step(ctx, inputs, out) != ArmState::Busy;
+                let backed = back.is_off() && creep.step(ctx, inputs, out) != Part::Busy;
                 if grip(inputs) != Grip::Holding && retracted {
                     self.last_problem = Some((
                         SkillFailure::GraspFailed,
@@ -423,14 +438,41 @@ impl Pick {
                     return self.withdraw(ctx, inputs);
                 }
                 if backed && retracted {
+                    let posture = inputs.posture();
+                    if posture.extend_m > CAUGHT_M {
+                        let Some(by_m) = WRIGGLES_M.get(self.wriggles).copied() else {
+                            self.last_problem = Some((
+                                SkillFailure::Stuck,
+                                format!(
+                                    "the arm does not come back with {name}, which is caught in something"
+                                ),
+                            ));
+                            return self.withdraw(ctx, inputs);
+                        };
+                        self.wriggles += 1;
+                        let lift_m = ctx.robot.arm[0].clamp(posture.lift_m + by_m);
+                        let motion = ArmMotion::to(Posture { lift_m, ..posture }, 0.5);
+                        self.phase = Phase::Lift(plan.clone(), motion);
+                        return Progress::Running(format!("freeing {name}, which is caught"));
+                    }
                     ctx.held = Some(held(self.object, plan));
-                    self.phase = Phase::Carry(Stow::new());
+                    self.phase = Phase::Carry(plan.clone(), Stow::new());
                 }
                 Progress::Running(format!("retracting with {name}"))
             }
-            Phase::Carry(stow) => {
-                if stow.step(ctx, inputs, out) == StowState::Busy {
-                    return Progress::Running(format!("taking {name} close"));
+            Phase::Carry(_, stow) => {
+                match stow.step(ctx, inputs, out) {
+                    StowState::Busy => return Progress::Running(format!("taking {name} close")),
+                    // Driving on, it would pull at what it is caught in.
+                    StowState::Clear if inputs.posture().extend_m > CAUGHT_M => {
+                        ctx.held = None;
+                        self.last_problem = Some((
+                            SkillFailure::Stuck,
+                            format!("the arm cannot be stowed with {name}, which is caught in something"),
+                        ));
+                        return self.withdraw(ctx, inputs);
+                    }
+                    StowState::Clear | StowState::Stowed => {}
                 }
                 if grip(inputs) == Grip::Holding {
                     Progress::Done(format!("holding {name}"))
@@ -442,13 +484,13 @@ impl Pick {
                     )
                 }
             }
-            Phase::Release(plan, since, motion) => {
+            Phase::Release(plan, since, withdrawal) => {
                 fingers(&ctx.robot, out, plan.opening_m, 1.0);
                 let is_open = 2.0 * inputs.joint(GRIPPER) > plan.opening_m - 0.01;
                 if !is_open && (inputs.now - *since).secs_f64() < 0.8 {
                     return Progress::Running(format!("letting go of {name}"));
                 }
-                match motion.step(&ctx.robot, inputs, out) {
+                match withdrawal.step(ctx, inputs, out) {
                     ArmState::Busy => Progress::Running("withdrawing".into()),
                     ArmState::Arrived | ArmState::Stalled(_) => {
                         self.attempts += 1;
@@ -492,21 +534,22 @@ impl Pick {
     /// Lets go and takes the hand back to where it can be tried again from.
     fn withdraw(&mut self, ctx: &Context, inputs: &Inputs) -> Progress {
         let plan = match &self.phase {
-            Phase::Hand(_, p) | Phase::CloseFingers(p, _) | Phase::Lift(p, _) | Phase::Retract(p, ..) => {
-                p.clone()
-            }
+            Phase::Hand(_, p)
+            | Phase::CloseFingers(p, _)
+            | Phase::Lift(p, _)
+            | Phase::Retract(p, ..)
+            | Phase::Carry(p, _) => p.clone(),
             _ => return Progress::Failed(SkillFailure::GraspFailed, "withdrew without a grasp".into()),
         };
-        let away_m = (plan.grasp.before.position - plan.grasp.hand.position).norm();
-        let at = if plan.grasp.comes_down {
-            reach::risen(&ctx.robot, inputs.posture(), away_m)
+        let away_m = plan.grasp.way_m();
+        let withdrawal = if plan.grasp.comes_down {
+            Withdrawal::upwards(ctx, inputs, away_m, 0.9)
         } else {
-            reach::backed_off(&ctx.robot, inputs.posture(), away_m)
+            Withdrawal::along_fingers(ctx, inputs, away_m, 0.9)
         };
-        let mut back = vec![Waypoint::new(at, 0.9)];
-        back.extend(reach::way_back(&ctx.robot, at, 0.9));
-        self.phase = Phase::Release(plan, inputs.now, ArmMotion::through(back));
-        Progress::Running("letting go".into())
+        self.phase = Phase::Release(plan, inputs.now, withdrawal);
+        let problem = self.last_problem.as_ref().map_or("", |p| p.1.as_str());
+        Progress::Running(format!("letting go: {problem}"))
     }
 }
 
@@ -549,13 +592,29 @@ fn lifted(ctx: &Context, inputs: &Inputs, plan: &Plan, margin_m: f64) -> Posture
     };
     let gripper = inputs.joint(GRIPPER);
     let is_free = |from: &Posture, to: &Posture| {
-        !obstacles.hit_between(&ctx.robot, &ctx.arm, from, to, gripper, Some(&payload))
+        obstacles
+            .hit_between(&ctx.robot, &ctx.arm, from, to, gripper, Some(&payload))
+            .is_none()
+    };
+    let stretch = Stretch {
+        robot: &ctx.robot,
+        arm: &ctx.arm,
+        obstacles: &obstacles,
+        facing: inputs.base,
+        gripper,
+        payload: Some(&payload),
+    };
+    let comes_back = |p: &Posture| {
+        if plan.grasp.comes_down {
+            return is_free(p, &Posture { extend_m: 0.0, ..*p });
+        }
+        let hand = HandPose::of(&(inputs.base.to_pose3() * ctx.robot.grasp_center(p)));
+        stretch
+            .check_between(&hand, &hand.backed_off(plan.grasp.way_m()))
+            .is_ok()
     };
     let rises = std::iter::once(least).chain(RISES_M.into_iter().filter(|r| *r > least));
-    let free = rises.map(up).find(|p| {
-        let back = Posture { extend_m: 0.0, ..*p };
-        is_free(&now, p) && is_free(p, &back)
-    });
+    let free = rises.map(up).find(|p| is_free(&now, p) && comes_back(p));
     free.unwrap_or(up(least))
 }
 
@@ -610,6 +669,11 @@ fn best_grasp(
         ignored.push(around_in(tray, shape));
     }
     let mut grasps = grasp::candidates(&ctx.robot, &ctx.config, shape, base);
+    if let Some(tray) = tray {
+        for g in &mut grasps {
+            g.before = trays::over_rim(tray, &g.before, g.comes_down, ctx.robot.tip_m);
+        }
+    }
     if grasps.is_empty() {
         return Err(format!(
             "at {:.2} x {:.2} x {:.2} m no side fits between the fingers",
@@ -626,7 +690,18 @@ fn best_grasp(
     if tray.is_none() && inputs.graph.is_some_and(|g| roofs::is_roofed(g, &top)) {
         grasps.retain(|g| !g.comes_down);
     }
-    let mut nearest_miss = Some(NoReach::Collision).filter(|_| grasps.is_empty());
+    if grasps.is_empty() {
+        return Err(
+            "a hand from above does not go under what is over it, and every other way was tried".into(),
+        );
+    }
+    // What is in the way of the best of them says more than that others are out of range.
+    let mut reason: Option<NoReach> = None;
+    let mut note = |miss: NoReach| {
+        if !matches!(reason, Some(NoReach::Collision(_))) {
+            reason = Some(miss);
+        }
+    };
     let again = |g: &Grasp| {
         tried
             .iter()
@@ -649,6 +724,15 @@ fn best_grasp(
         rooms.iter().map(move |room| (width_m + room).min(widest_m))
     };
     for (grasp, opening_m) in order.iter().flat_map(|(_, g)| openings(g).map(|o| (*g, o))) {
+        if let Some(tray) = tray
+            && !trays::is_between_walls(tray, &grasp.hand, opening_m)
+        {
+            note(NoReach::Collision(Contact::Obstacle(
+                Member::Hand,
+                grasp.hand.position,
+            )));
+            continue;
+        }
         let scene = Scene {
             ignored: &ignored,
             support: Some(Support {
@@ -662,7 +746,7 @@ fn best_grasp(
         if care == Care::Untouched
             && !passage::is_clear(&ctx.robot, base, &grasp.hand, &grasp.before, opening_m, &thing)
         {
-            nearest_miss.get_or_insert(NoReach::Collision);
+            note(NoReach::Collision(Contact::Thing));
             continue;
         }
         match reach::plan_within(&scene, base, &grasp.hand, &grasp.before, margin_m) {
@@ -674,13 +758,10 @@ fn best_grasp(
                     opening_m,
                 });
             }
-            Err(NoReach::Collision) => nearest_miss = Some(NoReach::Collision),
-            Err(miss) => {
-                nearest_miss.get_or_insert(miss);
-            }
+            Err(miss) => note(miss),
         }
     }
-    Err(nearest_miss.map_or_else(|| "no grasp fits".into(), |m| m.to_string()))
+    Err(reason.map_or_else(|| "no grasp fits".into(), |r| r.explain(inputs.graph)))
 }
 
 /// Why no place was found.

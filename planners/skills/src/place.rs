@@ -7,7 +7,7 @@ use steward_core::ids::ObjectId;
 use steward_core::messages::{Presence, Provenance, RelationKind, SceneObject, SkillFailure};
 
 use crate::approach::{self, Candidate};
-use crate::collision::{Payload, Support};
+use crate::collision::{Contact, Payload, Support};
 use crate::drive::{Creep, Drive, Tolerance};
 use crate::handing::{HandState, Handing};
 use crate::ik::{self, HandPose, Miss};
@@ -16,12 +16,13 @@ use crate::machine::{Commands, Context, Held, Inputs, Part, Progress};
 use crate::passage::{self, Care, Thing, ways_to_try};
 use crate::path::CostField;
 use crate::pick::{Grip, grip};
-use crate::posture::{ArmMotion, ArmState, Stow, StowState, Waypoint, fingers};
+use crate::posture::{ArmState, Stow, StowState, fingers};
 use crate::reach::{self, NoReach, Reach, Scene};
 use crate::robot::GRIPPER;
 use crate::roofs;
 use crate::set_down::{DOWN_RAD, corners, hands};
 use crate::spots::{Entry, Query, Spot};
+use crate::withdrawal::Withdrawal;
 
 /// Distances between base and spot that are tried, best first, metres.
 const REACH_M: [f64; 8] = [0.64, 0.56, 0.72, 0.48, 0.80, 0.88, 0.96, 1.04];
@@ -63,9 +64,9 @@ enum Phase {
     Plan(Spot),
     Hand(Box<Handing>, Plan),
     /// Back with it still in the hand, for another try from elsewhere.
-    Withdraw(Option<ArmMotion>, Stow),
+    Withdraw(Option<Withdrawal>, Stow),
     Release(Plan, Time, f64),
-    Retreat(Plan, ArmMotion, Creep),
+    Retreat(Plan, Withdrawal, Creep),
     FinalStow(Plan, Stow),
     Check(Plan, Gazing, Check),
 }
@@ -150,7 +151,7 @@ impl Place {
             },
             Phase::Withdraw(motion, stow) => {
                 if let Some(back) = motion {
-                    if back.step(&ctx.robot, inputs, out) != ArmState::Busy {
+                    if back.step(ctx, inputs, out) != ArmState::Busy {
                         *motion = None;
                     }
                 } else if stow.step(ctx, inputs, out) != StowState::Busy {
@@ -182,7 +183,8 @@ impl Place {
                 crate::head::look_at(ctx, inputs, out, &spot.point);
                 match self.plan_from_here(ctx, inputs, target, &spot) {
                     Ok(plan) => {
-                        let handing = Handing::new(plan.hand, plan.before, plan.reach.end.base_yaw_rad, 0.3);
+                        let handing =
+                            Handing::new(plan.hand, plan.before, plan.reach.before.base_yaw_rad, 0.3);
                         self.phase = Phase::Hand(Box::new(handing), plan);
                         Progress::Running(format!("reaching over {to}"))
                     }
@@ -220,7 +222,7 @@ impl Place {
                 HandState::Failed(why) => {
                     self.last_problem =
                         Some((SkillFailure::OutOfReach, format!("the spot on {to} is {why}")));
-                    if handing.is_lining_up() {
+                    if handing.is_out() {
                         self.withdraw(ctx, inputs)
                     } else {
                         self.next_place()
@@ -233,22 +235,21 @@ impl Place {
                 let is_open = 2.0 * inputs.joint(GRIPPER) > *opening - 0.004;
                 if seconds > RELEASE_S[1] || (is_open && seconds > RELEASE_S[0]) {
                     ctx.held = None;
-                    let at = if plan.comes_down {
-                        reach::risen(&ctx.robot, inputs.posture(), plan.rise_m)
+                    let withdrawal = if plan.comes_down {
+                        Withdrawal::upwards(ctx, inputs, plan.rise_m, 0.7)
                     } else {
-                        reach::backed_off(&ctx.robot, inputs.posture(), CLEAR_M)
+                        Withdrawal::along_fingers(ctx, inputs, CLEAR_M, 0.7)
                     };
-                    let mut way = vec![Waypoint::new(at, 0.6)];
-                    way.extend(reach::way_back(&ctx.robot, at, 0.7));
                     let creep = Creep::by(-plan.spot.entry.back_off_m(), 0.2);
-                    self.phase = Phase::Retreat(plan.clone(), ArmMotion::through(way), creep);
+                    self.phase = Phase::Retreat(plan.clone(), withdrawal, creep);
                 }
                 Progress::Running("letting go".into())
             }
-            Phase::Retreat(plan, motion, creep) => {
+            Phase::Retreat(plan, withdrawal, creep) => {
                 // The base backs off once the fingers are clear of the thing.
-                let retracted = motion.step(&ctx.robot, inputs, out) != ArmState::Busy;
-                let is_clear = inputs.posture().extend_m < plan.reach.end.posture.extend_m - CLEAR_M;
+                let retracted = withdrawal.step(ctx, inputs, out) != ArmState::Busy;
+                let is_clear = withdrawal.is_off()
+                    && inputs.posture().extend_m < plan.reach.end.posture.extend_m - CLEAR_M;
                 let backed = (retracted || is_clear) && creep.step(ctx, inputs, out) != Part::Busy;
                 if retracted && backed {
                     self.phase = Phase::FinalStow(plan.clone(), Stow::with_open_fingers());
@@ -302,11 +303,10 @@ impl Place {
 
     /// Takes the hand back with what it holds.
     fn withdraw(&mut self, ctx: &Context, inputs: &Inputs) -> Progress {
-        let at = reach::backed_off(&ctx.robot, inputs.posture(), 0.12);
-        let mut way = vec![Waypoint::new(at, 0.7)];
-        way.extend(reach::way_back(&ctx.robot, at, 0.7));
-        self.phase = Phase::Withdraw(Some(ArmMotion::through(way)), Stow::new());
-        Progress::Running("taking it back".into())
+        let withdrawal = Withdrawal::along_fingers(ctx, inputs, 0.12, 0.7);
+        self.phase = Phase::Withdraw(Some(withdrawal), Stow::new());
+        let problem = self.last_problem.as_ref().map_or("", |p| p.1.as_str());
+        Progress::Running(format!("taking it back: {problem}"))
     }
 
     /// Whether the fingers are opening or have opened.
@@ -389,7 +389,7 @@ impl Place {
         }
         pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut places: VecDeque<(Pose2, Spot)> = VecDeque::new();
-        let mut reason = NoReach::Collision;
+        let mut reason: Option<NoReach> = None;
         let tried = pairs.len().min(MAX_CHECKS);
         for (care, margin_m) in ways_to_try() {
             for (_, candidate, spot) in pairs.iter().take(MAX_CHECKS) {
@@ -399,7 +399,7 @@ impl Place {
                 let base = (candidate.pose.x_m, candidate.pose.y_m);
                 match plan_spot(ctx, inputs, target, spot, base, (care, margin_m)) {
                     Ok(_) => places.push_back((candidate.pose, *spot)),
-                    Err(why) => reason = why,
+                    Err(why) => reason = why.or(reason),
                 }
                 if places.len() >= 4 {
                     break;
@@ -413,10 +413,11 @@ impl Place {
             return Err((
                 SkillFailure::OutOfReach,
                 format!(
-                    "none of {} free spots ({} at {:.2} m height) is in reach from any of {tried} places: {reason}",
+                    "none of {} free spots ({} at {:.2} m height) is in reach from any of {tried} places: {}",
                     spots.len(),
                     target.class,
-                    spots[0].point.z
+                    spots[0].point.z,
+                    explained(inputs, reason)
                 ),
             ));
         }
@@ -475,20 +476,32 @@ impl Place {
         let key = |s: &Spot| s.cost + (s.point - wanted.point).norm();
         spots.retain(|s| (s.point.x - base.0).hypot(s.point.y - base.1) < 1.15);
         spots.sort_by(|a, b| key(a).total_cmp(&key(b)));
-        let mut reason = NoReach::Collision;
+        let mut reason: Option<NoReach> = None;
         for (care, margin_m) in ways_to_try() {
             for spot in spots.iter().take(60) {
                 match plan_spot(ctx, inputs, target, spot, base, (care, margin_m)) {
                     Ok(plan) => return Ok(plan),
-                    Err(why) => reason = why,
+                    Err(why) => reason = why.or(reason),
                 }
             }
         }
         Err((
             SkillFailure::OutOfReach,
-            format!("no free spot on {} is in reach from here: {reason}", target.class),
+            format!(
+                "no free spot on {} is in reach from here: {}",
+                target.class,
+                explained(inputs, reason)
+            ),
         ))
     }
+}
+
+/// Why nothing was in reach, where anything was tried.
+fn explained(inputs: &Inputs, reason: Option<NoReach>) -> String {
+    reason.map_or_else(
+        || "no way of the hand is left to try".into(),
+        |r| r.explain(inputs.graph),
+    )
 }
 
 /// Opening for letting go: a little wider than what is held is thought to be, and than the fingers stand.
@@ -537,7 +550,7 @@ fn thinned(spots: &[Spot], distance_m: f64, most: usize) -> Vec<Spot> {
     kept
 }
 
-/// A way to put what is held on a spot with the base at a position.
+/// A way to put what is held on a spot with the base at a position; why not, where a way was tried.
 fn plan_spot(
     ctx: &Context,
     inputs: &Inputs,
@@ -545,9 +558,9 @@ fn plan_spot(
     spot: &Spot,
     base: (f64, f64),
     (care, margin_m): (Care, f64),
-) -> Result<Plan, NoReach> {
+) -> Result<Plan, Option<NoReach>> {
     let Some(held) = ctx.held else {
-        return Err(NoReach::Collision);
+        return Err(None);
     };
     let payload = Payload {
         hand_from_box: held.hand_from_object,
@@ -594,7 +607,7 @@ fn plan_spot(
             hand.backed_off(CLEAR_M)
         };
         if care == Care::Untouched && !passage::is_clear(&ctx.robot, base, &hand, &after, opening_m, &thing) {
-            reason = Some(NoReach::Collision);
+            reason = Some(NoReach::Collision(Contact::Thing));
             continue;
         }
         match reach::plan_within(&scene, base, &hand, &before, margin_m) {
@@ -609,11 +622,11 @@ fn plan_spot(
                     put_at: Point3::from(thing.pose.translation.vector),
                 });
             }
-            Err(NoReach::Collision) => reason = Some(NoReach::Collision),
+            Err(collision @ NoReach::Collision(_)) => reason = Some(collision),
             Err(miss) => {
                 reason.get_or_insert(miss);
             }
         }
     }
-    Err(reason.unwrap_or(NoReach::Collision))
+    Err(reason)
 }

@@ -125,7 +125,11 @@ pub fn free_way<'a>(ctx: &'a Context, inputs: &Inputs) -> impl Fn(&Posture, &Pos
         hand_from_box: held.hand_from_object,
         half: held.half,
     });
-    move |from, to| !obstacles.hit_between(&ctx.robot, &ctx.arm, from, to, gripper, payload.as_ref())
+    move |from, to| {
+        obstacles
+            .hit_between(&ctx.robot, &ctx.arm, from, to, gripper, payload.as_ref())
+            .is_none()
+    }
 }
 
 /// Asks for an opening of the fingers.

@@ -1,9 +1,9 @@
 //! Checked arm motions: from the body out to a hand pose and back.
 
-use steward_core::geometry::{OrientedBox, Pose2};
-use steward_core::messages::ObstacleCloud;
+use steward_core::geometry::{OrientedBox, Pose2, wrap_angle_rad};
+use steward_core::messages::{ObstacleCloud, Presence, SceneGraph};
 
-use crate::collision::{ArmShapes, Obstacles, Payload, Support};
+use crate::collision::{ArmShapes, Contact, Obstacles, Payload, Support};
 use crate::config::SkillsConfig;
 use crate::ik::{self, HandPose, Miss, Solution};
 use crate::machine::{Context, Inputs};
@@ -55,8 +55,8 @@ impl<'a> Scene<'a> {
 pub struct Reach {
     /// Base heading and posture at the end.
     pub end: Solution,
-    /// Posture before the last straight stretch, for the same base heading.
-    pub before: Posture,
+    /// Base heading and posture before the last straight stretch, on which the base turns with the hand.
+    pub before: Solution,
 }
 
 /// Why there is no way.
@@ -64,21 +64,58 @@ pub struct Reach {
 pub enum NoReach {
     /// Out of the arm's range.
     Range(Miss),
-    /// Something is in the way.
-    Collision,
+    /// Something is in the way, frame `map`.
+    Collision(Contact),
+}
+
+/// Headings of the base that differ by less are the same for obstacles, radians.
+const SAME_HEADING_RAD: f64 = 1e-3;
+
+/// How far an obstacle voxel may lie outside of the thing that it belongs to, metres.
+const NEAR_THING_M: f64 = 0.05;
+
+impl NoReach {
+    /// Why, in words, with the name of what is in the way where memory knows it: the smallest thing there.
+    pub fn explain(&self, graph: Option<&SceneGraph>) -> String {
+        let NoReach::Collision(Contact::Obstacle(member, at)) = self else {
+            return self.to_string();
+        };
+        let objects = graph.map_or(&[][..], |g| &g.objects);
+        objects
+            .iter()
+            .filter(|o| o.presence == Presence::Present && o.shape.contains(at, NEAR_THING_M))
+            .min_by(|a, b| a.shape.half.product().total_cmp(&b.shape.half.product()))
+            .map_or_else(
+                || self.to_string(),
+                |o| {
+                    format!(
+                        "{member} would touch {} {} at {:.2} m height",
+                        o.class, o.id, at.z
+                    )
+                },
+            )
+    }
 }
 
 impl std::fmt::Display for NoReach {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             NoReach::Range(miss) => write!(f, "{miss}"),
-            NoReach::Collision => f.write_str("something is in the arm's way"),
+            NoReach::Collision(Contact::Obstacle(member, at)) => {
+                write!(
+                    f,
+                    "{member} would touch something at ({:.2}, {:.2}, {:.2})",
+                    at.x, at.y, at.z
+                )
+            }
+            NoReach::Collision(Contact::Body) => f.write_str("the hand would touch the robot's own base"),
+            NoReach::Collision(Contact::Thing) => f.write_str("the fingers would push it over on their way"),
         }
     }
 }
 
 /// A collision-free way for a base at a position: retracted arm to height, hand turned, extended to `before`, then
-/// straight to `hand`.
+/// straight to `hand`, the base turning with it.
 ///
 /// # Errors
 /// [`NoReach`].
@@ -98,24 +135,95 @@ pub fn plan_within(
     before: &HandPose,
     margin_m: f64,
 ) -> Result<Reach, NoReach> {
-    let end = ik::solve(scene.robot, base, hand).map_err(NoReach::Range)?;
-    let facing = Pose2::new(base.0, base.1, end.base_yaw_rad);
-    let before = ik::solve_facing(scene.robot, &facing, before).map_err(NoReach::Range)?;
+    let solve = |hand: &HandPose| ik::solve(scene.robot, base, hand).map_err(NoReach::Range);
+    let end = solve(hand)?;
+    let start = solve(before)?;
+    let facing = Pose2::new(base.0, base.1, start.base_yaw_rad);
     let obstacles = Obstacles::near(scene.cloud, &facing, scene.ignored, scene.support, margin_m);
     let (robot, arm) = (scene.robot, scene.arm);
     let hits = |from: &Posture, to: &Posture| {
         obstacles.hit_between(robot, arm, from, to, scene.gripper, scene.payload)
     };
-    let [retracted, out] = on_the_way(robot, &before);
-    let blocked = obstacles.hit(robot, arm, &end.posture, scene.gripper, scene.payload)
-        || obstacles.hit(robot, arm, &retracted, scene.gripper, scene.payload)
-        || hits(&before, &end.posture)
-        || hits(&out, &before)
-        || hits(&retracted, &out);
-    if blocked {
-        return Err(NoReach::Collision);
+    let [retracted, out] = on_the_way(robot, &start.posture);
+    let stretch = Stretch {
+        robot,
+        arm,
+        obstacles: &obstacles,
+        facing,
+        gripper: scene.gripper,
+        payload: scene.payload,
+    };
+    stretch.check(&end)?;
+    let contact = obstacles
+        .hit(robot, arm, &retracted, scene.gripper, scene.payload)
+        .or_else(|| hits(&out, &start.posture))
+        .or_else(|| hits(&retracted, &out));
+    if let Some(contact) = contact {
+        return Err(NoReach::Collision(contact.seen_from(&facing)));
     }
-    Ok(Reach { end, before })
+    stretch.check_between(before, hand)?;
+    Ok(Reach { end, before: start })
+}
+
+/// A straight stretch of the hand's way, on which the base turns with it.
+#[derive(Debug)]
+pub(crate) struct Stretch<'a> {
+    pub(crate) robot: &'a Robot,
+    pub(crate) arm: &'a ArmShapes,
+    /// As the base sees them that faces as `facing`.
+    pub(crate) obstacles: &'a Obstacles,
+    pub(crate) facing: Pose2,
+    /// Position of the gripper's joint, metres.
+    pub(crate) gripper: f64,
+    pub(crate) payload: Option<&'a Payload>,
+}
+
+impl Stretch<'_> {
+    /// Whether nothing is touched between two hand poses, the ends left out.
+    ///
+    /// # Errors
+    /// [`NoReach`].
+    pub(crate) fn check_between(&self, from: &HandPose, to: &HandPose) -> Result<(), NoReach> {
+        on_the_line(from, to).try_for_each(|hand| {
+            let base = (self.facing.x_m, self.facing.y_m);
+            let solution = ik::solve(self.robot, base, &hand).map_err(NoReach::Range)?;
+            self.check(&solution)
+        })
+    }
+
+    fn check(&self, solution: &Solution) -> Result<(), NoReach> {
+        let turn = wrap_angle_rad(solution.base_yaw_rad - self.facing.yaw_rad);
+        let turned = (turn.abs() > SAME_HEADING_RAD).then(|| self.obstacles.turned(turn));
+        let obstacles = turned.as_ref().unwrap_or(self.obstacles);
+        match obstacles.hit(
+            self.robot,
+            self.arm,
+            &solution.posture,
+            self.gripper,
+            self.payload,
+        ) {
+            Some(contact) => {
+                let facing = Pose2 {
+                    yaw_rad: solution.base_yaw_rad,
+                    ..self.facing
+                };
+                Err(NoReach::Collision(contact.seen_from(&facing)))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Hand poses on the straight way between two, without the ends.
+fn on_the_line(from: &HandPose, to: &HandPose) -> impl Iterator<Item = HandPose> {
+    const STEP_M: f64 = 0.05;
+    let way = to.position - from.position;
+    let steps = (way.norm() / STEP_M).ceil() as usize;
+    let (start, to) = (from.position, *to);
+    (1..steps).map(move |i| HandPose {
+        position: start + way * (i as f64 / steps as f64),
+        ..to
+    })
 }
 
 /// The retracted arm at the height from which it reaches out, and reached out at that height: as in [`way_out`].
@@ -172,16 +280,6 @@ pub fn way_out(
     }
     waypoints.push(Waypoint::new(before, 0.8));
     waypoints
-}
-
-/// Where the arm is after the hand came back along its fingers by a distance.
-pub fn backed_off(robot: &Robot, now: Posture, distance_m: f64) -> Posture {
-    let (down, ahead) = now.pitch_rad.sin_cos();
-    Posture {
-        lift_m: robot.arm[0].clamp(now.lift_m + distance_m * down),
-        extend_m: robot.arm[1].clamp(now.extend_m - distance_m * ahead * now.yaw_rad.cos()),
-        ..now
-    }
 }
 
 /// Where the arm is after the hand rose by a distance.

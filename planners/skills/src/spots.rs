@@ -71,8 +71,8 @@ const UNSEEN_BOARD_M: f64 = 0.08;
 /// What a surface much smaller than the largest of the furniture costs, metres of driving: armrests and ledges are not
 /// what things are put on.
 const MINOR: f64 = 3.0;
-/// What a spot costs under which the surface was not measured, metres of driving.
-const HOLLOW: f64 = 2.0;
+/// What a spot costs under which the surface was not measured, metres of driving: more than any way to another one.
+const HOLLOW: f64 = 8.0;
 /// Room above a surface from which on it counts as open above, metres.
 const OPEN_ABOVE_M: f64 = 0.5;
 /// Cost of a board with another one above it: what stands there is in a shelf rather than on it.

@@ -4,6 +4,7 @@ use steward_core::geometry::{OrientedBox, Point3, Vector3};
 use steward_core::messages::{ArticulationState, Presence, SceneGraph, SceneObject};
 
 use crate::ik::HandPose;
+use crate::passage::{FINGER_HALF_M, FINGER_M};
 use crate::spots::extent_along;
 
 /// Words in the names of classes that are open at the top.
@@ -20,6 +21,10 @@ const WALL_M: f64 = 0.03;
 const STEEP: f64 = 0.7;
 /// Half thickness of the palm with some room, metres.
 const HAND_HALF_M: f64 = 0.03;
+/// How far over the rim the finger tips pass, metres.
+const OVER_RIM_M: f64 = 0.03;
+/// How much nearer than [`WALL_M`] a finger may come to a wall's outside, metres.
+const TOUCH_M: f64 = 0.008;
 /// Thickness of a drawer's floor, metres.
 const FLOOR_M: f64 = 0.027;
 
@@ -98,6 +103,36 @@ pub fn clears_rim(tray: &SceneObject, hand: &HandPose) -> bool {
     };
     let way_m = until(at.x, shape.half.x, back.x).min(until(at.y, shape.half.y, back.y));
     at.z + way_m.max(0.0) * back.z > shape.half.z + HAND_HALF_M || way_m < 0.0
+}
+
+/// Where the hand is before and after it is in something that is open at the top: further up, or back along its fingers, to
+/// where the finger tips are over the rim.
+pub fn over_rim(tray: &SceneObject, before: &HandPose, comes_down: bool, tip_m: f64) -> HandPose {
+    let lack_m = (tray.shape.top_m() + OVER_RIM_M + tip_m - before.position.z).max(0.0);
+    if comes_down {
+        before.moved(Vector3::z() * lack_m)
+    } else {
+        before.backed_off(lack_m / (-before.fingers.z).max(STEEP))
+    }
+}
+
+/// Whether open fingers at a pose are between the walls of something that is open at the top.
+pub fn is_between_walls(tray: &SceneObject, hand: &HandPose, opening_m: f64) -> bool {
+    let Some(room) = (if tray.articulation.is_some() {
+        room_in_drawer(tray)
+    } else {
+        Some(room_in_bin(tray))
+    }) else {
+        return true;
+    };
+    let into = room.pose().inverse() * hand.pose();
+    let aside = 0.5 * opening_m + FINGER_M;
+    [(aside, 1.0), (aside, -1.0), (-aside, 1.0), (-aside, -1.0)]
+        .iter()
+        .all(|(across, up)| {
+            let finger = into * Point3::new(0.0, *across, up * FINGER_HALF_M);
+            finger.x.abs() < room.half.x + TOUCH_M && finger.y.abs() < room.half.y + TOUCH_M
+        })
 }
 
 /// The room in a bin.

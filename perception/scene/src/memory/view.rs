@@ -348,6 +348,13 @@ fn view_of(
     let blind = mask.blind as f64 / mask.outline.max(1) as f64;
     let lost_px = if eroded { 1.5 } else { 0.5 + blind } + 0.5 * f64::from(stride - 1);
     grow(&mut shape, &camera_at, lost_px * depth_m / camera.fx);
+    if extent_m < config.large_m
+        && let Some(support_m) = support_height_m(observation, config, mask, label, &shape)
+    {
+        let top = shape.top_m();
+        shape.half.z = 0.5 * (top - support_m);
+        shape.center.z = 0.5 * (top + support_m);
+    }
     // Nothing lies below the floor.
     if shape.bottom_m() < 0.0 && shape.top_m() > 0.01 {
         let top = shape.top_m();
@@ -369,6 +376,60 @@ fn view_of(
         camera_at,
         points,
     })
+}
+
+/// Height of what a small thing stands on, from what is seen right beside its mask, where that is lower than what was seen of
+/// the thing itself: from above one sees its top alone. `None` where that says nothing.
+fn support_height_m(
+    observation: &Observation<'_>,
+    config: &MemoryConfig,
+    mask: &Mask,
+    label: u16,
+    shape: &OrientedBox,
+) -> Option<f64> {
+    /// As far as this from the box, what is seen carries the thing, metres.
+    const BESIDE_M: f64 = 0.04;
+    /// What is lower than this below what was seen is something else, metres.
+    const DEEPEST_M: f64 = 0.3;
+    /// Share of the outline beside which it must be seen.
+    const SHARE: f64 = 0.15;
+    /// The highest of it, but for noise: an edge is seen from its top downwards.
+    const QUANTILE: f64 = 0.8;
+    let labels = observation.labels;
+    let (width, height) = (i64::from(labels.width()), i64::from(labels.height()));
+    let mut heights = Vec::new();
+    for row in mask.top..=mask.bottom {
+        for column in mask.left..=mask.right {
+            if labels.get(column, row) != Some(&label) {
+                continue;
+            }
+            for (dc, dr) in [(-2, 0), (2, 0), (0, -2), (0, 2)] {
+                let (c, r) = (i64::from(column) + dc, i64::from(row) + dr);
+                if c < 0 || r < 0 || c >= width || r >= height {
+                    continue;
+                }
+                let (c, r) = (c as u32, r as u32);
+                if labels.get(c, r) == Some(&label) {
+                    continue;
+                }
+                let Some(z) = observation.depth_at(c, r, config) else {
+                    continue;
+                };
+                let camera = &observation.camera;
+                let ray = camera.unproject(f64::from(c) + 0.5, f64::from(r) + 0.5, z);
+                let p = observation.map_from_camera * ray;
+                let is_below = p.z < shape.bottom_m() && p.z > shape.bottom_m() - DEEPEST_M;
+                if is_below && shape.contains(&Point3::new(p.x, p.y, shape.center.z), BESIDE_M) {
+                    heights.push(p.z);
+                }
+            }
+        }
+    }
+    if (heights.len() as f64) < SHARE * 2.0 * mask.outline as f64 || heights.len() < 8 {
+        return None;
+    }
+    let at = ((heights.len() - 1) as f64 * QUANTILE) as usize;
+    Some(*heights.select_nth_unstable_by(at, f64::total_cmp).1)
 }
 
 /// Seen from this steeply above, a thing's top shows how it stands.

@@ -30,7 +30,7 @@ mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use steward_core::geometry::{Pose2, Pose3};
+use steward_core::geometry::{Point3, Pose2, Pose3};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
     FailureReason, FloorArea, FloorPlan, Goal, GoalRelation, NavigationTarget, OccupancyGrid, SceneGraph,
@@ -95,6 +95,42 @@ pub enum Decision {
     Succeed(String),
     /// The task cannot be done.
     Fail(FailureReason, String),
+}
+
+/// From where a thing was seen from near: over rims and what stands before it one looks best from above.
+#[derive(Debug, Clone, Copy)]
+struct Vantage {
+    base: Pose2,
+    /// Where the thing was.
+    at: Point3,
+    /// Height of the camera over the thing by the way there over the ground.
+    steepness: f64,
+}
+
+impl Vantage {
+    /// For a thing of which no image tells how steeply it was seen.
+    fn unmeasured(base: Pose2, at: Point3) -> Self {
+        Vantage {
+            base,
+            at,
+            steepness: 0.0,
+        }
+    }
+
+    fn seen_by(camera: &Point3, base: Pose2, at: Point3) -> Self {
+        Vantage {
+            base,
+            at,
+            steepness: (camera.z - at.z) / (camera - at).xy().norm().max(0.1),
+        }
+    }
+
+    /// Whether another one shows the thing as well, where it is now.
+    fn gives_way_to(&self, other: &Vantage) -> bool {
+        const SAME_PLACE_M: f64 = 0.1;
+        const AS_STEEP: f64 = 0.9;
+        (self.at - other.at).norm() > SAME_PLACE_M || other.steepness > AS_STEEP * self.steepness
+    }
 }
 
 /// A skill and what it is for.
@@ -173,8 +209,8 @@ pub struct Mission {
     looks: BTreeMap<ObjectId, u32>,
     /// Since when all of the goal is believed to hold. One round of looks ends it, however long the ways are.
     complete_since: Option<Time>,
-    /// Where the base stood when a thing was last seen from near.
-    seen_from: BTreeMap<ObjectId, Pose2>,
+    /// From where things were seen from near.
+    seen_from: BTreeMap<ObjectId, Vantage>,
     /// How often a thing was put somewhere.
     placed: BTreeMap<Wanted, u32>,
 }

@@ -10,7 +10,7 @@ use steward_core::messages::{FailureReason, NavigationTarget, Presence, Skill};
 use super::pursue::Missing;
 use super::views::{glance, has_boards, inspection_points, is_faced, survey};
 use super::ways::Ways;
-use super::{Decision, Intended, Mission, Purpose, View, label};
+use super::{Decision, Intended, Mission, Purpose, Vantage, View, label};
 use crate::belief::Belief;
 use crate::explore::frontiers;
 
@@ -42,13 +42,18 @@ impl Mission {
         let Some(map_from_camera) = view.camera else {
             return;
         };
+        let camera = Point3::from(map_from_camera.translation.vector);
         let fresh = view.now - Duration::from_millis(500);
         for o in &view.graph.objects {
             if o.last_seen < fresh {
                 continue;
             }
             if o.presence == Presence::Present && view.distance_m(o) < SEEN_NEAR_M {
-                self.seen_from.insert(o.id, view.base);
+                let seen = Vantage::seen_by(&camera, view.base, o.shape.center);
+                let vantage = self.seen_from.entry(o.id).or_insert(seen);
+                if vantage.gives_way_to(&seen) {
+                    *vantage = seen;
+                }
             }
             if !Belief::is_furniture(o) || self.search.inspected.contains(&o.id) {
                 continue;
@@ -58,7 +63,6 @@ impl Mission {
             } else {
                 self.config.inspect_distance_m
             };
-            let camera = Point3::from(map_from_camera.translation.vector);
             if !is_faced(o, &camera) {
                 continue;
             }

@@ -4,7 +4,7 @@ use steward_core::geometry::Point3;
 use steward_core::ids::ObjectId;
 use steward_core::messages::{FailureReason, Presence, RelationKind, SkillFailure};
 
-use super::{Ended, Mission, View};
+use super::{Ended, Mission, Vantage, View};
 use crate::belief::{Belief, Step};
 use crate::explore::free_floor_m2;
 
@@ -83,7 +83,10 @@ impl Mission {
         if let Step::Place(object, relation, target) = step {
             match ended {
                 Ended::Confirmed => {
-                    self.seen_from.insert(object, view.base);
+                    if let Some(o) = view.belief().object(object) {
+                        let vantage = Vantage::unmeasured(view.base, o.shape.center);
+                        self.seen_from.entry(object).or_insert(vantage);
+                    }
                     *self.placed.entry((object, relation, target)).or_default() += 1;
                 }
                 // It fell to the bottom, or into the basin of a sink, where it is seen only from right above.

@@ -32,7 +32,13 @@ impl Mission {
             // It is seen best from where it was seen last; then from near it, then from near what it is on. Inside of
             // something it may have rolled to where it is seen only from right beside that.
             let tries = self.looks.get(&subject).copied().unwrap_or(0);
-            if let (1.., RelationKind::In, Some(holder)) = (tries, kind, belief.object(target)) {
+            let beside_first = match kind {
+                RelationKind::In => 1,
+                // A worktop may have a basin.
+                RelationKind::On => 2,
+                RelationKind::Near => u32::MAX,
+            };
+            if let (true, Some(holder)) = (tries >= beside_first, belief.object(target)) {
                 let part = belief.parts_of(target).first().copied().unwrap_or(holder);
                 let is_close = self.at == Some(subject);
                 let mut steps = peek(belief, view, part, is_close);
@@ -51,10 +57,10 @@ impl Mission {
             };
             let go = format!("go and see {what}");
             return Decision::Do(match self.seen_from.get(&subject) {
-                Some(&pose) if tries == 0 && self.at != Some(subject) => vec![
+                Some(seen) if tries == 0 && self.at != Some(subject) => vec![
                     Intended {
                         skill: Skill::Navigate {
-                            to: NavigationTarget::Pose(pose),
+                            to: NavigationTarget::Pose(seen.base),
                         },
                         label: go,
                         purpose,
