@@ -132,14 +132,17 @@ pub struct Context {
     /// Places where the bumper touched something that the map does not show, and when.
     bumps: Vec<(f64, f64, Time)>,
     bumps_changed: bool,
-    /// Hands that something unseen stopped on their last stretch, and when.
-    stopped: Vec<(HandPose, Time)>,
+    /// Hands that something unseen stopped, how far they were open, and when.
+    stopped: Vec<(HandPose, f64, Time)>,
 }
 
 /// How long a hand that was stopped is not tried again, seconds.
 const STOP_MEMORY_S: f64 = 120.0;
 /// How alike hands are that the same thing stops: cosine between their fingers, and metres between them.
 const SAME_HAND: (f64, f64) = (0.93, 0.08);
+
+/// How much less open a hand is that may pass where another one was stopped, metres.
+const LESS_OPEN_M: f64 = 0.015;
 
 /// How long a place where the bumper hit is avoided, seconds.
 const BUMP_MEMORY_S: f64 = 45.0;
@@ -207,18 +210,20 @@ impl Context {
         self.bumps_changed = true;
     }
 
-    /// Remembers that something unseen stopped a hand on its way to a pose.
-    pub fn stopped_at(&mut self, hand: &HandPose, now: Time) {
+    /// Remembers that something unseen stopped a hand, open by so much, on its way to a pose.
+    pub fn stopped_at(&mut self, hand: &HandPose, opening_m: f64, now: Time) {
         self.stopped
-            .retain(|(_, at)| (now - *at).secs_f64() < STOP_MEMORY_S);
-        self.stopped.push((*hand, now));
+            .retain(|(.., at)| (now - *at).secs_f64() < STOP_MEMORY_S);
+        self.stopped.push((*hand, opening_m, now));
     }
 
-    /// Whether a hand much like this one was stopped not long ago.
-    pub fn was_stopped(&self, hand: &HandPose, now: Time) -> bool {
+    /// Whether a hand much like this one was stopped not long ago. One that is clearly less open may pass.
+    pub fn was_stopped(&self, hand: &HandPose, opening_m: f64, now: Time) -> bool {
         let lately = |at: Time| (now - at).secs_f64() < STOP_MEMORY_S;
-        self.stopped.iter().filter(|(_, at)| lately(*at)).any(|(h, _)| {
-            h.fingers.dot(&hand.fingers) > SAME_HAND.0 && (h.position - hand.position).norm() < SAME_HAND.1
+        self.stopped.iter().filter(|s| lately(s.2)).any(|(h, open_m, _)| {
+            h.fingers.dot(&hand.fingers) > SAME_HAND.0
+                && (h.position - hand.position).norm() < SAME_HAND.1
+                && opening_m > open_m - LESS_OPEN_M
         })
     }
 }

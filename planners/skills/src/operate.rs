@@ -28,6 +28,8 @@ const REACH_M: [f64; 9] = [0.80, 0.88, 0.72, 0.96, 0.64, 1.04, 0.56, 1.12, 1.20]
 const RELEASED_M: f64 = 0.05;
 /// How often a hand that is caught is freed along its fingers.
 const MAX_UNHOOKS: u32 = 2;
+/// Share of the way that a part that slips out of the fingers must have come to count as open.
+const OPEN_SHARE: f64 = 0.8;
 /// Tries before giving up.
 const MAX_TRIES: u32 = 4;
 
@@ -288,6 +290,13 @@ impl Operate {
                 match lead.step(ctx, inputs, out) {
                     Part::Busy => {}
                     Part::Finished => {
+                        self.last_problem = None;
+                        self.phase = Phase::Release(lead.clone(), inputs.now);
+                    }
+                    // As far as that counts as open.
+                    Part::Failed(SkillFailure::GraspFailed, _)
+                        if self.opening && at >= OPEN_SHARE * a.open_at =>
+                    {
                         self.last_problem = None;
                         self.phase = Phase::Release(lead.clone(), inputs.now);
                     }

@@ -51,6 +51,11 @@ const CAUGHT_M: f64 = 0.08;
 /// How far the hand goes up or down, one after the other, to free what it holds, metres.
 const WRIGGLES_M: [f64; 3] = [-0.025, 0.05, -0.04];
 
+/// Thickness of a board, metres.
+const BOARD_M: f64 = 0.03;
+/// How far things are lifted at least, metres.
+const LEAST_RISE_M: f64 = 0.015;
+
 /// What is held this many times thinner than the thing looked may be something else, a board say, which does not
 /// come along. A bottle's neck and the plate of a photo frame do.
 const THINNER: f64 = 0.35;
@@ -357,7 +362,7 @@ impl Pick {
                             self.phase = Phase::CloseFingers(plan.clone(), Closing::new());
                             return Progress::Running(format!("closing on {name}"));
                         }
-                        ctx.stopped_at(&plan.grasp.hand, inputs.now);
+                        ctx.stopped_at(&plan.grasp.hand, plan.opening_m, inputs.now);
                         self.last_problem = Some((
                             SkillFailure::OutOfReach,
                             format!(
@@ -369,7 +374,7 @@ impl Pick {
                     HandState::Failed(why) => {
                         self.last_problem = Some((SkillFailure::OutOfReach, format!("{name} is {why}")));
                         if handing.is_out() {
-                            ctx.stopped_at(&plan.grasp.hand, inputs.now);
+                            ctx.stopped_at(&plan.grasp.hand, plan.opening_m, inputs.now);
                             // From another place next.
                             self.attempts |= 1;
                             return self.withdraw(ctx, inputs);
@@ -414,7 +419,7 @@ impl Pick {
                         } else {
                             Withdrawal::along_fingers(ctx, inputs, plan.grasp.way_m(), 0.8)
                         };
-                        let creep = Creep::by(-0.22, 0.25);
+                        let creep = Creep::by(-back_off_m(inputs, object, plan), 0.25);
                         self.phase = Phase::Retract(plan.clone(), back, creep);
                         Progress::Running(format!("retracting with {name}"))
                     } else {
@@ -566,6 +571,13 @@ fn lifted(ctx: &Context, inputs: &Inputs, plan: &Plan, margin_m: f64) -> Posture
     } else {
         RISES_M[0]
     };
+    // Under a board, of which the underside is never seen, no further than it is sure to go.
+    let shape = &plan.shape;
+    let top = Point3::new(shape.center.x, shape.center.y, shape.top_m());
+    let roof = inputs.graph.and_then(|g| roofs::room_above_m(g, &top));
+    let least = roof.map_or(least, |room_m| {
+        least.min((0.5 * (room_m - BOARD_M)).max(LEAST_RISE_M))
+    });
     // Out of a drawer or a bin it goes over the rim.
     let tray = inputs.graph.and_then(|g| trays::around(g, &plan.shape.center));
     let least = tray.map_or(least, |t| {
@@ -618,6 +630,31 @@ fn lifted(ctx: &Context, inputs: &Inputs, plan: &Plan, margin_m: f64) -> Posture
     free.unwrap_or(up(least))
 }
 
+/// How far the base backs off with a thing in the hand: from within furniture until it is all out, before it is turned and
+/// raised.
+fn back_off_m(inputs: &Inputs, object: &SceneObject, plan: &Plan) -> f64 {
+    const LEAST_M: f64 = 0.22;
+    const MOST_M: f64 = 0.7;
+    const FREE_M: f64 = 0.06;
+    let shape = &plan.shape;
+    let top = Point3::new(shape.center.x, shape.center.y, shape.top_m());
+    let is_roofed = inputs.graph.is_some_and(|g| roofs::is_roofed(g, &top));
+    let within = approach::carrier(inputs, object);
+    let is_inside = within.contains(&shape.center, 0.0);
+    if plan.grasp.comes_down || !(is_roofed || is_inside) {
+        return LEAST_M;
+    }
+    let (s, c) = inputs.base.yaw_rad.sin_cos();
+    let is_within = |p: &Point3| within.contains(&Point3::new(p.x, p.y, within.center.z), 0.0);
+    let depth_m = (0..)
+        .map(|i| 0.02 * f64::from(i))
+        .take_while(|d| *d < MOST_M)
+        .find(|d| !is_within(&(shape.center - Vector3::new(c, s, 0.0) * *d)))
+        .unwrap_or(MOST_M);
+    let needed_m = depth_m + shape.half.xy().norm() + FREE_M;
+    (needed_m - inputs.posture().extend_m).clamp(LEAST_M, MOST_M)
+}
+
 fn head_at(ctx: &Context, inputs: &Inputs, out: &mut Commands, object: &SceneObject) {
     crate::head::look_at(ctx, inputs, out, &object.shape.center);
 }
@@ -664,6 +701,7 @@ fn best_grasp(
 ) -> Result<Plan, String> {
     let tray = inputs.graph.and_then(|g| trays::around(g, &shape.center));
     let mut ignored = vec![object_region(shape)];
+    let shape = &tray.map_or(*shape, |t| trays::reaching_down(t, shape));
     if let Some(tray) = tray.filter(|_| margin_m < 0.0) {
         // Voxels are too coarse for the walls that the fingers go down between.
         ignored.push(around_in(tray, shape));
@@ -682,18 +720,15 @@ fn best_grasp(
             2.0 * shape.half.z
         ));
     }
-    // Into what is open at the top only, the hand comes steeply; it does not come again where it was stopped.
+    // Into what is open at the top only, the hand comes steeply.
     grasps.retain(|g| tray.is_none_or(|t| trays::clears_rim(t, &g.hand)));
-    grasps.retain(|g| !ctx.was_stopped(&g.hand, inputs.now));
     // From above is no way in under a board.
     let top = Point3::new(shape.center.x, shape.center.y, shape.top_m());
     if tray.is_none() && inputs.graph.is_some_and(|g| roofs::is_roofed(g, &top)) {
         grasps.retain(|g| !g.comes_down);
     }
     if grasps.is_empty() {
-        return Err(
-            "a hand from above does not go under what is over it, and every other way was tried".into(),
-        );
+        return Err("a hand from above does not go under what is over it".into());
     }
     // What is in the way of the best of them says more than that others are out of range.
     let mut reason: Option<NoReach> = None;
@@ -718,12 +753,18 @@ fn best_grasp(
         pose: shape.pose(),
         half: shape.half,
     };
-    let rooms = &ROOM_M[..if tray.is_some() { 3 } else { 2 }];
+    // Where voxels leave no room the fingers open no further than they must.
+    let rooms =
+        &ROOM_M[if margin_m < 0.0 { 1 } else { 0 }..if margin_m < 0.0 || tray.is_some() { 3 } else { 2 }];
     let openings = |grasp: &Grasp| {
         let (width_m, widest_m) = (grasp.width_m, 2.0 * ctx.robot.gripper.upper);
         rooms.iter().map(move |room| (width_m + room).min(widest_m))
     };
     for (grasp, opening_m) in order.iter().flat_map(|(_, g)| openings(g).map(|o| (*g, o))) {
+        if ctx.was_stopped(&grasp.hand, opening_m, inputs.now) {
+            note(NoReach::Stopped);
+            continue;
+        }
         if let Some(tray) = tray
             && !trays::is_between_walls(tray, &grasp.hand, opening_m)
         {

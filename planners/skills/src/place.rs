@@ -206,7 +206,7 @@ impl Place {
                     let (aside_m, above_m) = handing.left_m(ctx, inputs);
                     // From below, a touch is the support; from the side it is something in the way.
                     if aside_m > STOPPED_M || above_m > TOUCHED_M {
-                        ctx.stopped_at(&plan.hand, inputs.now);
+                        ctx.stopped_at(&plan.hand, 2.0 * inputs.joint(GRIPPER), inputs.now);
                         self.last_problem = Some((
                             SkillFailure::Blocked,
                             format!(
@@ -590,7 +590,11 @@ fn plan_spot(
     let opening_m = release_opening(ctx, inputs);
     let mut reason = None;
     for (hand, before, comes_down) in hands(&held, spot, base) {
-        if ctx.was_stopped(&hand, inputs.now) || (comes_down && is_roofed) {
+        if ctx.was_stopped(&hand, 2.0 * inputs.joint(GRIPPER), inputs.now) {
+            reason.get_or_insert(NoReach::Stopped);
+            continue;
+        }
+        if comes_down && is_roofed {
             continue;
         }
         let thing = Thing {

@@ -66,6 +66,8 @@ pub enum NoReach {
     Range(Miss),
     /// Something is in the way, frame `map`.
     Collision(Contact),
+    /// Something unseen stopped such a hand a moment ago.
+    Stopped,
 }
 
 /// Headings of the base that differ by less are the same for obstacles, radians.
@@ -108,6 +110,7 @@ impl std::fmt::Display for NoReach {
                     at.x, at.y, at.z
                 )
             }
+            NoReach::Stopped => f.write_str("something unseen stopped the hand there a moment ago"),
             NoReach::Collision(Contact::Body) => f.write_str("the hand would touch the robot's own base"),
             NoReach::Collision(Contact::Thing) => f.write_str("the fingers would push it over on their way"),
         }

@@ -14,13 +14,18 @@ const BESIDE_M: f64 = 0.03;
 
 /// Whether a known surface lies close above a point.
 pub fn is_roofed(graph: &SceneGraph, point: &Point3) -> bool {
+    room_above_m(graph, point).is_some()
+}
+
+/// Distance from a point up to the top of the nearest board over it, metres; [`None`] where there is none near.
+pub fn room_above_m(graph: &SceneGraph, point: &Point3) -> Option<f64> {
     graph
         .objects
         .iter()
         .filter(|o| o.presence == Presence::Present)
         .flat_map(|o| &o.surfaces)
-        .any(|s| {
-            let above_m = s.height_m() - point.z;
-            above_m > SAME_M && above_m < HAND_M && s.covers(point.x, point.y, BESIDE_M)
-        })
+        .filter(|s| s.covers(point.x, point.y, BESIDE_M))
+        .map(|s| s.height_m() - point.z)
+        .filter(|above_m| *above_m > SAME_M && *above_m < HAND_M)
+        .min_by(f64::total_cmp)
 }

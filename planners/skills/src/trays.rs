@@ -105,6 +105,22 @@ pub fn clears_rim(tray: &SceneObject, hand: &HandPose) -> bool {
     at.z + way_m.max(0.0) * back.z > shape.half.z + HAND_HALF_M || way_m < 0.0
 }
 
+/// A thing in something that is open at the top, of which only the top was seen over the rim: it is taken for a little
+/// higher than that. Where it is not, the finger tips touch the floor sooner.
+pub fn reaching_down(tray: &SceneObject, shape: &OrientedBox) -> OrientedBox {
+    const LEAST_M: f64 = 0.06;
+    let top = shape.top_m();
+    let bottom = shape
+        .bottom_m()
+        .min((top - LEAST_M).max(tray.shape.bottom_m() + FLOOR_M));
+    let half_z = 0.5 * (top - bottom).max(0.0);
+    OrientedBox {
+        center: Point3::new(shape.center.x, shape.center.y, top - half_z),
+        half: Vector3::new(shape.half.x, shape.half.y, half_z),
+        ..*shape
+    }
+}
+
 /// Where the hand is before and after it is in something that is open at the top: further up, or back along its fingers, to
 /// where the finger tips are over the rim.
 pub fn over_rim(tray: &SceneObject, before: &HandPose, comes_down: bool, tip_m: f64) -> HandPose {

@@ -107,7 +107,7 @@ impl Goal {
 pub struct Limits {
     /// States that may be priced for a first plan, for each width of the focus.
     pub first_states: usize,
-    /// States that may be priced to make it cheaper; 0 takes the first plan, without its needless steps.
+    /// States that may be priced to make it cheaper; 0 takes the first plan, without its needless steps and detours.
     pub improve_states: usize,
 }
 
@@ -332,7 +332,8 @@ impl Question<'_> {
         let first = search.first(limits.first_states);
         let found = match first {
             Found::Plan(operators, _, _) => {
-                let (mut operators, mut cost) = search.without_needless(&operators);
+                let (operators, _) = search.without_needless(&operators);
+                let (mut operators, mut cost) = search.with_shortcuts(&operators);
                 let mut cheapest = operators.is_empty();
                 if limits.improve_states > 0 && !cheapest {
                     let (better, proven) = search.improve(cost, limits.improve_states);
