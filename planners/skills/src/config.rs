@@ -58,7 +58,7 @@ impl Default for SkillsConfig {
             stale_after_s: 0.5,
             stale_fails_after_s: 2.0,
             arm_margin_m: 0.01,
-            max_grasp_width_m: 0.12,
+            max_grasp_width_m: 0.145,
             max_grasp_attempts: 4,
             look_frames: 3,
             frame_period_s: 0.2,

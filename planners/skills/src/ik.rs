@@ -73,6 +73,13 @@ impl HandPose {
         self.moved(-self.fingers.into_inner() * distance_m)
     }
 
+    /// The same hand pulled back at its height, against the heading of its fingers.
+    pub fn drawn_back(&self, distance_m: f64) -> Self {
+        let ahead = Vector3::new(self.fingers.x, self.fingers.y, 0.0);
+        let ahead = ahead.try_normalize(1e-6).unwrap_or_default();
+        self.moved(-ahead * distance_m)
+    }
+
     /// The hand at a pose of the grasp centre: x along the fingers, y in the closing direction.
     pub fn of(pose: &Pose3) -> Self {
         HandPose {

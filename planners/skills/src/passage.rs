@@ -11,7 +11,7 @@ pub const FINGER_HALF_M: f64 = 0.011;
 /// Thickness of a finger along the closing direction, metres.
 pub const FINGER_M: f64 = 0.016;
 /// Length of the fingers back from the grasp centre, metres.
-const FINGER_BACK_M: f64 = 0.09;
+const FINGER_BACK_M: f64 = 0.13;
 /// Distance between points and between poses that are checked, metres.
 const STEP_M: f64 = 0.012;
 /// How far the hand may be from where it was sent, metres.

@@ -7,6 +7,8 @@ use crate::navmap::{COST_PER_M, NavMap};
 
 /// How far from the start the base may move through cells that it should not be in, metres.
 const ESCAPE_RADIUS_M: f64 = 0.7;
+/// Distance to obstacles with which it moves through them at least, unless it stands closer: about its radius, metres.
+const ESCAPE_CLEARANCE_M: f64 = 0.22;
 /// Cost factor of such cells, percent.
 const ESCAPE_FACTOR: u32 = 1200;
 
@@ -54,7 +56,7 @@ impl<'a> Passable<'a> {
         let (x, y) = self.map.center_of(cell);
         let near = (x - self.start.0).hypot(y - self.start.1) <= ESCAPE_RADIUS_M;
         let slack = self.map.grid().resolution_m * 0.5;
-        let no_closer = self.map.clearance_m(cell) + slack >= self.start_clearance_m.min(0.25);
+        let no_closer = self.map.clearance_m(cell) + slack >= self.start_clearance_m.min(ESCAPE_CLEARANCE_M);
         (near && no_closer && !self.map.occupied(cell)).then_some(ESCAPE_FACTOR)
     }
 }

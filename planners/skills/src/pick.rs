@@ -115,6 +115,8 @@ struct Plan {
     reach: Reach,
     shape: OrientedBox,
     opening_m: f64,
+    /// What it stood on or was in.
+    carrier: OrientedBox,
 }
 
 /// Waiting for the fingers to come to rest.
@@ -298,7 +300,7 @@ impl Pick {
                 let base = (inputs.base.x_m, inputs.base.y_m);
                 let mut planned = Err(String::new());
                 for (care, margin_m) in ways_to_try().filter(|(_, m)| *m <= self.margin_m) {
-                    planned = best_grasp(ctx, inputs, &object.shape, base, &self.tried, care, margin_m);
+                    planned = best_grasp(ctx, inputs, object, base, &self.tried, (care, margin_m));
                     if planned.is_ok() {
                         break;
                     }
@@ -413,13 +415,13 @@ impl Pick {
                 }
                 ArmState::Arrived | ArmState::Stalled(_) => {
                     if grip(inputs) == Grip::Holding {
-                        // The way it came.
+                        // The way it came, but no further up.
                         let back = if plan.grasp.comes_down {
                             Withdrawal::upwards(ctx, inputs, 0.0, 0.8)
                         } else {
-                            Withdrawal::along_fingers(ctx, inputs, plan.grasp.way_m(), 0.8)
+                            Withdrawal::level(ctx, inputs, plan.grasp.way_m(), 0.8)
                         };
-                        let creep = Creep::by(-back_off_m(inputs, object, plan), 0.25);
+                        let creep = Creep::by(-back_off_m(inputs, plan), 0.25);
                         self.phase = Phase::Retract(plan.clone(), back, creep);
                         Progress::Running(format!("retracting with {name}"))
                     } else {
@@ -558,6 +560,12 @@ impl Pick {
     }
 }
 
+/// Length, width and height for people.
+fn size(shape: &OrientedBox) -> String {
+    let [x, y, z] = [shape.half.x, shape.half.y, shape.half.z].map(|half| 2.0 * half);
+    format!("{x:.2} x {y:.2} x {z:.2} m")
+}
+
 /// A length for people.
 fn centimetres(metres: f64) -> String {
     format!("{:.0} cm", 100.0 * metres)
@@ -622,7 +630,7 @@ fn lifted(ctx: &Context, inputs: &Inputs, plan: &Plan, margin_m: f64) -> Posture
         }
         let hand = HandPose::of(&(inputs.base.to_pose3() * ctx.robot.grasp_center(p)));
         stretch
-            .check_between(&hand, &hand.backed_off(plan.grasp.way_m()))
+            .check_between(&hand, &hand.drawn_back(plan.grasp.way_m()))
             .is_ok()
     };
     let rises = std::iter::once(least).chain(RISES_M.into_iter().filter(|r| *r > least));
@@ -632,14 +640,14 @@ fn lifted(ctx: &Context, inputs: &Inputs, plan: &Plan, margin_m: f64) -> Posture
 
 /// How far the base backs off with a thing in the hand: from within furniture until it is all out, before it is turned and
 /// raised.
-fn back_off_m(inputs: &Inputs, object: &SceneObject, plan: &Plan) -> f64 {
+fn back_off_m(inputs: &Inputs, plan: &Plan) -> f64 {
     const LEAST_M: f64 = 0.22;
     const MOST_M: f64 = 0.7;
     const FREE_M: f64 = 0.06;
     let shape = &plan.shape;
     let top = Point3::new(shape.center.x, shape.center.y, shape.top_m());
     let is_roofed = inputs.graph.is_some_and(|g| roofs::is_roofed(g, &top));
-    let within = approach::carrier(inputs, object);
+    let within = &plan.carrier;
     let is_inside = within.contains(&shape.center, 0.0);
     if plan.grasp.comes_down || !(is_roofed || is_inside) {
         return LEAST_M;
@@ -693,12 +701,13 @@ fn around_in(tray: &SceneObject, shape: &OrientedBox) -> OrientedBox {
 fn best_grasp(
     ctx: &Context,
     inputs: &Inputs,
-    shape: &OrientedBox,
+    object: &SceneObject,
     base: (f64, f64),
     tried: &[HandPose],
-    care: Care,
-    margin_m: f64,
+    (care, margin_m): (Care, f64),
 ) -> Result<Plan, String> {
+    let shape = &object.shape;
+    let carrier = approach::carrier(inputs, object);
     let tray = inputs.graph.and_then(|g| trays::around(g, &shape.center));
     let mut ignored = vec![object_region(shape)];
     let shape = &tray.map_or(*shape, |t| trays::reaching_down(t, shape));
@@ -713,12 +722,7 @@ fn best_grasp(
         }
     }
     if grasps.is_empty() {
-        return Err(format!(
-            "at {:.2} x {:.2} x {:.2} m no side fits between the fingers",
-            2.0 * shape.half.x,
-            2.0 * shape.half.y,
-            2.0 * shape.half.z
-        ));
+        return Err(format!("at {} no side fits between the fingers", size(shape)));
     }
     // Into what is open at the top only, the hand comes steeply.
     grasps.retain(|g| tray.is_none_or(|t| trays::clears_rim(t, &g.hand)));
@@ -766,7 +770,7 @@ fn best_grasp(
             continue;
         }
         if let Some(tray) = tray
-            && !trays::is_between_walls(tray, &grasp.hand, opening_m)
+            && !trays::is_between_walls(&ctx.robot, tray, &grasp.hand, opening_m)
         {
             note(NoReach::Collision(Contact::Obstacle(
                 Member::Hand,
@@ -797,6 +801,7 @@ fn best_grasp(
                     reach,
                     shape: *shape,
                     opening_m,
+                    carrier,
                 });
             }
             Err(miss) => note(miss),
@@ -861,7 +866,7 @@ fn find_places(
                 continue;
             }
             let base = (candidate.pose.x_m, candidate.pose.y_m);
-            match best_grasp(ctx, inputs, &object.shape, base, &[], care, margin_m) {
+            match best_grasp(ctx, inputs, object, base, &[], (care, margin_m)) {
                 Ok(_) => places.push_back(candidate.pose),
                 Err(why) => reason = why,
             }
@@ -881,7 +886,8 @@ fn find_places(
     Err(NoPlace {
         why: SkillFailure::OutOfReach,
         text: format!(
-            "{name} at {:.2} m height cannot be grasped from any of {} places: {reason}",
+            "{name}, {}, at {:.2} m height cannot be grasped from any of {} places: {reason}",
+            size(&object.shape),
             at.z,
             found.len().min(MAX_PLACES)
         ),

@@ -303,7 +303,7 @@ impl Place {
 
     /// Takes the hand back with what it holds.
     fn withdraw(&mut self, ctx: &Context, inputs: &Inputs) -> Progress {
-        let withdrawal = Withdrawal::along_fingers(ctx, inputs, 0.12, 0.7);
+        let withdrawal = Withdrawal::level(ctx, inputs, 0.12, 0.7);
         self.phase = Phase::Withdraw(Some(withdrawal), Stow::new());
         let problem = self.last_problem.as_ref().map_or("", |p| p.1.as_str());
         Progress::Running(format!("taking it back: {problem}"))

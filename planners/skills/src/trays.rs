@@ -5,6 +5,7 @@ use steward_core::messages::{ArticulationState, Presence, SceneGraph, SceneObjec
 
 use crate::ik::HandPose;
 use crate::passage::{FINGER_HALF_M, FINGER_M};
+use crate::robot::Robot;
 use crate::spots::extent_along;
 
 /// Words in the names of classes that are open at the top.
@@ -23,6 +24,8 @@ const STEEP: f64 = 0.7;
 const HAND_HALF_M: f64 = 0.03;
 /// How far over the rim the finger tips pass, metres.
 const OVER_RIM_M: f64 = 0.03;
+/// Half width and half thickness of the palm, metres.
+const PALM_HALF_M: (f64, f64) = (0.075, 0.014);
 /// How much nearer than [`WALL_M`] a finger may come to a wall's outside, metres.
 const TOUCH_M: f64 = 0.008;
 /// Thickness of a drawer's floor, metres.
@@ -132,8 +135,9 @@ pub fn over_rim(tray: &SceneObject, before: &HandPose, comes_down: bool, tip_m: 
     }
 }
 
-/// Whether open fingers at a pose are between the walls of something that is open at the top.
-pub fn is_between_walls(tray: &SceneObject, hand: &HandPose, opening_m: f64) -> bool {
+/// Whether open fingers at a pose are between the walls of something that is open at the top, and the palm, too, where it
+/// comes below the rim.
+pub fn is_between_walls(robot: &Robot, tray: &SceneObject, hand: &HandPose, opening_m: f64) -> bool {
     let Some(room) = (if tray.articulation.is_some() {
         room_in_drawer(tray)
     } else {
@@ -142,13 +146,16 @@ pub fn is_between_walls(tray: &SceneObject, hand: &HandPose, opening_m: f64) -> 
         return true;
     };
     let into = room.pose().inverse() * hand.pose();
-    let aside = 0.5 * opening_m + FINGER_M;
-    [(aside, 1.0), (aside, -1.0), (-aside, 1.0), (-aside, -1.0)]
-        .iter()
-        .all(|(across, up)| {
-            let finger = into * Point3::new(0.0, *across, up * FINGER_HALF_M);
-            finger.x.abs() < room.half.x + TOUCH_M && finger.y.abs() < room.half.y + TOUCH_M
-        })
+    let is_inside = |along: f64, aside: f64, thick: f64| {
+        [(aside, thick), (aside, -thick), (-aside, thick), (-aside, -thick)]
+            .into_iter()
+            .map(|(across, up)| into * Point3::new(along, across, up))
+            .all(|p| p.x.abs() < room.half.x + TOUCH_M && p.y.abs() < room.half.y + TOUCH_M)
+    };
+    let palm_z_m = hand.position.z - robot.palm_m * hand.fingers.z;
+    let palm_is_over = palm_z_m > tray.shape.top_m();
+    is_inside(0.0, 0.5 * opening_m + FINGER_M, FINGER_HALF_M)
+        && (palm_is_over || is_inside(-robot.palm_m, PALM_HALF_M.0, PALM_HALF_M.1))
 }
 
 /// The room in a bin.

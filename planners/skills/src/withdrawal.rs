@@ -27,14 +27,26 @@ enum Off {
     Done,
 }
 
+fn hand_now(ctx: &Context, inputs: &Inputs) -> HandPose {
+    HandPose::of(&(inputs.base.to_pose3() * ctx.robot.grasp_center(&inputs.posture())))
+}
+
 impl Withdrawal {
     /// Back along the fingers by a distance first.
     pub(crate) fn along_fingers(ctx: &Context, inputs: &Inputs, distance_m: f64, speed: f64) -> Self {
-        let pose = inputs.base.to_pose3() * ctx.robot.grasp_center(&inputs.posture());
-        let hand = HandPose::of(&pose);
-        let slide = Slide::between(&hand, &hand.backed_off(distance_m), OFF_SPEED_M_S);
+        let hand = hand_now(ctx, inputs);
+        Self::sliding(&hand, &hand.backed_off(distance_m), speed)
+    }
+
+    /// Back at the height of the hand by a distance first, for what it holds.
+    pub(crate) fn level(ctx: &Context, inputs: &Inputs, distance_m: f64, speed: f64) -> Self {
+        let hand = hand_now(ctx, inputs);
+        Self::sliding(&hand, &hand.drawn_back(distance_m), speed)
+    }
+
+    fn sliding(from: &HandPose, to: &HandPose, speed: f64) -> Self {
         Withdrawal {
-            off: Off::Slide(slide),
+            off: Off::Slide(Slide::between(from, to, OFF_SPEED_M_S)),
             back: None,
             speed,
         }
