@@ -40,7 +40,7 @@ const STOPPED_M: f64 = 0.03;
 /// Distances between base and object that are tried, best first, metres.
 const REACH_M: [f64; 10] = [0.62, 0.70, 0.54, 0.78, 0.46, 0.86, 0.94, 1.02, 1.08, 1.16];
 /// Most places to stand that are checked.
-const MAX_PLACES: usize = 120;
+const MAX_PLACES: usize = 200;
 /// How far over the rim of what they lie in things are lifted, metres.
 const OVER_RIM_M: f64 = 0.03;
 /// How far things are lifted before they are taken away, least first, metres: over what stands in front of them.
@@ -54,7 +54,7 @@ const WRIGGLES_M: [f64; 3] = [-0.025, 0.05, -0.04];
 /// Thickness of a board, metres.
 const BOARD_M: f64 = 0.03;
 /// How far things are lifted at least, metres.
-const LEAST_RISE_M: f64 = 0.015;
+const LEAST_RISE_M: f64 = 0.008;
 
 /// What is held this many times thinner than the thing looked may be something else, a board say, which does not
 /// come along. A bottle's neck and the plate of a photo frame do.
@@ -584,7 +584,7 @@ fn lifted(ctx: &Context, inputs: &Inputs, plan: &Plan, margin_m: f64) -> Posture
     let top = Point3::new(shape.center.x, shape.center.y, shape.top_m());
     let roof = inputs.graph.and_then(|g| roofs::room_above_m(g, &top));
     let least = roof.map_or(least, |room_m| {
-        least.min((0.5 * (room_m - BOARD_M)).max(LEAST_RISE_M))
+        least.min((0.3 * (room_m - BOARD_M)).max(LEAST_RISE_M))
     });
     // Out of a drawer or a bin it goes over the rim.
     let tray = inputs.graph.and_then(|g| trays::around(g, &plan.shape.center));

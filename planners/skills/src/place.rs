@@ -387,6 +387,18 @@ impl Place {
                 ),
             ));
         }
+        if let Some(held) = ctx.held {
+            let in_range = |(_, candidate, spot): &(f64, Candidate, Spot)| {
+                let base = (candidate.pose.x_m, candidate.pose.y_m);
+                let is_in_range = |hand: &HandPose| ik::solve(&ctx.robot, base, hand).is_ok();
+                hands(&held, spot, base)
+                    .iter()
+                    .any(|(hand, before, _)| is_in_range(hand) && is_in_range(before))
+            };
+            if pairs.iter().any(in_range) {
+                pairs.retain(in_range);
+            }
+        }
         pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut places: VecDeque<(Pose2, Spot)> = VecDeque::new();
         let mut reason: Option<NoReach> = None;
