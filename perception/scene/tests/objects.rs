@@ -298,6 +298,30 @@ fn a_thing_seen_from_the_side_stands_as_its_two_sides_do() {
     assert!((short - 0.07).abs() < 0.025, "{short:.3} m, {shape:?}");
 }
 
+/// From right above only the top of a thing is seen; it stands on what is seen beside it.
+#[test]
+fn a_thing_seen_from_above_reaches_down_to_what_it_stands_on() {
+    let mut blocks = room();
+    blocks.extend(table("table", 2, 2.0, 0.0, 0.0));
+    let top = blocks
+        .iter()
+        .filter(|b| b.instance == 2)
+        .map(|b| b.pose.translation.vector.z + b.half.z)
+        .fold(0.0, f64::max);
+    blocks.push(block("tin", 9, [2.0, 0.0, top + 0.06], [0.09, 0.08, 0.12], 0.2));
+    let mut memory = ObjectMemory::new(MemoryConfig::default()).unwrap();
+    for i in 0..4 {
+        let pose = looking([2.0, 0.001, top + 0.75], [2.0, 0.0, top]);
+        let frame = render(&blocks, &pose, 1.0, i);
+        let stamp = Time::from_secs_f64(1.0 + i as f64);
+        memory.observe(&observation(&frame, pose, stamp)).unwrap();
+    }
+    let objects = memory.objects();
+    let tin = objects.iter().find(|o| o.class == "tin").unwrap();
+    assert!((tin.shape.bottom_m() - top).abs() < 0.015, "{:?}", tin.shape);
+    assert!((tin.shape.top_m() - top - 0.12).abs() < 0.015, "{:?}", tin.shape);
+}
+
 #[test]
 fn a_thing_is_as_deep_as_it_was_seen_to_be() {
     let mut rig = Rig::new(1.0);

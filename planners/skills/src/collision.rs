@@ -245,7 +245,7 @@ impl Obstacles {
             },
             Aabb {
                 min: Point3::new(-0.2, -0.06, 0.1),
-                max: Point3::new(-0.12, 0.06, 1.6),
+                max: Point3::new(-0.12, 0.06, 1.7),
             },
         ];
         let is_in_body = hand.iter().any(|p| body.iter().any(|b| b.contains(p)));

@@ -20,7 +20,7 @@ use crate::posture::{ArmState, Stow, StowState, fingers};
 use crate::reach::{self, NoReach, Reach, Scene};
 use crate::robot::GRIPPER;
 use crate::roofs;
-use crate::set_down::{DOWN_RAD, corners, hands};
+use crate::set_down::{self, DOWN_RAD, corners, hands};
 use crate::spots::{Entry, Query, Spot};
 use crate::withdrawal::Withdrawal;
 
@@ -38,6 +38,10 @@ const CLEAR_M: f64 = 0.1;
 /// How long the result is looked for from one place, seconds, and how far back another place is, metres.
 const CHECK_S: f64 = 1.6;
 const CHECK_BACK_M: f64 = 0.25;
+/// How far aside of straight ahead of an opening the base may stand, radians, and what that costs per radian: open doors
+/// are beside it.
+const MOST_ASIDE_RAD: f64 = 0.7;
+const ASIDE_COST: f64 = 2.0;
 /// Most pairs of place and spot that are checked for reach.
 const MAX_CHECKS: usize = 240;
 
@@ -371,10 +375,12 @@ impl Place {
                 .into_iter()
                 .take(40)
             {
-                if faces_away(&spot, &candidate.pose) {
+                let aside_rad = aside_of_opening_rad(&spot, &candidate.pose);
+                if aside_rad > MOST_ASIDE_RAD {
                     continue;
                 }
-                pairs.push((candidate.cost + spot.cost, candidate, spot));
+                let cost = candidate.cost + spot.cost + ASIDE_COST * aside_rad;
+                pairs.push((cost, candidate, spot));
             }
         }
         if pairs.is_empty() {
@@ -539,13 +545,14 @@ fn regained(ctx: &Context, inputs: &Inputs, object: &SceneObject) -> Option<Held
     })
 }
 
-/// Whether a base stands behind the opening that a spot is reached through.
-fn faces_away(spot: &Spot, base: &Pose2) -> bool {
+/// How far aside of straight ahead of the opening that a spot is reached through a base stands, radians; zero for spots
+/// without one.
+fn aside_of_opening_rad(spot: &Spot, base: &Pose2) -> f64 {
     let Entry::Front(heading) = spot.entry else {
-        return false;
+        return 0.0;
     };
     let to_base = (base.y_m - spot.point.y).atan2(base.x_m - spot.point.x);
-    wrap_angle_rad(to_base - heading).abs() > 0.7
+    wrap_angle_rad(to_base - heading).abs()
 }
 
 /// Keeps the best of spots that are close together.
@@ -616,7 +623,8 @@ fn plan_spot(
         let top = corners(&held.half)
             .map(|c| (thing.pose * Point3::from(c)).z)
             .fold(f64::NEG_INFINITY, f64::max);
-        let rise_m = (top - hand.position.z + ctx.robot.tip_m + 0.03).max(0.12);
+        let over = spot.walls.map_or(top, |walls| top.max(walls.top_m()));
+        let rise_m = (over + set_down::CLEAR_M + ctx.robot.tip_m - hand.position.z).max(0.12);
         let after = if comes_down {
             hand.moved(Vector3::z() * rise_m)
         } else {

@@ -10,8 +10,10 @@ use crate::spots::{Entry, Spot};
 
 /// Height above the support at which things are let go, metres.
 const RELEASE_M: f64 = 0.008;
-/// How far straight down the hand goes at the end, metres.
+/// How far straight down the hand goes at the end at least, metres.
 const OVER_M: f64 = 0.12;
+/// Room between walls and what passes over them, metres.
+pub(crate) const CLEAR_M: f64 = 0.03;
 /// Pitch from which the hand counts as pointing down, radians.
 pub(crate) const DOWN_RAD: f64 = 1.3;
 /// How much further than the best way round things may stick out of where they are to fit in, metres.
@@ -62,7 +64,7 @@ pub fn hands(held: &Held, spot: &Spot, base: (f64, f64)) -> Vec<(HandPose, HandP
         .into_iter()
         .map(|(hand, comes_down)| {
             let comes_down = comes_down || matches!(spot.entry, Entry::Drop(_));
-            with_before(at_spot(held, &hand, &spot.point, drop), comes_down)
+            with_before(at_spot(held, &hand, &spot.point, drop), comes_down, OVER_M)
         })
         .collect()
 }
@@ -96,7 +98,9 @@ fn between_walls(
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
     let best = found.first().map_or(0.0, |f| f.0);
     let fits = found.into_iter().filter(|f| f.0 <= best + EXCESS_M);
-    fits.map(|(_, hand)| with_before(hand, true)).collect()
+    // What hangs in the hand passes over the walls.
+    let over_m = (walls.top_m() + CLEAR_M - (spot.point.z + drop_m)).max(OVER_M);
+    fits.map(|(_, hand)| with_before(hand, true, over_m)).collect()
 }
 
 /// Heading of the longest level side of the thing in a hand that points down and closes along x, radians.
@@ -123,9 +127,9 @@ fn at_spot(held: &Held, hand: &HandPose, point: &Point3, drop_m: f64) -> HandPos
     HandPose { position, ..*hand }
 }
 
-fn with_before(hand: HandPose, comes_down: bool) -> (HandPose, HandPose, bool) {
+fn with_before(hand: HandPose, comes_down: bool, over_m: f64) -> (HandPose, HandPose, bool) {
     let before = if comes_down {
-        hand.moved(Vector3::z() * OVER_M)
+        hand.moved(Vector3::z() * over_m)
     } else {
         hand.backed_off(0.16).moved(Vector3::z() * 0.02)
     };

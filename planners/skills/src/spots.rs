@@ -77,6 +77,8 @@ const HOLLOW: f64 = 8.0;
 const OPEN_ABOVE_M: f64 = 0.5;
 /// Cost of a board with another one above it: what stands there is in a shelf rather than on it.
 const INNER: f64 = 3.0;
+/// What a spot in furniture costs under which no board was seen, metres of driving.
+const FLOATING: f64 = 3.0;
 /// Height above the floor of a drawer or a bin at which things are let go, metres.
 const DROP_M: f64 = 0.05;
 /// Room between things put down and what stands there, metres.
@@ -341,15 +343,19 @@ impl Query<'_> {
             .filter(|s| s.center.z < shape.top_m() - 0.08 && s.clearance_m < 1.2)
             .copied()
             .collect();
-        let boards: Vec<(f64, f64)> = if inner.is_empty() {
+        // Heights, the room above, and what was seen of the board.
+        let boards: Vec<(f64, f64, Option<&SupportSurface>)> = if inner.is_empty() {
             // No board was told apart: anywhere between bottom and top, best right above something seen.
             let layers = (2.0 * shape.half.z / UNSEEN_BOARD_M) as usize;
             (0..layers)
                 .map(|i| shape.bottom_m() + 0.04 + UNSEEN_BOARD_M * i as f64)
-                .map(|z| (z, shape.top_m() - 0.04 - z))
+                .map(|z| (z, shape.top_m() - 0.04 - z, None))
                 .collect()
         } else {
-            inner.iter().map(|s| (s.center.z, s.clearance_m)).collect()
+            inner
+                .iter()
+                .map(|s| (s.center.z, s.clearance_m, Some(s)))
+                .collect()
         };
         let r = self.radius_m();
         let mut spots = Vec::new();
@@ -357,7 +363,7 @@ impl Query<'_> {
             let out = Vector3::new(heading.cos(), heading.sin(), 0.0);
             let across = Vector3::new(-out.y, out.x, 0.0);
             let (depth, width) = (extent_along(shape, &out), extent_along(shape, &across));
-            for (height, clearance) in &boards {
+            for (height, clearance, board) in &boards {
                 if *clearance < 2.0 * self.half.z.min(r) + 0.05 {
                     continue;
                 }
@@ -373,11 +379,11 @@ impl Query<'_> {
                             continue;
                         };
                         let tight = 0.5 * (0.35 - clearance).max(0.0);
-                        let floating = if inner.is_empty() && !self.is_carried(&point) {
-                            0.6
-                        } else {
-                            0.0
+                        let is_carried = match board {
+                            Some(board) => board.covers(point.x, point.y, -0.5 * r),
+                            None => self.is_carried(&point),
                         };
+                        let floating = if is_carried { 0.0 } else { FLOATING };
                         spots.push(Spot {
                             point,
                             entry: Entry::Front(heading),

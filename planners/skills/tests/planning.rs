@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
-use std::f64::consts::FRAC_PI_2;
+use std::f64::consts::{FRAC_PI_2, PI};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -14,13 +14,15 @@ use steward_core::messages::{
     ArticulationState, Header, ObstacleCloud, OccupancyGrid, Presence, Provenance, RelationKind, SceneGraph,
     SceneObject, SupportSurface,
 };
+use steward_skills::collision::{Contact, Member};
 use steward_skills::grasp;
 use steward_skills::ik::{self, HandPose};
-use steward_skills::machine::Held;
+use steward_skills::machine::{Context, Held};
 use steward_skills::navmap::{COST_PER_M, NavMap};
 use steward_skills::parts::HandlePath;
 use steward_skills::passage::{self, Thing};
 use steward_skills::path;
+use steward_skills::reach::NoReach;
 use steward_skills::robot::{Posture, Robot};
 use steward_skills::spots::{Entry, Query, Spot};
 use steward_skills::{SkillsConfig, roofs, set_down, trays};
@@ -90,7 +92,7 @@ fn cereal_box(yaw_rad: f64) -> OrientedBox {
 }
 
 #[test]
-fn fingers_that_come_in_askew_are_known_to_push_the_thing() {
+fn fingers_come_in_straight_however_the_hand_is_turned() {
     let robot = robot();
     let clear = |base: (f64, f64), yaw_rad: f64, heading: f64, before: &dyn Fn(&HandPose) -> HandPose| {
         let shape = cereal_box(yaw_rad);
@@ -106,9 +108,12 @@ fn fingers_that_come_in_askew_are_known_to_push_the_thing() {
     let along = |hand: &HandPose| hand.backed_off(0.19);
     let down = |hand: &HandPose| hand.moved(Vector3::z() * 0.2);
     assert!(clear(ahead, 0.0, 0.0, &along));
-    // The box stands across the way: fingers along it are brought in sideways, unless from above.
-    assert!(!clear(beside, FRAC_PI_2, FRAC_PI_2, &along));
+    // The box stands across the way: the base turns while fingers come in along it; or they come from above.
+    assert!(clear(beside, FRAC_PI_2, FRAC_PI_2, &along));
     assert!(clear(beside, FRAC_PI_2, FRAC_PI_2, &down));
+    // A last stretch that is not along the fingers takes one of them through the box.
+    let askew = |hand: &HandPose| hand.moved(Vector3::new(-0.16, -0.1, 0.0));
+    assert!(!clear(beside, FRAC_PI_2, FRAC_PI_2, &askew));
     // Too wide between its corners.
     assert!(!clear(ahead, 0.5, 0.0, &along));
 }
@@ -304,6 +309,104 @@ fn what_lies_in_a_drawer_is_told_from_what_stands_on_the_desk() {
     assert!(trays::around(&graph, &inside).is_some());
     assert!(trays::around(&graph, &Point3::new(0.9, 0.05, 0.75)).is_none());
     assert!(trays::around(&graph, &Point3::new(0.9, 0.3, 0.57)).is_none());
+}
+
+#[test]
+fn into_a_drawer_the_hand_goes_over_its_front_and_between_its_walls() {
+    let robot = robot();
+    let drawer = drawer();
+    let room = trays::room_in_drawer(&drawer).unwrap();
+    let floor = Point3::new(
+        room.center.x,
+        room.center.y,
+        room.center.z - room.half.z + robot.tip_m,
+    );
+    let hand = HandPose::from_above(floor, room.yaw_rad);
+    let before = trays::over_rim(&drawer, &hand.moved(Vector3::z() * 0.02), true, robot.tip_m);
+    assert!(before.position.z - robot.tip_m > drawer.shape.top_m());
+    assert!(
+        (before.position - hand.position).xy().norm() < 1e-9,
+        "straight up"
+    );
+    let sloped = HandPose::from_front(floor, room.yaw_rad + PI, 1.15, false);
+    let before = trays::over_rim(&drawer, &sloped, false, robot.tip_m);
+    let way = before.position - sloped.position;
+    assert!(before.position.z - robot.tip_m > drawer.shape.top_m());
+    assert!(
+        (way.normalize() + sloped.fingers.into_inner()).norm() < 1e-9,
+        "along the fingers"
+    );
+
+    // Fingers that close along the drawer's way fit its length or not; the palm is over the rim or between the walls, too.
+    let most = 2.0 * room.half.x - 2.0 * passage::FINGER_M;
+    assert!(trays::is_between_walls(&robot, &drawer, &hand, most - 0.01));
+    assert!(!trays::is_between_walls(&robot, &drawer, &hand, most + 0.03));
+    let (s, c) = room.yaw_rad.sin_cos();
+    let at_the_wall = hand.moved(Vector3::new(c, s, 0.0) * (room.half.x - 0.02));
+    assert!(!trays::is_between_walls(&robot, &drawer, &at_the_wall, 0.06));
+}
+
+#[test]
+fn of_a_thing_seen_only_over_a_rim_there_is_more_below() {
+    let drawer = drawer();
+    let room = trays::room_in_drawer(&drawer).unwrap();
+    let seen = |half_z: f64| OrientedBox {
+        center: Point3::new(room.center.x, room.center.y, room.center.z + 0.02),
+        yaw_rad: 0.3,
+        half: Vector3::new(0.05, 0.03, half_z),
+    };
+    let thin = trays::reaching_down(&drawer, &seen(0.001));
+    assert!((thin.top_m() - seen(0.001).top_m()).abs() < 1e-9);
+    assert!(thin.half.z > 0.01 && thin.bottom_m() > drawer.shape.bottom_m());
+    let tall = seen(0.05);
+    assert!((trays::reaching_down(&drawer, &tall).bottom_m() - tall.bottom_m()).abs() < 1e-9);
+}
+
+#[test]
+fn a_hand_that_is_less_open_may_pass_where_another_was_stopped() {
+    let mut context = Context::new(SkillsConfig::default(), robot());
+    let hand = HandPose::from_front(Point3::new(0.8, 0.1, 0.9), 0.2, 0.4, false);
+    let at = Time::from_secs_f64(10.0);
+    assert!(!context.was_stopped(&hand, 0.12, at));
+    context.stopped_at(&hand, 0.12, at);
+    assert!(context.was_stopped(&hand, 0.12, at));
+    assert!(context.was_stopped(&hand.moved(Vector3::x() * 0.03), 0.12, at));
+    assert!(!context.was_stopped(&hand, 0.10, at));
+    assert!(!context.was_stopped(&hand, 0.12, Time::from_secs_f64(200.0)));
+}
+
+#[test]
+fn what_is_in_the_way_is_named() {
+    let table = SceneObject {
+        shape: OrientedBox {
+            center: Point3::new(1.0, 0.0, 0.4),
+            yaw_rad: 0.0,
+            half: Vector3::new(0.5, 0.5, 0.4),
+        },
+        articulation: None,
+        ..drawer()
+    };
+    let mug = SceneObject {
+        id: ObjectId(77),
+        class: "mug".into(),
+        shape: OrientedBox {
+            center: Point3::new(1.0, 0.0, 0.75),
+            yaw_rad: 0.0,
+            half: Vector3::repeat(0.05),
+        },
+        ..table.clone()
+    };
+    let graph = SceneGraph {
+        header: Header::default(),
+        objects: vec![table, mug],
+        relations: Vec::new(),
+    };
+    let collision = |at| NoReach::Collision(Contact::Obstacle(Member::Hand, at));
+    let said = collision(Point3::new(1.0, 0.0, 0.76)).explain(Some(&graph));
+    assert_eq!(said, "the hand would touch mug o77 at 0.76 m height");
+    let said = collision(Point3::new(3.0, 0.0, 0.76)).explain(Some(&graph));
+    assert_eq!(said, "the hand would touch something at (3.00, 0.00, 0.76)");
+    assert_eq!(collision(Point3::new(3.0, 0.0, 0.76)).explain(None), said);
 }
 
 #[test]

@@ -113,6 +113,45 @@ fn plans_are_as_cheap_as_the_best() {
     }
 }
 
+/// A greedy search goes by way of places at which it has nothing to do.
+#[test]
+fn first_plans_make_no_detours() {
+    const STREET: &str = "(define (domain street)
+       (:types place item)
+       (:predicates (at ?p - place) (lies ?i - item ?p - place) (held ?i - item))
+       (:action go :parameters (?from ?to - place)
+         :precondition (and (at ?from) (not (= ?from ?to)))
+         :effect (and (not (at ?from)) (at ?to)) :cost (+ 0.5 (distance ?from ?to)))
+       (:action take :parameters (?i - item ?p - place) :precondition (and (at ?p) (lies ?i ?p))
+         :effect (and (not (lies ?i ?p)) (held ?i)) :cost 1)
+       (:action drop :parameters (?i - item ?p - place) :precondition (and (at ?p) (held ?i))
+         :effect (and (lies ?i ?p) (not (held ?i))) :cost 1))";
+    let mut street = SceneBuilder::new(Domain::parse(STREET).unwrap());
+    for n in 0..8 {
+        let place = street.object(&format!("p{n}"), "place").unwrap();
+        street.position(place, [f64::from((n * 5) % 8), f64::from((n * 3) % 7), 0.0]);
+    }
+    for n in 1..5 {
+        street.object(&format!("i{n}"), "item").unwrap();
+        street
+            .fact("lies", &[&format!("i{n}"), &format!("p{n}")])
+            .unwrap();
+    }
+    street.fact("at", &["p0"]).unwrap();
+    let scene = street.build();
+    let goal = goal(
+        &scene,
+        "(and (lies i1 p5) (lies i2 p6) (lies i3 p7) (lies i4 p0))",
+    );
+    let first = Limits {
+        improve_states: 0,
+        ..Limits::default()
+    };
+    let steps = plan(&scene.start(), &goal, None, &first).unwrap().text(&scene);
+    let is_way = |step: &String| step.starts_with("(go ");
+    assert!(!steps.windows(2).any(|pair| pair.iter().all(is_way)), "{steps:?}");
+}
+
 #[test]
 fn what_cannot_be_is_explained() {
     let scene = home();
