@@ -134,12 +134,20 @@ pub struct Context {
     bumps_changed: bool,
     /// Hands that something unseen stopped, how far they were open, and when.
     stopped: Vec<(HandPose, f64, Time)>,
+    /// Where things were let go that did not stay there, and when.
+    fell: Vec<(Point3, Time)>,
 }
 
 /// How long a hand that was stopped is not tried again, seconds.
 const STOP_MEMORY_S: f64 = 120.0;
 /// How alike hands are that the same thing stops: cosine between their fingers, and metres between them.
 const SAME_HAND: (f64, f64) = (0.93, 0.08);
+
+/// How long a place where something fell is avoided, seconds, and how far around it, metres.
+const FALL_MEMORY_S: f64 = 300.0;
+const FALL_NEAR_M: f64 = 0.12;
+/// The middle of a thing is at most this far above its support, metres.
+const FALL_ABOVE_M: f64 = 0.3;
 
 /// How much less open a hand is that may pass where another one was stopped, metres.
 const LESS_OPEN_M: f64 = 0.015;
@@ -160,6 +168,7 @@ impl Context {
             bumps: Vec::new(),
             bumps_changed: false,
             stopped: Vec::new(),
+            fell: Vec::new(),
         }
     }
 
@@ -208,6 +217,22 @@ impl Context {
     pub fn bumped_at(&mut self, x_m: f64, y_m: f64, now: Time) {
         self.bumps.push((x_m, y_m, now));
         self.bumps_changed = true;
+    }
+
+    /// Remembers that a thing was let go with its middle at a point and did not stay there.
+    pub fn fell_at(&mut self, point: &Point3, now: Time) {
+        self.fell
+            .retain(|(_, at)| (now - *at).secs_f64() < FALL_MEMORY_S);
+        self.fell.push((*point, now));
+    }
+
+    /// Whether a thing that was let go at a point of a support fell not long ago.
+    pub fn is_where_things_fell(&self, support: &Point3, now: Time) -> bool {
+        self.fell.iter().any(|(p, at)| {
+            (now - *at).secs_f64() < FALL_MEMORY_S
+                && (p.x - support.x).hypot(p.y - support.y) < FALL_NEAR_M
+                && (0.0..FALL_ABOVE_M).contains(&(p.z - support.z))
+        })
     }
 
     /// Remembers that something unseen stopped a hand, open by so much, on its way to a pose.

@@ -42,6 +42,9 @@ const CHECK_BACK_M: f64 = 0.25;
 /// are beside it.
 const MOST_ASIDE_RAD: f64 = 0.7;
 const ASIDE_COST: f64 = 2.0;
+/// What is seen this far below where it was let go has fallen, metres, and what a spot costs where that happened.
+const FALLEN_M: f64 = 0.12;
+const FELL_COST: f64 = 8.0;
 /// Most pairs of place and spot that are checked for reach.
 const MAX_CHECKS: usize = 240;
 
@@ -300,6 +303,12 @@ impl Place {
                     *check = Check::Moving(Creep::by(-CHECK_BACK_M, 0.25));
                     return Progress::Running("moving to see the result".into());
                 }
+                let fell = inputs
+                    .object(self.object)
+                    .is_none_or(|o| !is_seen || o.shape.center.z < plan.put_at.z - FALLEN_M);
+                if fell && plan.spot.walls.is_none() {
+                    ctx.fell_at(&plan.put_at, inputs.now);
+                }
                 Progress::Done(format!("put down {} {to}", self.relation))
             }
         }
@@ -462,7 +471,13 @@ impl Place {
             half: held.half,
             from_above: held.pitch_rad > DOWN_RAD,
         };
-        let spots = query.spots(self.relation, target);
+        let mut spots = query.spots(self.relation, target);
+        for spot in &mut spots {
+            if ctx.is_where_things_fell(&spot.point, inputs.now) {
+                spot.cost += FELL_COST;
+            }
+        }
+        spots.sort_by(|a, b| a.cost.total_cmp(&b.cost));
         if spots.is_empty() {
             return Err((
                 SkillFailure::NoSpace,
