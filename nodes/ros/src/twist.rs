@@ -1,19 +1,24 @@
 //! `geometry_msgs/Twist`: a command to a base that does not look at stamps.
 
 use steward_core::messages::VelocityCommand;
-use steward_nodes::recording::{CdrError, CdrWriter};
+use steward_nodes::message::Topic;
+use steward_nodes::recording::{CdrError, CdrWriter, Part, ros_topics};
 
 /// Type of the message.
 pub const ROS_TYPE: &str = "geometry_msgs/msg/Twist";
 
-/// The bytes of the message.
+/// The message, on the topic of the stamped one.
 ///
 /// # Errors
-/// None that is known of.
-pub fn bytes(command: &VelocityCommand) -> Result<Vec<u8>, CdrError> {
+/// [`CdrError::NotRepresentable`], which numbers never are.
+pub fn part(command: &VelocityCommand) -> Result<Part, CdrError> {
     let mut w = CdrWriter::with_capacity(48);
     w.put(&[command.linear_m_s, 0.0, 0.0, 0.0, 0.0, command.angular_rad_s]);
-    w.finish()
+    Ok(Part {
+        topic: ros_topics(Topic::VelocityCommand)[0].0,
+        ros_type: ROS_TYPE,
+        bytes: w.finish()?,
+    })
 }
 
 #[cfg(test)]
@@ -30,6 +35,10 @@ mod tests {
             angular_rad_s: -1.5,
         };
         let expected = [0.5f64, 0.0, 0.0, 0.0, 0.0, -1.5].map(f64::to_le_bytes).concat();
-        assert_eq!(bytes(&command).unwrap(), [vec![0, 1, 0, 0], expected].concat());
+        let part = part(&command).unwrap();
+        assert_eq!(
+            (part.topic, part.bytes),
+            ("/cmd_vel", [vec![0, 1, 0, 0], expected].concat())
+        );
     }
 }

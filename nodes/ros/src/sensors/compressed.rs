@@ -152,7 +152,10 @@ pub(super) mod tests {
             assert_eq!((color.width(), color.height()), (4, 3));
             let [r, g, b] = color.data()[5].map(i32::from);
             // JPEG loses a little.
-            assert!((r - 200).abs() < 8 && (g - 10).abs() < 8 && (b - 20).abs() < 8, "{said}");
+            assert!(
+                (r - 200).abs() < 8 && (g - 10).abs() < 8 && (b - 20).abs() < 8,
+                "{said}"
+            );
         }
     }
 
@@ -162,8 +165,16 @@ pub(super) mod tests {
         let png = depth_png(&[1250, 0, 500]);
         for (format, data, expected) in [
             ("16UC1; png compressed ", png.clone(), [1.25, 0.5]),
-            ("16UC1; compressedDepth png", quantized(0.0, 0.0, &png), [1.25, 0.5]),
-            ("32FC1; compressedDepth png", quantized(1000.0, 0.0, &png), [0.8, 2.0]),
+            (
+                "16UC1; compressedDepth png",
+                quantized(0.0, 0.0, &png),
+                [1.25, 0.5],
+            ),
+            (
+                "32FC1; compressedDepth png",
+                quantized(1000.0, 0.0, &png),
+                [0.8, 2.0],
+            ),
             (
                 "32FC1; compressedDepth",
                 quantized(500.0, 1.0, &png),
@@ -172,7 +183,9 @@ pub(super) mod tests {
         ] {
             let bytes = message(1.0, "camera", format, &data);
             let depth = CompressedImage::read(&bytes).unwrap().depth().unwrap();
-            let [first, none, last] = *depth.data() else { panic!() };
+            let [first, none, last] = *depth.data() else {
+                panic!()
+            };
             assert!((first - expected[0]).abs() < 1e-6 && none.is_nan(), "{format}");
             assert!((last - expected[1]).abs() < 1e-6, "{format}");
         }
@@ -199,9 +212,16 @@ pub(super) mod tests {
             let image = CompressedImage::read(&bytes).unwrap();
             assert_eq!(image.depth().unwrap_err().name(), reason, "{format}");
         }
-        for (data, reason) in [(&b"GIF89a"[..], "encoding"), (&[0xff, 0xd8, 0xff], "encoding"), (&bomb, "size")] {
+        for (data, reason) in [
+            (&b"GIF89a"[..], "encoding"),
+            (&[0xff, 0xd8, 0xff], "encoding"),
+            (&bomb, "size"),
+        ] {
             let bytes = message(1.0, "camera", "jpeg", data);
-            assert_eq!(CompressedImage::read(&bytes).unwrap().color().unwrap_err().name(), reason);
+            assert_eq!(
+                CompressedImage::read(&bytes).unwrap().color().unwrap_err().name(),
+                reason
+            );
         }
     }
 
@@ -209,7 +229,11 @@ pub(super) mod tests {
     fn crc32(bytes: &[u8]) -> u32 {
         !bytes.iter().fold(u32::MAX, |crc, byte| {
             (0..8).fold(crc ^ u32::from(*byte), |c, _| {
-                if c & 1 == 1 { 0xedb8_8320 ^ (c >> 1) } else { c >> 1 }
+                if c & 1 == 1 {
+                    0xedb8_8320 ^ (c >> 1)
+                } else {
+                    c >> 1
+                }
             })
         })
     }

@@ -77,7 +77,14 @@ impl Joints {
             }
             let velocity = velocity.unwrap_or(0.0);
             let stamp = header.stamp;
-            heard.insert(name, State { stamp, position, velocity });
+            heard.insert(
+                name,
+                State {
+                    stamp,
+                    position,
+                    velocity,
+                },
+            );
         }
         if heard.is_empty() {
             return Ok(None);
@@ -87,7 +94,9 @@ impl Joints {
             self.known.clear();
             self.newest = None;
         }
-        let newest = self.newest.map_or(header.stamp, |newest| newest.max(header.stamp));
+        let newest = self
+            .newest
+            .map_or(header.stamp, |newest| newest.max(header.stamp));
         self.newest = Some(newest);
         self.known.extend(heard);
         self.known.retain(|_, state| newest - state.stamp <= FRESH);
@@ -139,18 +148,31 @@ mod tests {
     fn any_order_with_joints_of_others_is_taken() {
         let names = ["wheel", "turn", "lift"];
         let states = joints()
-            .put(&bytes(1.0, &names, &[f64::NAN, 0.5, 0.2], &[f64::NAN, 0.1, f64::NAN]))
+            .put(&bytes(
+                1.0,
+                &names,
+                &[f64::NAN, 0.5, 0.2],
+                &[f64::NAN, 0.1, f64::NAN],
+            ))
             .unwrap()
             .unwrap();
         assert_eq!(states.header, Header::new(Time::from_secs_f64(1.0), ""));
         assert_eq!(states.names, ["lift", "turn"]);
-        assert_eq!((states.positions, states.velocities), (vec![0.2, 0.5], vec![0.0, 0.1]));
+        assert_eq!(
+            (states.positions, states.velocities),
+            (vec![0.2, 0.5], vec![0.0, 0.1])
+        );
     }
 
     #[test]
     fn parts_from_several_are_one_robot_as_old_as_its_oldest_part() {
         let mut joints = joints();
-        assert_eq!(joints.put(&bytes(1.0, &["turn", "follows"], &[0.5, 0.5], &[])).unwrap(), None);
+        assert_eq!(
+            joints
+                .put(&bytes(1.0, &["turn", "follows"], &[0.5, 0.5], &[]))
+                .unwrap(),
+            None
+        );
         let whole = joints.put(&bytes(1.1, &["lift"], &[0.2], &[])).unwrap().unwrap();
         assert_eq!(whole.header.stamp, Time::from_secs_f64(1.0));
         assert_eq!(whole.names, ["follows", "lift", "turn"]);
@@ -161,7 +183,11 @@ mod tests {
             "where `turn` is nobody has said for too long"
         );
         joints.put(&bytes(1.8, &["turn"], &[0.6], &[])).unwrap().unwrap();
-        assert_eq!(joints.put(&bytes(0.1, &["turn"], &[0.0], &[])).unwrap(), None, "time jumped back");
+        assert_eq!(
+            joints.put(&bytes(0.1, &["turn"], &[0.0], &[])).unwrap(),
+            None,
+            "time jumped back"
+        );
         assert_eq!(joints.put(&bytes(0.1, &["wheel"], &[0.0], &[])).unwrap(), None);
     }
 
@@ -171,9 +197,16 @@ mod tests {
         for (names, positions, velocities, reason) in [
             (vec!["lift", "turn"], vec![0.1], vec![], "size"),
             (vec!["lift"], vec![0.1], vec![0.0, 0.0], "size"),
-            (vec!["turn", "lift"], vec![0.1, f64::INFINITY], vec![], "not_finite"),
+            (
+                vec!["turn", "lift"],
+                vec![0.1, f64::INFINITY],
+                vec![],
+                "not_finite",
+            ),
         ] {
-            let refused = joints.put(&bytes(1.0, &names, &positions, &velocities)).unwrap_err();
+            let refused = joints
+                .put(&bytes(1.0, &names, &positions, &velocities))
+                .unwrap_err();
             assert_eq!(refused.name(), reason);
         }
         assert_eq!(joints.put(&[0, 1, 0, 0, 1]).unwrap_err().name(), "unreadable");

@@ -51,7 +51,8 @@ impl Names {
     /// # Errors
     /// [`Refusal::Names`]
     pub fn from_isaac(text: &str) -> Result<(Option<Time>, Self), Refusal> {
-        let refuse = |what: String| Refusal::Names(format!("{what}; expected {{\"2\": {{\"class\": \"mug\"}}}}"));
+        let refuse =
+            |what: String| Refusal::Names(format!("{what}; expected {{\"2\": {{\"class\": \"mug\"}}}}"));
         let object: BTreeMap<String, Value> =
             serde_json::from_str(text).map_err(|e| refuse(format!("labels that are not JSON: {e}")))?;
         let (mut names, mut stamp) = (BTreeMap::new(), None);
@@ -77,7 +78,9 @@ impl Names {
             names.insert(number, class.to_lowercase().replace([' ', '-'], "_"));
         }
         // A thing whose parts are labelled, too, has all their classes: which of them it is nobody knows.
-        names.retain(|_, class| !NOTHING.contains(&class.as_str()) && !class.is_empty() && !class.contains(','));
+        names.retain(|_, class| {
+            !NOTHING.contains(&class.as_str()) && !class.is_empty() && !class.contains(',')
+        });
         Ok((stamp, Names(names)))
     }
 
@@ -159,9 +162,13 @@ impl Found {
         Ok(instance)
     }
 
-    fn segmentation<T>(self, header: Header, of: &Image<T>, pixels: Vec<u16>) -> Result<Segmentation, Refusal> {
-        let labels =
-            Image::new(of.width(), of.height(), pixels).map_err(|e| Refusal::Size(e.to_string()))?;
+    fn segmentation<T>(
+        self,
+        header: Header,
+        of: &Image<T>,
+        pixels: Vec<u16>,
+    ) -> Result<Segmentation, Refusal> {
+        let labels = Image::new(of.width(), of.height(), pixels).map_err(|e| Refusal::Size(e.to_string()))?;
         Ok(Segmentation {
             header,
             labels: Arc::new(labels),
@@ -225,7 +232,9 @@ mod tests {
     fn more_instances_than_numbers_are_refused() {
         let checks = (0..600 * 600).map(|i| u32::from(i % 2 == 0 && (i / 600) % 2 == 0));
         let image = Image::new(600, 600, checks.collect()).unwrap();
-        let refused = names(&[(1, "dot")]).of_isaac(Header::default(), &image).unwrap_err();
+        let refused = names(&[(1, "dot")])
+            .of_isaac(Header::default(), &image)
+            .unwrap_err();
         assert_eq!(refused.name(), "size");
     }
 
@@ -278,10 +287,24 @@ mod tests {
             read("# Numbers.\ndesk: 2\nmug: 1\n").unwrap(),
             names(&[(1, "mug"), (2, "desk")])
         );
-        for text in ["mug: 1\ndesk: 1\n", "mug: 0\n", "mug: 256\n", "mug: big\n", "- mug\n", "{"] {
-            assert!(read(text).unwrap_err().starts_with("camera.labels_file"), "{text}");
+        for text in [
+            "mug: 1\ndesk: 1\n",
+            "mug: 0\n",
+            "mug: 256\n",
+            "mug: big\n",
+            "- mug\n",
+            "{",
+        ] {
+            assert!(
+                read(text).unwrap_err().starts_with("camera.labels_file"),
+                "{text}"
+            );
         }
-        assert!(Names::from_file(Path::new("/nowhere.yaml")).unwrap_err().contains("/nowhere.yaml"));
+        assert!(
+            Names::from_file(Path::new("/nowhere.yaml"))
+                .unwrap_err()
+                .contains("/nowhere.yaml")
+        );
     }
 
     proptest! {

@@ -291,7 +291,10 @@ impl Sensors {
             Channel::Odometry => Ok(vec![message(Message::Odometry, odometry::read(bytes)?)]),
             Channel::JointStates => {
                 let states = self.joints.put(bytes)?;
-                Ok(states.into_iter().map(|s| message(Message::JointStates, s)).collect())
+                Ok(states
+                    .into_iter()
+                    .map(|s| message(Message::JointStates, s))
+                    .collect())
             }
         }
     }
@@ -306,11 +309,19 @@ impl Sensors {
         else {
             return Vec::new();
         };
-        match self.frame([&color_header.frame_id, &depth_header.frame_id], depth_header.stamp, color, depth, camera) {
+        match self.frame(
+            [&color_header.frame_id, &depth_header.frame_id],
+            depth_header.stamp,
+            color,
+            depth,
+            camera,
+        ) {
             Ok(frame) => {
                 let segmentation = self.pairing.image(&frame);
                 let segmentation = segmentation.map(|s| message(Message::Segmentation, s));
-                std::iter::once(message(Message::Rgbd, frame)).chain(segmentation).collect()
+                std::iter::once(message(Message::Rgbd, frame))
+                    .chain(segmentation)
+                    .collect()
             }
             Err(refusal) => {
                 self.refuse("head_camera/rgbd", &refusal);

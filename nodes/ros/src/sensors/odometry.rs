@@ -35,14 +35,10 @@ pub fn read(bytes: &[u8]) -> Result<Odometry, Refusal> {
             frames::BASE_LINK
         )));
     }
-    let numbers = [
-        pose.translation.x,
-        pose.translation.y,
-        linear.x,
-        angular.z,
-    ];
+    let numbers = [pose.translation.x, pose.translation.y, linear.x, angular.z];
     let length = pose.rotation.quaternion().norm();
-    if !numbers.iter().all(|n| n.is_finite()) || (length - 1.0).abs().partial_cmp(&QUATERNION_TOLERANCE).is_none_or(std::cmp::Ordering::is_gt) {
+    let is_rotation = (length - 1.0).abs() <= QUATERNION_TOLERANCE;
+    if !is_rotation || !numbers.iter().all(|n| n.is_finite()) {
         return Err(Refusal::NotFinite(format!(
             "position, speed or rotation is no number, or the rotation is none (length {length})"
         )));
@@ -105,7 +101,13 @@ pub(super) mod tests {
         let parts = encode(&message(Message::Odometry, ours.clone())).unwrap();
         let found = read(&parts[0].bytes).unwrap();
         assert!((found.pose.yaw_rad - ours.pose.yaw_rad).abs() < 1e-12);
-        assert_eq!(Odometry { pose: ours.pose, ..found }, ours);
+        assert_eq!(
+            Odometry {
+                pose: ours.pose,
+                ..found
+            },
+            ours
+        );
     }
 
     #[test]
@@ -114,11 +116,39 @@ pub(super) mod tests {
         for (frame, child, position, rotation, twist, reason) in [
             ("world", "base_link", [0.0; 3], LEVEL, [0.0; 6], "frame"),
             ("odom", "base_footprint", [0.0; 3], LEVEL, [0.0; 6], "frame"),
-            ("odom", "base_link", [nan, 0.0, 0.0], LEVEL, [0.0; 6], "not_finite"),
+            (
+                "odom",
+                "base_link",
+                [nan, 0.0, 0.0],
+                LEVEL,
+                [0.0; 6],
+                "not_finite",
+            ),
             ("odom", "base_link", [0.0; 3], [0.0; 4], [0.0; 6], "not_finite"),
-            ("odom", "base_link", [0.0; 3], [0.0, 0.0, nan, 1.0], [0.0; 6], "not_finite"),
-            ("odom", "base_link", [0.0; 3], [0.0, 0.0, 2.0, 1.0], [0.0; 6], "not_finite"),
-            ("odom", "base_link", [0.0; 3], LEVEL, [f64::INFINITY; 6], "not_finite"),
+            (
+                "odom",
+                "base_link",
+                [0.0; 3],
+                [0.0, 0.0, nan, 1.0],
+                [0.0; 6],
+                "not_finite",
+            ),
+            (
+                "odom",
+                "base_link",
+                [0.0; 3],
+                [0.0, 0.0, 2.0, 1.0],
+                [0.0; 6],
+                "not_finite",
+            ),
+            (
+                "odom",
+                "base_link",
+                [0.0; 3],
+                LEVEL,
+                [f64::INFINITY; 6],
+                "not_finite",
+            ),
         ] {
             let refused = read(&bytes(frame, child, position, rotation, twist)).unwrap_err();
             assert_eq!(refused.name(), reason, "{refused}");

@@ -86,7 +86,10 @@ mod tests {
     use super::*;
 
     fn frames(given: &str) -> OpticalFrames {
-        OpticalFrames::new(KinematicModel::from_urdf(steward_sim::robot::URDF).unwrap(), given)
+        OpticalFrames::new(
+            KinematicModel::from_urdf(steward_sim::robot::URDF).unwrap(),
+            given,
+        )
     }
 
     #[test]

@@ -37,14 +37,17 @@ impl Pairing {
     /// An image passes; its segmentation, if that came before it.
     pub fn image(&mut self, image: &RgbdFrame) -> Option<Segmentation> {
         let header = &image.header;
-        if self.images.back().is_some_and(|last| last.stamp - header.stamp > JUMP) {
+        if self
+            .images
+            .back()
+            .is_some_and(|last| last.stamp - header.stamp > JUMP)
+        {
             self.images.clear();
         }
         if self.images.len() >= MAX_IMAGES {
             self.images.pop_front();
         }
         self.images.push_back(header.clone());
-        // Of images that came together all but the newest may have passed without theirs.
         let mut found = None;
         for waiting in std::mem::take(&mut self.waiting) {
             if distance(waiting.header.stamp, header.stamp) <= self.bound && found.is_none() {

@@ -43,18 +43,22 @@ impl<P: Parts> Synchronizer<P> {
 
     /// Takes a part and its place in the whole. The whole, once it is complete; what is older is given up then.
     pub fn put<T>(&mut self, stamp: Time, part: T, slot: fn(&mut P) -> &mut Option<T>) -> Option<P> {
-        let spread = |w: &Waiting<P>| w.latest.max(stamp) - w.earliest.min(stamp);
-        let fitting = (0..self.waiting.len())
-            .filter(|&i| slot(&mut self.waiting[i].parts).is_none() && spread(&self.waiting[i]) <= self.bound)
-            .min_by_key(|&i| spread(&self.waiting[i]));
-        let at = fitting.unwrap_or_else(|| {
+        let mut fitting: Option<(Duration, usize)> = None;
+        for (index, waiting) in self.waiting.iter_mut().enumerate() {
+            let spread = waiting.latest.max(stamp) - waiting.earliest.min(stamp);
+            let is_nearer = fitting.is_none_or(|(least, _)| spread < least);
+            if spread <= self.bound && is_nearer && slot(&mut waiting.parts).is_none() {
+                fitting = Some((spread, index));
+            }
+        }
+        let at = fitting.map_or(self.waiting.len(), |(_, index)| index);
+        if fitting.is_none() {
             self.waiting.push(Waiting {
                 earliest: stamp,
                 latest: stamp,
                 parts: P::default(),
             });
-            self.waiting.len() - 1
-        });
+        }
         let waiting = &mut self.waiting[at];
         waiting.earliest = waiting.earliest.min(stamp);
         waiting.latest = waiting.latest.max(stamp);
@@ -118,7 +122,11 @@ mod tests {
         assert_eq!(put(&mut sync, 2, 105), Some([100, 110, 105]));
         assert_eq!(put(&mut sync, 0, 200), None);
         assert_eq!(put(&mut sync, 1, 211), None);
-        assert_eq!(put(&mut sync, 2, 205), None, "no two differ by more than the bound");
+        assert_eq!(
+            put(&mut sync, 2, 205),
+            None,
+            "no two differ by more than the bound"
+        );
         assert_eq!(sync.take_given_up(), 0, "they may still be completed");
         assert_eq!(put(&mut sync, 1, 207), Some([200, 207, 205]));
         assert_eq!(sync.take_given_up(), 0, "211 is newer");

@@ -17,7 +17,11 @@ const SIZE: (u32, u32) = (2, 1);
 const K: [f64; 9] = [2.0, 0.0, 0.5, 0.0, 2.0, 0.0, 0.0, 0.0, 1.0];
 
 fn sensors(camera: &CameraSettings) -> Sensors {
-    Sensors::new(camera, KinematicModel::from_urdf(steward_sim::robot::URDF).unwrap()).unwrap()
+    Sensors::new(
+        camera,
+        KinematicModel::from_urdf(steward_sim::robot::URDF).unwrap(),
+    )
+    .unwrap()
 }
 
 fn color(at_s: f64, frame: &str) -> Vec<u8> {
@@ -44,7 +48,10 @@ fn topics(messages: &[Message]) -> Vec<Topic> {
 
 /// An image whose depth is from this time.
 fn hear_image(sensors: &mut Sensors, at_s: f64) -> Vec<Message> {
-    assert_eq!(sensors.hear(RAW_COLOR, &color(at_s - 0.01, HEAD_CAMERA_OPTICAL)), []);
+    assert_eq!(
+        sensors.hear(RAW_COLOR, &color(at_s - 0.01, HEAD_CAMERA_OPTICAL)),
+        []
+    );
     assert_eq!(sensors.hear(Channel::CameraInfo, &info(at_s - 0.01)), []);
     sensors.hear(RAW_DEPTH, &depth(at_s, HEAD_CAMERA_OPTICAL))
 }
@@ -94,7 +101,10 @@ fn gazebos_labels_follow_their_image_with_its_stamp() {
     let wrong = raw(2.0, "segmentation", SIZE, "mono8", 0, 2, &[7, 0]);
     assert_eq!(sensors.hear(Channel::GazeboLabels, &wrong), []);
     let counts = sensors.take_counts();
-    assert_eq!(counts, BTreeMap::from([("refused_labels_map_encoding".into(), 1)]));
+    assert_eq!(
+        counts,
+        BTreeMap::from([("refused_labels_map_encoding".into(), 1)])
+    );
 }
 
 #[test]
@@ -107,22 +117,34 @@ fn isaacs_numbers_are_named_by_the_text_of_their_stamp_or_the_newest_without_one
     let names = |name: &str, stamp: &str| text(&format!(r#"{{"2": {{"class": "{name}"}}{stamp}}}"#));
     let class = |messages: &[Message]| match messages {
         [Message::Segmentation(s)] => s.detections.iter().map(|d| d.class.clone()).collect(),
-        other => topics(other).iter().map(|t| t.name().to_owned()).collect::<Vec<_>>(),
+        other => topics(other)
+            .iter()
+            .map(|t| t.name().to_owned())
+            .collect::<Vec<_>>(),
     };
-    hear_image(&mut sensors, 1.0);
-    hear_image(&mut sensors, 2.0);
-    hear_image(&mut sensors, 3.0);
-    let stamped = |sec: u32| format!(r#", "time_stamp": {{"sec": "{sec}", "nanosec": "0"}}"#);
-    assert_eq!(sensors.hear(Channel::IsaacNames, &names("mug", &stamped(1))), []);
-    assert_eq!(sensors.hear(Channel::IsaacNumbers, &numbers(2.0)), []);
-    assert_eq!(class(&sensors.hear(Channel::IsaacNumbers, &numbers(1.0))), ["mug"]);
-    let messages = sensors.hear(Channel::IsaacNames, &names("desk", &stamped(2)));
+    for at_s in [1.0, 1.25, 1.5] {
+        hear_image(&mut sensors, at_s);
+    }
+    let stamped = |ms: u32| format!(r#", "time_stamp": {{"sec": "1", "nanosec": "{ms}000000"}}"#);
+    assert_eq!(sensors.hear(Channel::IsaacNames, &names("mug", &stamped(0))), []);
+    assert_eq!(sensors.hear(Channel::IsaacNumbers, &numbers(1.25)), []);
+    assert_eq!(
+        class(&sensors.hear(Channel::IsaacNumbers, &numbers(1.0))),
+        ["mug"]
+    );
+    let messages = sensors.hear(Channel::IsaacNames, &names("desk", &stamped(250)));
     assert_eq!(class(&messages), ["desk"]);
     assert_eq!(sensors.hear(Channel::IsaacNames, &names("bin", "")), []);
-    assert_eq!(class(&sensors.hear(Channel::IsaacNumbers, &numbers(3.0))), ["bin"]);
+    assert_eq!(
+        class(&sensors.hear(Channel::IsaacNumbers, &numbers(1.5))),
+        ["bin"]
+    );
     assert_eq!(sensors.hear(Channel::IsaacNames, &text("{\"2\"")), []);
     let counts = sensors.take_counts();
-    assert_eq!(counts, BTreeMap::from([("refused_semantic_labels_names".into(), 1)]));
+    assert_eq!(
+        counts,
+        BTreeMap::from([("refused_semantic_labels_names".into(), 1)])
+    );
 }
 
 #[test]
@@ -130,8 +152,18 @@ fn what_does_not_fit_together_is_refused_and_counted() {
     let mut sensors = sensors(&CameraSettings::default());
     for (at_s, color, depth, info) in [
         // Frames that are not one, not optical, not known.
-        (1.0, color(1.0, HEAD_CAMERA_OPTICAL), depth(1.0, "wrist_camera_optical_frame"), info(1.0)),
-        (2.0, color(2.0, "head_camera_link"), depth(2.0, "head_camera_link"), info(2.0)),
+        (
+            1.0,
+            color(1.0, HEAD_CAMERA_OPTICAL),
+            depth(1.0, "wrist_camera_optical_frame"),
+            info(1.0),
+        ),
+        (
+            2.0,
+            color(2.0, "head_camera_link"),
+            depth(2.0, "head_camera_link"),
+            info(2.0),
+        ),
         (3.0, color(3.0, "mars"), depth(3.0, "mars"), info(3.0)),
         // A camera of another size.
         (
@@ -148,7 +180,11 @@ fn what_does_not_fit_together_is_refused_and_counted() {
             camera_info(5.0, [2, 1], &[0.1], K, [0, 0], [0; 4]),
         ),
     ] {
-        for (channel, bytes) in [(RAW_COLOR, color), (RAW_DEPTH, depth), (Channel::CameraInfo, info)] {
+        for (channel, bytes) in [
+            (RAW_COLOR, color),
+            (RAW_DEPTH, depth),
+            (Channel::CameraInfo, info),
+        ] {
             assert_eq!(sensors.hear(channel, &bytes), [], "{at_s}");
         }
     }
@@ -244,7 +280,12 @@ fn the_embedded_simulator_is_one_world_among_others() {
             (Message::Rgbd(sent), Message::Rgbd(received)) => {
                 assert_eq!((&sent.header, &sent.camera), (&received.header, &received.camera));
                 assert_eq!(sent.color, received.color);
-                let bits = |i: &DepthImage| i.data().iter().map(|d| d.is_nan() || *d > 0.0).collect::<Vec<_>>();
+                let bits = |i: &DepthImage| {
+                    i.data()
+                        .iter()
+                        .map(|d| d.is_nan() || *d > 0.0)
+                        .collect::<Vec<_>>()
+                };
                 assert_eq!(bits(&sent.depth), bits(&received.depth));
             }
             (Message::JointStates(sent), Message::JointStates(received)) => {
