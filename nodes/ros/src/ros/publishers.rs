@@ -54,7 +54,7 @@ impl Publishers {
         for &topic in topics {
             for (name, ros_type) in ros_topics(topic) {
                 let is_twist = topic == Topic::VelocityCommand && !is_velocity_stamped;
-                let ros_type = if is_twist { twist::ROS_TYPE } else { ros_type };
+                let ros_type = if is_twist { twist::ROS_TYPE } else { *ros_type };
                 if !by_topic.contains_key(name) {
                     by_topic.insert(*name, publisher(node, name, ros_type)?);
                 }

@@ -80,8 +80,8 @@ pub(super) mod tests {
     fn k_is_used_as_given_with_pixel_centres_at_one_half() {
         for (d, roi) in [
             (&[][..], [0; 4]),
-            (&[0.0; 5], [0, 0, 240, 320]),
-            (&[0.0; 8], [0; 4]),
+            (&[0.0; 5][..], [0, 0, 240, 320]),
+            (&[0.0; 8][..], [0; 4]),
         ] {
             let (header, camera) = read(&message(2.0, [320, 240], d, K, [0, 1], roi)).unwrap();
             assert_eq!(header, Header::new(Time::from_secs_f64(2.0), "camera"));

@@ -201,12 +201,12 @@ pub(super) mod tests {
         bomb[29..33].copy_from_slice(&crc.to_be_bytes());
         for (format, data, reason) in [
             ("16UC1; compressedDepth png", &b"short"[..], "size"),
-            ("16UC1; compressedDepth rvl", &[0; 40], "encoding"),
-            ("16UC1; png", &[], "encoding"),
-            ("32FC1; png", &png, "encoding"),
-            ("mono8; png", &png, "encoding"),
+            ("16UC1; compressedDepth rvl", &[0; 40][..], "encoding"),
+            ("16UC1; png", &[][..], "encoding"),
+            ("32FC1; png", &png[..], "encoding"),
+            ("mono8; png", &png[..], "encoding"),
             ("16UC1; png", &png[..png.len() / 2], "encoding"),
-            ("16UC1; png", &bomb, "size"),
+            ("16UC1; png", &bomb[..], "size"),
         ] {
             let bytes = message(1.0, "camera", format, data);
             let image = CompressedImage::read(&bytes).unwrap();
@@ -214,8 +214,8 @@ pub(super) mod tests {
         }
         for (data, reason) in [
             (&b"GIF89a"[..], "encoding"),
-            (&[0xff, 0xd8, 0xff], "encoding"),
-            (&bomb, "size"),
+            (&[0xff, 0xd8, 0xff][..], "encoding"),
+            (&bomb[..], "size"),
         ] {
             let bytes = message(1.0, "camera", "jpeg", data);
             assert_eq!(

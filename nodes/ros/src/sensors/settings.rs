@@ -106,23 +106,19 @@ mod tests {
     #[test]
     fn settings_out_of_range_are_named() {
         CameraSettings::default().validate().unwrap();
-        for (change, says) in [
-            (
-                (|s| s.max_skew_s = f64::NAN) as fn(&mut CameraSettings),
-                "max_skew_s",
-            ),
-            (|s| s.max_skew_s = -0.1, "max_skew_s"),
-            (|s| s.optical_frame = "head_camera_link".into(), "optical_frame"),
-            (|s| s.labels = LabelSource::Gazebo, "labels_file"),
-            (
-                |s| (s.labels, s.labels_file) = (LabelSource::Gazebo, "/nowhere.yaml".into()),
-                "/nowhere.yaml",
-            ),
-        ] {
+        let refused = |change: fn(&mut CameraSettings)| {
             let mut settings = CameraSettings::default();
             change(&mut settings);
-            let refused = settings.validate().unwrap_err();
-            assert!(refused.contains(says), "{refused}");
-        }
+            settings.validate().unwrap_err()
+        };
+        assert!(refused(|s| s.max_skew_s = f64::NAN).contains("max_skew_s"));
+        assert!(refused(|s| s.max_skew_s = -0.1).contains("max_skew_s"));
+        assert!(refused(|s| s.optical_frame = "head_camera_link".into()).contains("optical_frame"));
+        assert!(refused(|s| s.labels = LabelSource::Gazebo).contains("labels_file"));
+        let nowhere = refused(|s| {
+            s.labels = LabelSource::Gazebo;
+            s.labels_file = "/nowhere.yaml".into();
+        });
+        assert!(nowhere.contains("/nowhere.yaml"));
     }
 }
