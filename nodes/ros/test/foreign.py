@@ -117,7 +117,7 @@ class Gazebo(World):
         instances = pixels(message.labels, "<u2")[:, :, 0]
         classes = np.zeros(2**16, np.uint8)
         for detection in message.detections:
-            classes[detection.instance] = self.numbers[detection.class_name]
+            classes[detection.instance] = self.numbers.get(detection.class_name, 0)
         rows = np.stack([instances & 255, instances >> 8, classes[instances]], axis=2).astype(np.uint8)
         rows = rows.reshape(rows.shape[0], -1)
         message.labels.header = message.header
