@@ -11,7 +11,7 @@ use super::refusal::Refusal;
 /// # Errors
 /// [`Refusal::Distortion`] for a lens that distorts, [`Refusal::Camera`] for binning, a region of interest, skew or
 /// numbers that make no sense, [`Refusal::Unreadable`].
-pub fn read(bytes: &[u8]) -> Result<(Header, CameraIntrinsics), Refusal> {
+pub(super) fn read(bytes: &[u8]) -> Result<(Header, CameraIntrinsics), Refusal> {
     let mut r = CdrReader::new(bytes)?;
     let header: Header = r.get()?;
     let (height, width): (u32, u32) = (r.get()?, r.get()?);

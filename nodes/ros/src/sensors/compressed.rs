@@ -18,9 +18,9 @@ const DEPTH_HEADER: usize = 12;
 
 /// A compressed image as it came.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CompressedImage<'a> {
+pub(super) struct CompressedImage<'a> {
     /// Stamp and frame.
-    pub header: Header,
+    pub(super) header: Header,
     format: &'a str,
     data: &'a [u8],
 }
@@ -30,7 +30,7 @@ impl<'a> CompressedImage<'a> {
     ///
     /// # Errors
     /// [`Refusal::Unreadable`]
-    pub fn read(bytes: &'a [u8]) -> Result<Self, Refusal> {
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, Refusal> {
         let mut r = CdrReader::new(bytes)?;
         let image = CompressedImage {
             header: r.get()?,
@@ -46,7 +46,7 @@ impl<'a> CompressedImage<'a> {
     ///
     /// # Errors
     /// [`Refusal::Encoding`], [`Refusal::Size`]
-    pub fn color(&self) -> Result<ColorImage, Refusal> {
+    pub(super) fn color(&self) -> Result<ColorImage, Refusal> {
         let rgb = decoded(self.data)?.into_rgb8();
         let pixels = rgb.as_raw().as_chunks().0.to_vec();
         Image::new(rgb.width(), rgb.height(), pixels).map_err(|e| Refusal::Size(e.to_string()))
@@ -57,7 +57,7 @@ impl<'a> CompressedImage<'a> {
     ///
     /// # Errors
     /// [`Refusal::Encoding`], [`Refusal::Size`]
-    pub fn depth(&self) -> Result<DepthImage, Refusal> {
+    pub(super) fn depth(&self) -> Result<DepthImage, Refusal> {
         let short = || Refusal::Size(format!("{} bytes are no compressed depth", self.data.len()));
         let (header, file) = match self.format.contains("compressedDepth") {
             true => self.data.split_at_checked(DEPTH_HEADER).ok_or_else(short)?,

@@ -20,9 +20,9 @@ pub(super) const INTEGER_DEPTH_M: f32 = 0.001;
 
 /// An image as it came.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RawImage<'a> {
+pub(super) struct RawImage<'a> {
     /// Stamp and frame.
-    pub header: Header,
+    pub(super) header: Header,
     height: u32,
     width: u32,
     encoding: &'a str,
@@ -37,7 +37,7 @@ impl<'a> RawImage<'a> {
     ///
     /// # Errors
     /// [`Refusal::Unreadable`]
-    pub fn read(bytes: &'a [u8]) -> Result<Self, Refusal> {
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, Refusal> {
         let mut r = CdrReader::new(bytes)?;
         let image = RawImage {
             header: r.get()?,
@@ -56,7 +56,7 @@ impl<'a> RawImage<'a> {
     ///
     /// # Errors
     /// [`Refusal::Encoding`], [`Refusal::Size`]
-    pub fn color(&self) -> Result<ColorImage, Refusal> {
+    pub(super) fn color(&self) -> Result<ColorImage, Refusal> {
         match self.encoding {
             "rgb8" => self.pixels(|rgb| rgb),
             "bgr8" => self.pixels(|[b, g, r]| [r, g, b]),
@@ -71,7 +71,7 @@ impl<'a> RawImage<'a> {
     ///
     /// # Errors
     /// [`Refusal::Encoding`], [`Refusal::Size`]
-    pub fn depth(&self) -> Result<DepthImage, Refusal> {
+    pub(super) fn depth(&self) -> Result<DepthImage, Refusal> {
         match (self.encoding, self.is_bigendian) {
             ("32FC1", false) => self.pixels(|bytes| measured(f32::from_le_bytes(bytes))),
             ("32FC1", true) => self.pixels(|bytes| measured(f32::from_be_bytes(bytes))),
@@ -85,7 +85,7 @@ impl<'a> RawImage<'a> {
     ///
     /// # Errors
     /// [`Refusal::Encoding`], [`Refusal::Size`]
-    pub fn numbers(&self) -> Result<Image<u32>, Refusal> {
+    pub(super) fn numbers(&self) -> Result<Image<u32>, Refusal> {
         match (self.encoding, self.is_bigendian) {
             ("8UC1" | "mono8", _) => self.pixels(|[n]| n.into()),
             ("16UC1" | "mono16", false) => self.pixels(|bytes| u16::from_le_bytes(bytes).into()),
@@ -100,7 +100,7 @@ impl<'a> RawImage<'a> {
     ///
     /// # Errors
     /// [`Refusal::Encoding`], [`Refusal::Size`]
-    pub fn gazebo_labels(&self) -> Result<Image<(u8, u16)>, Refusal> {
+    pub(super) fn gazebo_labels(&self) -> Result<Image<(u8, u16)>, Refusal> {
         match self.encoding {
             "rgb8" => self.pixels(|[low, high, class]| (class, u16::from_le_bytes([low, high]))),
             _ => Err(self.not_one_of("rgb8")),

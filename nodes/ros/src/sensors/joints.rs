@@ -15,7 +15,7 @@ const FRESH: Duration = Duration::from_millis(500);
 
 /// The newest state of every joint of the robot.
 #[derive(Debug)]
-pub struct Joints {
+pub(super) struct Joints {
     /// Every joint that moves, and whether it is one that must be known: those that follow others need not be.
     is_needed: BTreeMap<String, bool>,
     known: BTreeMap<String, State>,
@@ -31,7 +31,7 @@ struct State {
 
 impl Joints {
     /// Of a robot.
-    pub fn new(model: &KinematicModel) -> Self {
+    pub(super) fn new(model: &KinematicModel) -> Self {
         let followers = model.joints().iter().filter(|j| j.mimic.is_some());
         let is_needed = followers
             .map(|j| (j.name.clone(), false))
@@ -50,7 +50,7 @@ impl Joints {
     /// # Errors
     /// [`Refusal::NotFinite`] for positions that are no numbers, [`Refusal::Size`] for lists of different length,
     /// [`Refusal::Unreadable`]; then nothing of the message is used.
-    pub fn put(&mut self, bytes: &[u8]) -> Result<Option<JointStates>, Refusal> {
+    pub(super) fn put(&mut self, bytes: &[u8]) -> Result<Option<JointStates>, Refusal> {
         let mut r = CdrReader::new(bytes)?;
         let (header, names): (Header, Vec<String>) = (r.get()?, r.get()?);
         let (positions, velocities): (Vec<f64>, Vec<f64>) = (r.get()?, r.get()?);

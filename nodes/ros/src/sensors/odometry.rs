@@ -16,7 +16,7 @@ const QUATERNION_TOLERANCE: f64 = 1e-3;
 /// # Errors
 /// [`Refusal::Frame`] where it is not `odom` to `base_link` (an empty child frame is taken for that),
 /// [`Refusal::NotFinite`] for numbers that are none or no rotation, [`Refusal::Unreadable`].
-pub fn read(bytes: &[u8]) -> Result<Odometry, Refusal> {
+pub(super) fn read(bytes: &[u8]) -> Result<Odometry, Refusal> {
     let mut r = CdrReader::new(bytes)?;
     let header: Header = r.get()?;
     let child = r.text()?;

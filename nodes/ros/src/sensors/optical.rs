@@ -15,7 +15,7 @@ const UPWARDS: f64 = 0.9;
 
 /// Knows the robot's links and what frames were heard of.
 #[derive(Debug)]
-pub struct OpticalFrames {
+pub(super) struct OpticalFrames {
     /// Empty: what images say.
     given: String,
     model: KinematicModel,
@@ -24,7 +24,7 @@ pub struct OpticalFrames {
 
 impl OpticalFrames {
     /// For a robot, and the frame that images are in whatever they say; empty: the one that they say.
-    pub fn new(model: KinematicModel, given: &str) -> Self {
+    pub(super) fn new(model: KinematicModel, given: &str) -> Self {
         OpticalFrames {
             given: given.to_owned(),
             model,
@@ -33,7 +33,7 @@ impl OpticalFrames {
     }
 
     /// Frames were heard of.
-    pub fn hear(&mut self, transforms: &Transforms) {
+    pub(super) fn hear(&mut self, transforms: &Transforms) {
         for transform in &transforms.transforms {
             if self.heard.len() < MAX_HEARD && !self.heard.contains(&transform.child) {
                 self.heard.insert(transform.child.clone());
@@ -46,7 +46,7 @@ impl OpticalFrames {
     /// # Errors
     /// [`Refusal::Frame`] for a frame that is neither a link of the robot nor on `/tf`, and for a link whose axes are
     /// not those of a camera (x right, y down, z forward).
-    pub fn of(&self, said: &str) -> Result<String, Refusal> {
+    pub(super) fn of(&self, said: &str) -> Result<String, Refusal> {
         let frame = if self.given.is_empty() { said } else { &self.given };
         check(&self.model, frame)?;
         if self.model.link_index(frame).is_err() && !self.heard.contains(frame) {
@@ -63,7 +63,7 @@ impl OpticalFrames {
 ///
 /// # Errors
 /// [`Refusal::Frame`]
-pub fn check(model: &KinematicModel, frame: &str) -> Result<(), Refusal> {
+pub(super) fn check(model: &KinematicModel, frame: &str) -> Result<(), Refusal> {
     match model.link_pose(frame, &JointPositions::default()) {
         Ok(pose) if (pose.rotation * steward_core::geometry::Vector3::z()).z > UPWARDS => {
             Err(Refusal::Frame(format!(

@@ -16,7 +16,7 @@ const JUMP: Duration = Duration::from_secs(1);
 
 /// Images without segmentation and segmentations without image.
 #[derive(Debug)]
-pub struct Pairing {
+pub(super) struct Pairing {
     bound: Duration,
     images: VecDeque<Header>,
     waiting: VecDeque<Segmentation>,
@@ -25,7 +25,7 @@ pub struct Pairing {
 
 impl Pairing {
     /// With a largest difference of stamps.
-    pub fn new(bound: Duration) -> Self {
+    pub(super) fn new(bound: Duration) -> Self {
         Pairing {
             bound,
             images: VecDeque::new(),
@@ -35,7 +35,7 @@ impl Pairing {
     }
 
     /// An image passes; its segmentation, if that came before it.
-    pub fn image(&mut self, image: &RgbdFrame) -> Option<Segmentation> {
+    pub(super) fn image(&mut self, image: &RgbdFrame) -> Option<Segmentation> {
         let header = &image.header;
         if self
             .images
@@ -62,7 +62,7 @@ impl Pairing {
     }
 
     /// A segmentation with the header of its image, if that has passed.
-    pub fn segmentation(&mut self, mut segmentation: Segmentation) -> Option<Segmentation> {
+    pub(super) fn segmentation(&mut self, mut segmentation: Segmentation) -> Option<Segmentation> {
         let stamp = segmentation.header.stamp;
         let nearest = (0..self.images.len()).min_by_key(|&i| distance(self.images[i].stamp, stamp));
         if let Some(at) = nearest.filter(|&i| distance(self.images[i].stamp, stamp) <= self.bound) {
@@ -82,7 +82,7 @@ impl Pairing {
     }
 
     /// How many segmentations found no image since this was asked last.
-    pub fn take_given_up(&mut self) -> u64 {
+    pub(super) fn take_given_up(&mut self) -> u64 {
         std::mem::take(&mut self.given_up)
     }
 }

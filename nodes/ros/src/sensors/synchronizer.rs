@@ -8,7 +8,7 @@ const MAX_WAITING: usize = 8;
 const AHEAD: Duration = Duration::from_secs(1);
 
 /// Parts of which a whole is made.
-pub trait Parts: Default {
+pub(super) trait Parts: Default {
     /// Whether none is missing.
     fn is_complete(&self) -> bool;
 }
@@ -17,7 +17,7 @@ pub trait Parts: Default {
 /// wholes; with a bound below half the time between two of them, so does any order in which each kind of part keeps
 /// its own.
 #[derive(Debug)]
-pub struct Synchronizer<P> {
+pub(super) struct Synchronizer<P> {
     bound: Duration,
     /// In the order of their first parts.
     waiting: Vec<Waiting<P>>,
@@ -33,7 +33,7 @@ struct Waiting<P> {
 
 impl<P: Parts> Synchronizer<P> {
     /// With a largest difference of stamps.
-    pub fn new(bound: Duration) -> Self {
+    pub(super) fn new(bound: Duration) -> Self {
         Synchronizer {
             bound,
             waiting: Vec::new(),
@@ -42,7 +42,7 @@ impl<P: Parts> Synchronizer<P> {
     }
 
     /// Takes a part and its place in the whole. The whole, once it is complete; what is older is given up then.
-    pub fn put<T>(&mut self, stamp: Time, part: T, slot: fn(&mut P) -> &mut Option<T>) -> Option<P> {
+    pub(super) fn put<T>(&mut self, stamp: Time, part: T, slot: fn(&mut P) -> &mut Option<T>) -> Option<P> {
         let mut fitting: Option<(Duration, usize)> = None;
         for (index, waiting) in self.waiting.iter_mut().enumerate() {
             let spread = waiting.latest.max(stamp) - waiting.earliest.min(stamp);
@@ -79,7 +79,7 @@ impl<P: Parts> Synchronizer<P> {
     }
 
     /// How many were given up, incomplete, since this was asked last.
-    pub fn take_given_up(&mut self) -> u64 {
+    pub(super) fn take_given_up(&mut self) -> u64 {
         std::mem::take(&mut self.given_up)
     }
 }
