@@ -191,7 +191,7 @@ impl<O: Outlet> Runner<O> {
             let Some(now) = self.now() else {
                 // Nobody knows the time of what comes while the node rests or before there is a clock.
                 if arrived.is_some() {
-                    self.inbox.count("at_rest");
+                    self.inbox.count("at_rest", 1);
                 }
                 continue;
             };

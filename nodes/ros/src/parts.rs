@@ -20,6 +20,8 @@ pub trait Part: Clone + Default + Serialize + DeserializeOwned + Send + 'static 
     const NAME: &'static str;
     /// What it says, counters included, and what is said in its name.
     const SAYS: &'static [Topic];
+    /// Whether it looks at images.
+    const SEES: bool = false;
     /// Nodes that must be heard of while this one carries out a skill.
     const WATCHES: &'static [&'static str] = &[];
 
@@ -48,6 +50,7 @@ impl Part for MapperConfig {
         Topic::ObstacleCloud,
         Topic::Diagnostics,
     ];
+    const SEES: bool = true;
 
     fn make(&self) -> Result<Box<dyn Node>, String> {
         boxed(Mapper::new(self.clone()))
@@ -62,6 +65,7 @@ pub struct WatchedMapperConfig(MapperConfig);
 impl Part for WatchedMapperConfig {
     const NAME: &'static str = MapperConfig::NAME;
     const SAYS: &'static [Topic] = MapperConfig::SAYS;
+    const SEES: bool = true;
 
     fn make(&self) -> Result<Box<dyn Node>, String> {
         boxed(Mapper::new(self.0.clone()).map(WatchedMapper::new))
@@ -71,6 +75,7 @@ impl Part for WatchedMapperConfig {
 impl Part for GrapherConfig {
     const NAME: &'static str = "grapher";
     const SAYS: &'static [Topic] = &[Topic::SceneGraph, Topic::SceneChange, Topic::Diagnostics];
+    const SEES: bool = true;
 
     fn make(&self) -> Result<Box<dyn Node>, String> {
         boxed(Grapher::new(self.clone()))
@@ -134,6 +139,7 @@ mod tests {
         fn name<P: Part>() -> &'static str {
             let node = P::default().make().unwrap();
             assert_eq!(node.name(), P::NAME);
+            assert_eq!(node.subscriptions().contains(&Topic::Rgbd), P::SEES);
             node.name()
         }
         let names = [

@@ -20,7 +20,12 @@ pub fn of(topic: &str) -> Qos {
         "/head_camera/color/image_raw"
         | "/head_camera/depth/image_rect"
         | "/head_camera/camera_info"
+        | "/head_camera/color/image_raw/compressed"
+        | "/head_camera/depth/image_rect/compressedDepth"
         | "/head_camera/segmentation"
+        | "/head_camera/labels_map"
+        | "/head_camera/semantic_segmentation"
+        | "/head_camera/semantic_labels"
         | "/odom"
         | "/odom/exact"
         | "/joint_states"
@@ -56,6 +61,25 @@ mod tests {
     use steward_nodes::recording::ros_topics;
 
     use super::*;
+    use crate::sensors::{CameraSettings, Channel, LabelSource, Transport};
+
+    #[test]
+    fn whatever_world_the_sensors_are_of_they_are_sensors() {
+        for labels in [LabelSource::Detector, LabelSource::Gazebo, LabelSource::Isaac] {
+            for transport in [Transport::Raw, Transport::Compressed] {
+                let camera = CameraSettings {
+                    color: transport,
+                    depth: transport,
+                    labels,
+                    ..CameraSettings::default()
+                };
+                let channels = Topic::ALL.iter().flat_map(|topic| Channel::of(*topic, &camera));
+                for (name, _) in channels.map(Channel::ros_topic) {
+                    assert_eq!(of(name), Qos::Sensor, "{name}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn every_topic_of_the_loop_is_carried_as_it_should_be() {

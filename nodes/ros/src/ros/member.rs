@@ -26,6 +26,7 @@ use crate::lifecycle::{State, Transition};
 use crate::parameters::{Parameters, Section};
 use crate::parts::Part;
 use crate::qos;
+use crate::sensors::CameraSettings;
 use crate::watch::Watch;
 use crate::world::Order;
 
@@ -42,8 +43,36 @@ struct Alone<P> {
     autostart: bool,
     /// Go by `/clock` instead of the wall clock.
     use_sim_time: bool,
+    /// Of nodes that look at images: the camera.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    camera: Option<CameraSettings>,
+    /// Of the node that drives: commands to the base are `TwistStamped`, or `Twist`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    enable_stamped_cmd_vel: Option<bool>,
     #[serde(flatten)]
     own: P,
+}
+
+/// Settings that decide about topics: they are taken when the process starts.
+const AT_START: &[&str] = &["camera", "enable_stamped_cmd_vel", "use_sim_time"];
+
+impl<P: Part> Alone<P> {
+    fn validate(&self) -> Result<(), String> {
+        self.camera.as_ref().map_or(Ok(()), CameraSettings::validate)?;
+        self.own.make().map(drop)
+    }
+}
+
+impl<P: Part> Default for Alone<P> {
+    fn default() -> Self {
+        Alone {
+            autostart: true,
+            use_sim_time: false,
+            camera: P::SEES.then(CameraSettings::default),
+            enable_stamped_cmd_vel: P::SAYS.contains(&Topic::VelocityCommand).then_some(true),
+            own: P::default(),
+        }
+    }
 }
 
 /// Runs the node as a program.
@@ -57,13 +86,9 @@ fn run<P: Part>(stop: &AtomicBool) -> Result<()> {
         node: P::NAME,
         prefix: "",
     };
-    let defaults = Alone {
-        autostart: true,
-        use_sim_time: false,
-        own: P::default(),
-    };
-    let parameters = Parameters::new(defaults, |settings: &Alone<P>| settings.own.make().map(drop));
+    let parameters = Parameters::new(Alone::<P>::default(), Alone::validate);
     let mut settings = Settings::new(parameters, &[section], &node.namespace()?)?;
+    settings.taken_at_start = AT_START;
     let mut described = descriptions::of(P::NAME);
     described.insert(
         "use_sim_time".into(),
@@ -72,7 +97,7 @@ fn run<P: Part>(stop: &AtomicBool) -> Result<()> {
     described.insert("autostart".into(), "Configure and activate at the start.".into());
     let mut parameter_server = ParameterServer::new(&mut node, section, described)?;
     let mut managed = Managed::new(&mut node)?;
-    let mut member = Member::<P>::new(&mut node, settings.get().use_sim_time)?;
+    let mut member = Member::<P>::new(&mut node, settings.get())?;
     if settings.get().autostart {
         managed
             .start(&mut |t| member.go(t, &mut settings))
@@ -111,14 +136,14 @@ struct Member<P> {
 }
 
 impl<P: Part> Member<P> {
-    fn new(node: &mut r2r::Node, use_sim_time: bool) -> Result<Self> {
+    fn new(node: &mut r2r::Node, settings: &Alone<P>) -> Result<Self> {
         let example = P::default().make().map_err(anyhow::Error::msg)?;
         let mut topics = example.subscriptions().to_vec();
         if !P::WATCHES.is_empty() {
             topics.push(Topic::Diagnostics);
         }
         let inbox = Arc::new(Inbox::default());
-        let (clock, heard_clock) = if use_sim_time {
+        let (clock, heard_clock) = if settings.use_sim_time {
             let heard = Arc::new(HeardTime::default());
             (
                 Clock::Heard(Arc::clone(&heard)),
@@ -128,13 +153,15 @@ impl<P: Part> Member<P> {
             (Clock::Wall, None)
         };
         let (sender, said) = channel();
+        let camera = settings.camera.clone().unwrap_or_default();
+        let is_velocity_stamped = settings.enable_stamped_cmd_vel.unwrap_or(true);
         Ok(Member {
             namespace: node.namespace()?,
-            subscriptions: Subscriptions::new(node, &topics, Arc::clone(&inbox))?,
+            subscriptions: Subscriptions::new(node, &topics, &camera, Arc::clone(&inbox))?,
             inbox,
             clock,
             heard_clock,
-            publishers: Publishers::new(node, P::SAYS)?,
+            publishers: Publishers::with_velocity(node, P::SAYS, is_velocity_stamped)?,
             sender,
             said,
             tasks: if P::SAYS.contains(&Topic::Plan) {
