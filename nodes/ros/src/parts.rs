@@ -23,6 +23,9 @@ pub trait Part: Clone + Default + Serialize + DeserializeOwned + Send + 'static 
     /// Nodes that must be heard of while this one carries out a skill.
     const WATCHES: &'static [&'static str] = &[];
 
+    /// Whether it can go on with what one before it knew.
+    const KEEPS: bool = false;
+
     /// Makes the node.
     ///
     /// # Errors
@@ -46,8 +49,13 @@ impl Part for MapperConfig {
         Topic::Localization,
         Topic::OccupancyGrid,
         Topic::ObstacleCloud,
+        Topic::MapRequest,
+        Topic::KnownMap,
+        Topic::MapSnapshot,
+        Topic::Answer,
         Topic::Diagnostics,
     ];
+    const KEEPS: bool = true;
 
     fn make(&self) -> Result<Box<dyn Node>, String> {
         boxed(Mapper::new(self.clone()))
@@ -70,7 +78,14 @@ impl Part for WatchedMapperConfig {
 
 impl Part for GrapherConfig {
     const NAME: &'static str = "grapher";
-    const SAYS: &'static [Topic] = &[Topic::SceneGraph, Topic::SceneChange, Topic::Diagnostics];
+    const SAYS: &'static [Topic] = &[
+        Topic::SceneGraph,
+        Topic::SceneChange,
+        Topic::KnownScene,
+        Topic::Answer,
+        Topic::Diagnostics,
+    ];
+    const KEEPS: bool = true;
 
     fn make(&self) -> Result<Box<dyn Node>, String> {
         boxed(Grapher::new(self.clone()))
@@ -90,11 +105,16 @@ impl Part for PlannerConfig {
     const NAME: &'static str = "planner";
     const SAYS: &'static [Topic] = &[
         Topic::Task,
+        Topic::SkillRequest,
         Topic::CancelTask,
+        Topic::SetRules,
         Topic::Plan,
         Topic::SkillCommand,
         Topic::CancelSkill,
         Topic::TaskResult,
+        Topic::SkillResult,
+        Topic::RuleMonitors,
+        Topic::Answer,
         Topic::Diagnostics,
     ];
 
@@ -112,6 +132,8 @@ impl Part for SkillsConfig {
     const NAME: &'static str = "executor";
     const SAYS: &'static [Topic] = &[
         Topic::SkillStatus,
+        Topic::DriveGoal,
+        Topic::DriveStatus,
         Topic::VelocityCommand,
         Topic::JointCommand,
         Topic::Diagnostics,

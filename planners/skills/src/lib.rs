@@ -41,6 +41,6 @@ pub mod set_down;
 pub mod spots;
 pub mod trays;
 
-pub use config::SkillsConfig;
+pub use config::{Driver, SkillsConfig};
 pub use error::{Error, Result};
 pub use runner::SkillRunner;

@@ -72,7 +72,7 @@ impl<'a> View<'a> {
         Belief { graph: self.graph }
     }
 
-    fn situation(&self) -> Situation<'a> {
+    pub(crate) fn situation(&self) -> Situation<'a> {
         Situation {
             now: self.now,
             graph: self.graph,
@@ -129,6 +129,8 @@ pub enum Purpose {
     Plan(Step),
     /// See whether a relation still holds.
     Verify(ObjectId),
+    /// It was asked for, see [`Single`](crate::single::Single).
+    Asked,
 }
 
 /// How a skill ended.
@@ -415,7 +417,7 @@ impl Mission {
             Purpose::Frontier(x, y, _) => self.search.frontiers.push((x, y)),
             Purpose::Glance => self.search.glance_due = false,
             Purpose::Peek => self.search.peek_due = None,
-            Purpose::Closer => {}
+            Purpose::Closer | Purpose::Asked => {}
             Purpose::Inspect(id) => {
                 self.search.inspected.insert(id);
             }
@@ -599,7 +601,7 @@ impl Mission {
                 }
             }
             Purpose::Peek => self.search.peek_due = None,
-            Purpose::Closer => {}
+            Purpose::Closer | Purpose::Asked => {}
             Purpose::Inspect(id) | Purpose::Unshut(id) if travelled && done => self.at = Some(id),
             Purpose::Inspect(id) => {
                 self.search.inspected.insert(id);
