@@ -21,6 +21,8 @@ from launch_ros.actions import Node
 
 SHARE = get_package_share_directory("steward_bringup")
 NODES = ["mapper", "grapher", "validator", "planner", "executor"]
+# Those of them that can go on with what one before them knew.
+KEEPERS = ["mapper", "grapher"]
 # Where Fast DDS looks for its settings: up to version 2, and since.
 FAST_DDS_SETTINGS = ["FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"]
 BOOLEAN = ["True", "False", "true", "false"]
@@ -161,8 +163,11 @@ def start(context):
         return actions
     if sim == "embedded":
         node("simulator", *world, *files, required=True)
+    known = tempfile.mkdtemp(prefix="steward_known_") if respawns else None
     for executable in NODES:
-        node(executable, *files)
+        # Whoever is started again goes on with what the one before knew.
+        keeps = known and executable in KEEPERS
+        node(executable, *files, *([{"keep": os.path.join(known, executable)}] if keeps else []))
     if record:
         clock = ["--use-sim-time"] if by_clock else []
         command = ["ros2", "bag", "record", "--all", "--storage", "mcap", "--output", record, *clock]

@@ -108,6 +108,8 @@ def test_each_way_of_starting_starts_the_right_nodes(sim, composed, respawn, sha
             assert (values["rerun"], values["record"]) == ("off", "")
         assert ("home" in values) == (sim == "embedded" and named["executable"] in ("simulator", "steward_loop"))
         assert ("labels_file" in values) == (sim == "gazebo")
+        keeps = named["executable"] in ("mapper", "grapher") and respawn == "T"
+        assert ("keep" in values) == keeps and (not keeps or os.path.isdir(os.path.dirname(values["keep"])))
 
 
 def test_processes_share_memory_enough_for_images_unless_somebody_set_it_otherwise(share, monkeypatch):
