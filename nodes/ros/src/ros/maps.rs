@@ -198,6 +198,8 @@ impl Kept {
 
     fn answered(&mut self, refusal: &str) {
         self.is_read = true;
+        // What was said before it was taken is not worth keeping.
+        self.written = Some(Instant::now());
         if !refusal.is_empty() {
             log::error!("what was known before is lost: {refusal}");
         }
