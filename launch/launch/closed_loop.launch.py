@@ -23,6 +23,8 @@ SHARE = get_package_share_directory("steward_bringup")
 NODES = ["mapper", "grapher", "validator", "planner", "executor"]
 # Those that look at images.
 SEEING = ["mapper", "grapher"]
+# Those of them that can go on with what one before them knew.
+KEEPERS = ["mapper", "grapher"]
 # Where Fast DDS looks for its settings: up to version 2, and since.
 FAST_DDS_SETTINGS = ["FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"]
 BOOLEAN = ["True", "False", "true", "false"]
@@ -169,9 +171,14 @@ def start(context):
     if sim == "embedded":
         node("simulator", *world, *files, required=True)
     sensors = os.path.join(SHARE, "config", "sensors.yaml")
+    known = tempfile.mkdtemp(prefix="steward_known_") if respawns else None
     for executable in NODES:
+        seen = [camera] if camera and executable in SEEING else []
+        # Whoever is started again goes on with what the one before knew.
+        keeps = known and executable in KEEPERS
+        kept = [{"keep": os.path.join(known, executable)}] if keeps else []
         # A file of one's own has the last word.
-        node(executable, sensors, *([camera] if camera and executable in SEEING else []), *files)
+        node(executable, sensors, *seen, *kept, *files)
     if record:
         clock = ["--use-sim-time"] if by_clock else []
         command = ["ros2", "bag", "record", "--all", "--storage", "mcap", "--output", record, *clock]

@@ -13,6 +13,7 @@ pub mod disturbances;
 pub mod host;
 pub mod inbox;
 pub mod lifecycle;
+pub mod motion;
 pub mod overrides;
 pub mod parameters;
 pub mod parts;

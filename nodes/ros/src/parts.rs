@@ -25,6 +25,9 @@ pub trait Part: Clone + Default + Serialize + DeserializeOwned + Send + 'static 
     /// Nodes that must be heard of while this one carries out a skill.
     const WATCHES: &'static [&'static str] = &[];
 
+    /// Whether it can go on with what one before it knew.
+    const KEEPS: bool = false;
+
     /// Makes the node.
     ///
     /// # Errors
@@ -48,9 +51,14 @@ impl Part for MapperConfig {
         Topic::Localization,
         Topic::OccupancyGrid,
         Topic::ObstacleCloud,
+        Topic::MapRequest,
+        Topic::KnownMap,
+        Topic::MapSnapshot,
+        Topic::Answer,
         Topic::Diagnostics,
     ];
     const SEES: bool = true;
+    const KEEPS: bool = true;
 
     fn make(&self) -> Result<Box<dyn Node>, String> {
         boxed(Mapper::new(self.clone()))
@@ -74,7 +82,14 @@ impl Part for WatchedMapperConfig {
 
 impl Part for GrapherConfig {
     const NAME: &'static str = "grapher";
-    const SAYS: &'static [Topic] = &[Topic::SceneGraph, Topic::SceneChange, Topic::Diagnostics];
+    const SAYS: &'static [Topic] = &[
+        Topic::SceneGraph,
+        Topic::SceneChange,
+        Topic::KnownScene,
+        Topic::Answer,
+        Topic::Diagnostics,
+    ];
+    const KEEPS: bool = true;
     const SEES: bool = true;
 
     fn make(&self) -> Result<Box<dyn Node>, String> {
@@ -95,11 +110,16 @@ impl Part for PlannerConfig {
     const NAME: &'static str = "planner";
     const SAYS: &'static [Topic] = &[
         Topic::Task,
+        Topic::SkillRequest,
         Topic::CancelTask,
+        Topic::SetRules,
         Topic::Plan,
         Topic::SkillCommand,
         Topic::CancelSkill,
         Topic::TaskResult,
+        Topic::SkillResult,
+        Topic::RuleMonitors,
+        Topic::Answer,
         Topic::Diagnostics,
     ];
 
@@ -117,6 +137,8 @@ impl Part for SkillsConfig {
     const NAME: &'static str = "executor";
     const SAYS: &'static [Topic] = &[
         Topic::SkillStatus,
+        Topic::DriveGoal,
+        Topic::DriveStatus,
         Topic::VelocityCommand,
         Topic::JointCommand,
         Topic::Diagnostics,

@@ -33,10 +33,10 @@ pub fn of(topic: &str) -> Qos {
         | "/bumper"
         | "/clock" => Qos::Sensor,
         "/map" | "/map/exact" | "/obstacles" | "/obstacles/exact" | "/scene_graph" | "/plan"
-        | "/floor_plan" | "/simulator/truth" => Qos::Latched { depth: 1 },
+        | "/floor_plan" | "/rule_monitors" | "/simulator/truth" => Qos::Latched { depth: 1 },
         // One message of static transforms does not replace the one before.
         "/tf_static" => Qos::Latched { depth: 100 },
-        "/task_result" => Qos::Latched { depth: 10 },
+        "/task_result" | "/skill_result" => Qos::Latched { depth: 10 },
         _ => Qos::Reliable,
     }
 }
@@ -96,8 +96,9 @@ mod tests {
                     | Topic::ObstacleCloud
                     | Topic::SceneGraph
                     | Topic::Plan
+                    | Topic::RuleMonitors
                     | Topic::FloorPlan => Qos::Latched { depth: 1 },
-                    Topic::TaskResult => Qos::Latched { depth: 10 },
+                    Topic::TaskResult | Topic::SkillResult => Qos::Latched { depth: 10 },
                     Topic::Transforms | Topic::Localization if *name == "/tf_static" => {
                         Qos::Latched { depth: 100 }
                     }
