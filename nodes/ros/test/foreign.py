@@ -121,7 +121,7 @@ class Gazebo(World):
         rows = np.stack([instances & 255, instances >> 8, classes[instances]], axis=2).astype(np.uint8)
         rows = rows.reshape(rows.shape[0], -1)
         message.labels.header = message.header
-        self.say("head_camera/labels_map", image(message.labels, "rgb8", rows, later_ms=-3))
+        self.say("head_camera/labels_map", image(message.labels, "rgb8", rows, later_ms=3))
 
 
 class Isaac(World):
