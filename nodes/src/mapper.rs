@@ -843,7 +843,7 @@ mod tests {
         assert_eq!(snapshot(&mut second, 700), map);
         second.give(700, Message::Transforms, transforms(700, 0.5));
         assert_eq!(know(&mut second, &map, false), "");
-        let said = second.tick(740);
+        let said = second.tick(700);
         assert!(
             said.iter()
                 .any(|m| matches!(m, Message::OccupancyGrid(g) if g.cells == map.floor.cells))
