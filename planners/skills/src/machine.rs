@@ -232,8 +232,7 @@ impl Context {
 
     /// Remembers that a thing was let go with its middle at a point and did not stay there.
     pub fn fell_at(&mut self, point: &Point3, now: Time) {
-        self.fell
-            .retain(|(_, at)| (now - *at).secs_f64() < FALL_MEMORY_S);
+        self.fell.retain(|(_, at)| (now - *at).secs_f64() < FALL_MEMORY_S);
         self.fell.push((*point, now));
     }
 

@@ -19,7 +19,7 @@ const SMALL_HALF_M: f64 = 0.25;
 #[derive(Debug, Clone)]
 enum Way {
     /// By the skill.
-    Own(Drive),
+    Own(Box<Drive>),
     /// By the navigation stack.
     Navigation(Pose2),
 }
@@ -95,7 +95,7 @@ impl Navigate {
                 };
                 self.drive.insert(match inputs.navigation {
                     Some(_) => Way::Navigation(place),
-                    None => Way::Own(Drive::to(place, Tolerance::COARSE)),
+                    None => Way::Own(Box::new(Drive::to(place, Tolerance::COARSE))),
                 })
             }
         };

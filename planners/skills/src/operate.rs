@@ -83,11 +83,11 @@ enum Phase {
     Gaze(Gazing, Option<Time>),
     Plan,
     Hand(Box<Handing>, Lead),
-    SlideIn(Slide, Lead),
+    SlideIn(Box<Slide>, Lead),
     CloseFingers(Lead, Closing),
     Lead(Lead),
     Release(Lead, Time),
-    SlideOut(Slide, f64),
+    SlideOut(Box<Slide>, f64),
     Retreat(ArmMotion),
     BackOff(Creep),
     FinalStow(Stow),
@@ -247,7 +247,7 @@ impl Operate {
                     HandState::Busy(what) => Progress::Running(format!("{doing}: {what}")),
                     HandState::Arrived => {
                         let slide = onto_bar(&lead.path.hand_at(lead.at));
-                        self.phase = Phase::SlideIn(slide, lead.clone());
+                        self.phase = Phase::SlideIn(Box::new(slide), lead.clone());
                         Progress::Running(format!("{doing}: approaching the handle"))
                     }
                     HandState::Failed(miss) => {
@@ -316,7 +316,7 @@ impl Operate {
                 let open = inputs.contacts.is_some_and(|c| c.opening_m > RELEASED_M);
                 if open || (inputs.now - *since).secs_f64() > 0.9 {
                     let slide = off_bar(&lead.path.hand_at(lead.at));
-                    self.phase = Phase::SlideOut(slide, lead.path.opening_m());
+                    self.phase = Phase::SlideOut(Box::new(slide), lead.path.opening_m());
                 }
                 Progress::Running(format!("{doing}: letting go"))
             }
@@ -340,7 +340,7 @@ impl Operate {
                         self.unhooked += 1;
                         let pose = inputs.base.to_pose3() * ctx.robot.grasp_center(&inputs.posture());
                         let opening_m = 2.0 * inputs.joint(GRIPPER);
-                        self.phase = Phase::SlideOut(off_bar(&HandPose::of(&pose)), opening_m);
+                        self.phase = Phase::SlideOut(Box::new(off_bar(&HandPose::of(&pose))), opening_m);
                     }
                     _ => self.phase = Phase::BackOff(Creep::by(-0.12, 0.2)),
                 }
