@@ -7,7 +7,7 @@ use steward_task::single::Single;
 
 pub(super) enum Course {
     Task(Box<Mission>),
-    Skill(Single),
+    Skill(Box<Single>),
 }
 
 impl Course {
