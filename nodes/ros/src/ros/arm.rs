@@ -31,7 +31,7 @@ impl Arm {
     /// # Errors
     /// Where ROS refuses the action.
     pub fn new(node: &mut r2r::Node, action: &str) -> Result<Self> {
-        let states = node.subscribe("joint_states", QosProfile::sensor_data())?;
+        let states = node.subscribe::<JointState>("joint_states", QosProfile::sensor_data())?;
         Ok(Arm {
             client: node.create_action_client(action)?,
             states: Box::pin(states),
