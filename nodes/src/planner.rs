@@ -238,7 +238,13 @@ impl Planner {
             Err(e) => return out.send(refuse(FailureReason::InvalidRule, e.to_string())),
         };
         match Single::new(asked.skill.clone(), rules) {
-            Ok(single) => self.begin(now, asked.id, asked.deadline, Course::Skill(Box::new(single)), out),
+            Ok(single) => self.begin(
+                now,
+                asked.id,
+                asked.deadline,
+                Course::Skill(Box::new(single)),
+                out,
+            ),
             Err(e) => out.send(refuse(FailureReason::InvalidGoal, e.to_string())),
         }
     }
