@@ -302,13 +302,13 @@ fn a_thing_seen_from_the_side_stands_as_its_two_sides_do() {
 #[test]
 fn a_thing_seen_from_above_reaches_down_to_what_it_stands_on() {
     let mut blocks = room();
-    blocks.extend(table("table", 2, 2.0, 0.0, 0.0));
+    blocks.extend(table("table", 20, 2.0, 0.0, 0.0));
     let top = blocks
         .iter()
-        .filter(|b| b.instance == 2)
+        .filter(|b| b.instance == 20)
         .map(|b| b.pose.translation.vector.z + b.half.z)
         .fold(0.0, f64::max);
-    blocks.push(block("tin", 9, [2.0, 0.0, top + 0.06], [0.09, 0.08, 0.12], 0.2));
+    blocks.push(block("tin", 21, [2.0, 0.0, top + 0.06], [0.09, 0.08, 0.12], 0.2));
     let mut memory = ObjectMemory::new(MemoryConfig::default()).unwrap();
     for i in 0..4 {
         let pose = looking([2.0, 0.001, top + 0.75], [2.0, 0.0, top]);

@@ -196,8 +196,11 @@ impl Query<'_> {
     }
 
     /// How much of the ground that the thing would stand on was not measured at the surface's height, from 0 to 1: a basin
-    /// in a worktop, a gap between cushions.
+    /// in a worktop, a gap between cushions. 0 where nothing of the surface was measured yet.
     fn share_over_nothing(&self, seen: &[Point3], point: &Point3) -> f64 {
+        if seen.is_empty() {
+            return 0.0;
+        }
         let r = 0.8 * self.radius_m();
         let near = self.cloud.map_or(0.0, |cloud| 0.75 * cloud.voxel_m);
         let ground = [(0.0, 0.0), (r, 0.0), (-r, 0.0), (0.0, r), (0.0, -r)];

@@ -201,7 +201,7 @@ proptest! {
         };
         let grasps = grasp::candidates(&robot, &config, &shape, (0.3, 0.3));
         for g in &grasps {
-            prop_assert!(g.width_m <= 0.12 + 1e-9);
+            prop_assert!(g.width_m <= config.max_grasp_width_m + 1e-9);
             prop_assert!((g.hand.fingers.dot(&g.hand.closing)).abs() < 1e-6);
             // Finger tips above the support, palm outside of the thing.
             let tip = g.hand.position + g.hand.fingers.into_inner() * robot.tip_m;

@@ -121,7 +121,7 @@ fn first_plans_make_no_detours() {
        (:predicates (at ?p - place) (lies ?i - item ?p - place) (held ?i - item))
        (:action go :parameters (?from ?to - place)
          :precondition (and (at ?from) (not (= ?from ?to)))
-         :effect (and (not (at ?from)) (at ?to)) :cost (+ 0.5 (distance ?from ?to)))
+         :effect (and (not (at ?from)) (at ?to)) :cost (+ 0.5 (* 1 (distance ?from ?to))))
        (:action take :parameters (?i - item ?p - place) :precondition (and (at ?p) (lies ?i ?p))
          :effect (and (not (lies ?i ?p)) (held ?i)) :cost 1)
        (:action drop :parameters (?i - item ?p - place) :precondition (and (at ?p) (held ?i))

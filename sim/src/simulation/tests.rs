@@ -336,7 +336,7 @@ fn the_arm_stops_at_a_wall_and_at_the_table() {
     rig.joints(&[("lift_joint", 0.0)], 4.0);
     let robot = rig.sim.physics.robot();
     let tip = robot.link_poses()[robot.model().link_index("finger_left_link").unwrap()]
-        * Point3::new(0.12, 0.0, 0.0);
+        * Point3::new(0.16, 0.0, 0.0);
     assert!((tip.z - 0.75).abs() < 0.004, "{tip}");
     let lift = robot.joint_states().find(|j| j.0 == "lift_joint").unwrap();
     assert!(lift.1 > 0.5 && lift.2 == 0.0);
