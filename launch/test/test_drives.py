@@ -24,10 +24,10 @@ def test_a_joint_goes_at_the_speed_asked_for_and_stops_at_its_goal(joints):
 
 
 def test_limits_of_the_description_hold(joints):
-    # The lift reaches 1.3 m and goes at most 0.3 m/s.
+    # The lift reaches 1.4 m and goes at most 0.3 m/s.
     joints.command(["lift_joint"], [9.0], [9.0])
     assert joints.step(1.0)["lift_joint"] == pytest.approx(0.5)
-    assert joints.step(100.0)["lift_joint"] == pytest.approx(1.3)
+    assert joints.step(100.0)["lift_joint"] == pytest.approx(1.4)
 
 
 def test_followers_follow(joints):
