@@ -21,6 +21,10 @@ from launch_ros.actions import Node
 
 SHARE = get_package_share_directory("steward_bringup")
 NODES = ["mapper", "grapher", "validator", "planner", "executor"]
+# Those that look at images.
+SEEING = ["mapper", "grapher"]
+# Those of them that can go on with what one before them knew.
+KEEPERS = ["mapper", "grapher"]
 # Where Fast DDS looks for its settings: up to version 2, and since.
 FAST_DDS_SETTINGS = ["FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"]
 BOOLEAN = ["True", "False", "true", "false"]
@@ -61,7 +65,7 @@ def generate_launch_description():
             argument(
                 "use_composition",
                 "True",
-                "Whether all nodes run in one process instead of one each",
+                "Whether all nodes run in one process instead of one each; with sim:=embedded, otherwise they never do",
                 BOOLEAN,
             ),
             argument("use_respawn", "False", "Whether a process that ends is started again", BOOLEAN),
@@ -102,7 +106,8 @@ def start(context):
         return value(name).lower() == "true"
 
     sim, home, record, rerun = (value(name) for name in ("sim", "home", "record", "rerun"))
-    is_composed, respawns = is_true("use_composition"), is_true("use_respawn")
+    # In one process the simulator's time is everybody's, which no other world's is.
+    is_composed, respawns = is_true("use_composition") and sim == "embedded", is_true("use_respawn")
     by_clock = sim != "none" if value("use_sim_time") == "auto" else is_true("use_sim_time")
     needs_file("params_file", value("params_file"))
     if sim in ("embedded", "gazebo"):
@@ -110,7 +115,9 @@ def start(context):
     if sim != "none" and not by_clock:
         raise RuntimeError(f"use_sim_time:=False does not go with sim:={sim}, whose time is on /clock; leave it out")
     if rerun != "off" and not is_composed:
-        raise RuntimeError(f"rerun:={rerun} needs use_composition:=True: one process has to see every message")
+        raise RuntimeError(
+            f"rerun:={rerun} needs sim:=embedded and use_composition:=True: one process has to see every message"
+        )
     if record and os.path.exists(record):
         raise RuntimeError(f"record:={record} exists already; name a folder that does not")
 
@@ -119,7 +126,7 @@ def start(context):
             get_package_share_directory("rosbag2_storage_mcap")
         except PackageNotFoundError as error:
             raise RuntimeError(
-                "record:= with use_composition:=False is done by rosbag2, which is not installed; "
+                "record:= with one process per node is done by rosbag2, which is not installed; "
                 "on Ubuntu: apt install ros-$ROS_DISTRO-ros2bag ros-$ROS_DISTRO-rosbag2-storage-mcap"
             ) from error
 
@@ -148,21 +155,30 @@ def start(context):
 
     files = [value("params_file")]
     world = [os.path.join(SHARE, "config", "simulator.yaml"), {"home": home}]
+    camera = {}
     if sim == "gazebo":
         folder = export(home)
-        files.append({"labels_file": os.path.join(folder, "labels.yaml")})
+        camera = {"camera.labels": "gazebo", "camera.labels_file": os.path.join(folder, "labels.yaml")}
         actions.append(include("gazebo", {"export": folder, "namespace": value("namespace")}))
     elif sim == "isaac":
+        camera = {"camera.labels": "isaac"}
         actions.append(include("isaac", {"namespace": value("namespace")}))
 
     if is_composed:
-        own = {"world": "embedded" if sim == "embedded" else "external", "rerun": rerun, "record": record}
-        node("steward_loop", *(world if sim == "embedded" else []), *files, own, required=True)
+        own = {"world": "embedded", "rerun": rerun, "record": record}
+        node("steward_loop", *world, *files, own, required=True)
         return actions
     if sim == "embedded":
         node("simulator", *world, *files, required=True)
+    sensors = os.path.join(SHARE, "config", "sensors.yaml")
+    known = tempfile.mkdtemp(prefix="steward_known_") if respawns else None
     for executable in NODES:
-        node(executable, *files)
+        seen = [camera] if camera and executable in SEEING else []
+        # Whoever is started again goes on with what the one before knew.
+        keeps = known and executable in KEEPERS
+        kept = [{"keep": os.path.join(known, executable)}] if keeps else []
+        # A file of one's own has the last word.
+        node(executable, sensors, *seen, *kept, *files)
     if record:
         clock = ["--use-sim-time"] if by_clock else []
         command = ["ros2", "bag", "record", "--all", "--storage", "mcap", "--output", record, *clock]

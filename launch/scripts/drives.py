@@ -132,6 +132,22 @@ class Touch:
         return 0.0 <= now_s - self._since_s <= self.hold_s
 
 
+class Grip:
+    """Whether something is held, for worlds that do not feel: fingers that are to be closer stand still before they are."""
+
+    def __init__(self, gap_m: float, still_m: float, still_s: float):
+        self.gap_m, self.still_m, self.still_s = gap_m, still_m, still_s
+        self._at_m = math.inf
+        self._since_s = math.inf
+
+    def holds(self, opening_m: float, commanded_m: float, now_s: float) -> bool:
+        """Takes the distance between the fingers as it is and as it is to be."""
+        is_still = abs(opening_m - self._at_m) <= self.still_m and now_s >= self._since_s
+        if not is_still or opening_m - commanded_m < self.gap_m:
+            self._at_m, self._since_s = opening_m, now_s
+        return now_s - self._since_s >= self.still_s
+
+
 def bearing(base: tuple[float, float, float], x_m: float, y_m: float) -> float:
     """Direction of a point, in the frame that x, y and heading of the base are in, from straight ahead, radians."""
     angle = math.atan2(y_m - base[1], x_m - base[0]) - base[2]

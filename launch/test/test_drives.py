@@ -4,7 +4,7 @@ import math
 
 import pytest
 from conftest import ROOT
-from drives import Base, Joints, Refused, Touch, bearing
+from drives import Base, Grip, Joints, Refused, Touch, bearing
 
 URDF = (ROOT / "sim/assets/steward.urdf").read_text()
 
@@ -85,3 +85,17 @@ def test_bearings_are_from_straight_ahead():
     assert bearing((1.0, 1.0, math.pi / 2), 1.0, 2.0) == pytest.approx(0.0)
     assert bearing((1.0, 1.0, math.pi / 2), 0.0, 1.0) == pytest.approx(math.pi / 2)
     assert abs(bearing((0.0, 0.0, math.pi), 1.0, 0.0)) == pytest.approx(math.pi)
+
+
+def test_fingers_that_stand_still_before_they_are_closed_hold_something():
+    grip = Grip(gap_m=0.004, still_m=0.0005, still_s=0.3)
+    # Closing from 8 cm at 10 cm/s, with something of 3 cm between the fingers.
+    steps = [(n * 0.04, max(0.08 - n * 0.004, 0.03), max(0.08 - n * 0.004, 0.0)) for n in range(30)]
+    held = [now_s for now_s, opening_m, commanded_m in steps if grip.holds(opening_m, commanded_m, now_s)]
+    stopped_s = next(now_s for now_s, opening_m, _ in steps if opening_m == 0.03)
+    assert stopped_s + 0.3 <= held[0] <= stopped_s + 0.45
+    assert held == [now_s for now_s, *_ in steps if now_s >= held[0]]
+    assert not grip.holds(0.03, 0.03, 1.3), "told to be where they are"
+    assert not grip.holds(0.03, 0.0, 1.4) and not grip.holds(0.032, 0.0, 1.8), "they move"
+    assert not grip.holds(0.032, 0.0, 0.1), "time jumped back"
+    assert grip.holds(0.032, 0.0, 0.5)

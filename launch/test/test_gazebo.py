@@ -42,6 +42,13 @@ def loop_topics():
     return {name.lstrip("/"): kind for name, kind in re.findall(r'\("(/[^"]+)", "([^"]+)"\)', table)}
 
 
+def sensor_topics():
+    """Names of the ROS topics that sensors may speak on, from the source that defines them."""
+    source = (ROOT / "nodes/ros/src/sensors/mod.rs").read_text()
+    table = source.split("pub fn ros_topic")[1].split("\n    }\n")[0]
+    return {name.lstrip("/") for name in re.findall(r'"(/[^"]+)"', table)}
+
+
 def systems(element):
     return {p.get("name").rsplit("::", 1)[1] for p in element.findall("plugin")}
 
@@ -112,6 +119,13 @@ def test_topics_of_the_loop_have_the_loops_types(share):
     assert len(shared) == 12
     for topic, kind in shared:
         assert kind == known[topic], topic
+
+
+def test_the_loop_listens_to_what_the_worlds_cameras_say(share):
+    isaac = yaml.safe_load((share / "config/isaac_topics.yaml").read_text())["publishes"]
+    said = {e["ros_topic_name"] for e in bridge(share)} | set(isaac)
+    cameras = {name for name in said if name.startswith("head_camera/")}
+    assert len(cameras) == 6 and cameras <= sensor_topics()
 
 
 def test_gazebos_own_reader_finds_every_shape_that_feels(exported, robot):

@@ -88,7 +88,8 @@ def test_each_way_of_starting_starts_the_right_nodes(sim, composed, respawn, sha
         sim=sim, use_composition=is_true[composed], use_respawn=is_true[respawn], namespace="kitchen_robot"
     )
     own = LOOP if sim != "embedded" else ["simulator", *LOOP]
-    assert executables(actions) == [("steward_ros", e) for e in (["steward_loop"] if composed == "T" else own)]
+    is_composed = composed == "T" and sim == "embedded"
+    assert executables(actions) == [("steward_ros", e) for e in (["steward_loop"] if is_composed else own)]
     includes = [Path(i.positional[0]).name for i in of_kind(actions, "IncludeLaunchDescription")]
     assert includes == ([f"{sim}.launch.py"] if sim in ("gazebo", "isaac") else [])
     for node in of_kind(actions, "Node"):
@@ -103,11 +104,20 @@ def test_each_way_of_starting_starts_the_right_nodes(sim, composed, respawn, sha
         for file in files:
             assert set(yaml.safe_load(Path(file).read_text())) == {"/**"}
         assert values["use_sim_time"] is (sim != "none") and values["autostart"] is True
-        if composed == "T":
-            assert values["world"] == ("embedded" if sim == "embedded" else "external")
+        if is_composed:
+            assert values["world"] == "embedded"
             assert (values["rerun"], values["record"]) == ("off", "")
         assert ("home" in values) == (sim == "embedded" and named["executable"] in ("simulator", "steward_loop"))
-        assert ("labels_file" in values) == (sim == "gazebo")
+        # The composed loop and the simulator have no such settings, and would refuse them.
+        has_world = not is_composed and named["executable"] != "simulator"
+        assert (str(share / "config/sensors.yaml") in files) == has_world
+        assert files[-1] == str(share / "config/steward.yaml"), "a file of one's own has the last word"
+        labels = values.get("camera.labels", "detector")
+        is_seeing = named["executable"] in ("mapper", "grapher")
+        assert labels == (sim if is_seeing and sim in ("gazebo", "isaac") else "detector")
+        assert values.get("camera.labels_file") == (str(exported / "labels.yaml") if labels == "gazebo" else None)
+        keeps = named["executable"] in ("mapper", "grapher") and respawn == "T"
+        assert ("keep" in values) == keeps and (not keeps or os.path.isdir(os.path.dirname(values["keep"])))
 
 
 def test_processes_share_memory_enough_for_images_unless_somebody_set_it_otherwise(share, monkeypatch):
@@ -166,7 +176,8 @@ def test_isaac_prints_its_topics_in_the_namespace(share):
         ({"params_file": "/nowhere.yaml"}, "params_file:=/nowhere.yaml is no file"),
         ({"home": "seed:3"}, "home:=seed:3 is no file"),
         ({"use_sim_time": "False"}, "does not go with sim:=embedded"),
-        ({"rerun": "save", "use_composition": "False"}, "needs use_composition:=True"),
+        ({"rerun": "save", "use_composition": "False"}, "needs sim:=embedded and use_composition:=True"),
+        ({"rerun": "save", "sim": "none"}, "needs sim:=embedded and use_composition:=True"),
         ({"record": "/"}, "exists already"),
     ],
 )

@@ -78,6 +78,14 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// A file of what the robot knows that cannot be read or written.
+    #[error("{} cannot be used: {problem}. Such files are written by the services save_map", path.display())]
+    Known {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
     /// Metadata of a recording that cannot be written or read.
     #[error("metadata of the recording: {0}")]
     Metadata(String),

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use steward_core::geometry::Pose2;
 use steward_core::ids::StepId;
 use steward_core::messages::{
-    Bumper, FloorArea, GripperContacts, Header, JointCommand, ObstacleCloud, OccupancyGrid, SceneGraph,
-    Skill, SkillCommand, SkillFailure, SkillState, SkillStatus, VelocityCommand,
+    Bumper, DriveGoal, DriveStatus, FloorArea, GripperContacts, Header, JointCommand, ObstacleCloud,
+    OccupancyGrid, SceneGraph, Skill, SkillCommand, SkillFailure, SkillState, SkillStatus, VelocityCommand,
 };
 use steward_core::robot::JointPositions;
 use steward_core::transforms::TransformBuffer;
 use steward_core::{Duration, Time, frames};
-use steward_skills::machine::{Commands, Inputs, Progress};
-use steward_skills::{SkillRunner, SkillsConfig};
+use steward_skills::machine::{Commands, Inputs, Navigation, Progress};
+use steward_skills::{Driver, SkillRunner, SkillsConfig};
 
 use std::sync::Arc;
 
@@ -41,6 +41,8 @@ pub struct Executor {
     /// The map with that floor in the way, where there is such floor.
     masked: Option<Arc<OccupancyGrid>>,
     cloud: Option<Arc<ObstacleCloud>>,
+    driver: Driver,
+    drive: Drive,
     graph: Option<Arc<SceneGraph>>,
     current: Option<(StepId, Skill)>,
     status_sent: Option<(Time, String)>,
@@ -50,6 +52,15 @@ pub struct Executor {
     counters: Counters,
 }
 
+/// The newest order to the navigation stack.
+#[derive(Debug, Default)]
+struct Drive {
+    id: u32,
+    to: Option<Pose2>,
+    /// What it said of that.
+    status: Option<Arc<DriveStatus>>,
+}
+
 impl Executor {
     /// An executor for the robot described by a URDF.
     ///
@@ -57,6 +68,7 @@ impl Executor {
     /// Where the configuration is invalid or the robot lacks joints that the skills use.
     pub fn new(config: SkillsConfig, urdf: &str) -> steward_skills::Result<Self> {
         let stale_after = Duration::from_secs_f64(config.stale_after_s);
+        let driver = config.driver;
         Ok(Executor {
             runner: SkillRunner::new(config, urdf)?,
             stale_after,
@@ -70,6 +82,8 @@ impl Executor {
             keep_out: Vec::new(),
             masked: None,
             cloud: None,
+            driver,
+            drive: Drive::default(),
             graph: None,
             current: None,
             status_sent: None,
@@ -114,7 +128,19 @@ impl Executor {
         }
     }
 
+    /// Tells the navigation stack where to drive, where that is news to it.
+    fn drive_to(&mut self, now: Time, to: Option<Pose2>, out: &mut Outbox) {
+        if self.drive.to == to {
+            return;
+        }
+        let id = self.drive.id.wrapping_add(1);
+        self.drive = Drive { id, to, status: None };
+        let header = Header::new(now, frames::MAP);
+        out.send(message(Message::DriveGoal, DriveGoal { header, id, to }));
+    }
+
     fn halt(&mut self, now: Time, out: &mut Outbox) {
+        self.drive_to(now, None, out);
         self.send_velocity(now, (0.0, 0.0), out);
         self.base_moving = false;
         // Joints stop where they are: without this they would go on to their last target.
@@ -189,6 +215,7 @@ impl Executor {
     }
 
     fn send(&mut self, now: Time, commands: Commands, out: &mut Outbox) {
+        self.drive_to(now, commands.drive_to, out);
         let moving = commands.base != (0.0, 0.0);
         if moving || self.base_moving {
             self.send_velocity(now, commands.base, out);
@@ -237,6 +264,7 @@ impl Node for Executor {
             Topic::SceneGraph,
             Topic::SkillCommand,
             Topic::CancelSkill,
+            Topic::DriveStatus,
         ]
     }
 
@@ -285,6 +313,8 @@ impl Node for Executor {
             }
             Message::ObstacleCloud(m) => self.cloud = Some(m.clone()),
             Message::SceneGraph(m) => self.graph = Some(m.clone()),
+            Message::DriveStatus(m) if m.id == self.drive.id => self.drive.status = Some(Arc::clone(m)),
+            Message::DriveStatus(_) => self.counters.count("drives_of_before"),
             Message::SkillCommand(m) => self.begin(now, m, out),
             Message::CancelSkill(m) => {
                 if self.current.as_ref().is_some_and(|(step, _)| *step == m.step) {
@@ -328,6 +358,11 @@ impl Node for Executor {
                 grid: self.masked.as_deref().or(self.grid.as_deref()),
                 cloud: self.cloud.as_deref(),
                 graph: self.graph.as_deref(),
+                navigation: (self.driver == Driver::Navigation && self.keep_out.is_empty()).then_some(
+                    Navigation {
+                        status: self.drive.status.as_deref(),
+                    },
+                ),
             }),
             _ => None,
         };

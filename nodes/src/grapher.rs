@@ -35,7 +35,7 @@ use steward_scene::relations::{RelationsConfig, relations};
 use steward_scene::{Error, Result};
 
 use crate::message::{Message, Topic};
-use crate::node::{Counters, Node, Outbox, message};
+use crate::node::{Counters, Node, Outbox, answer, message};
 
 /// Images that may wait for their segmentation and transforms.
 const LONGEST_QUEUE: usize = 4;
@@ -365,6 +365,7 @@ impl Node for Grapher {
             Topic::Localization,
             Topic::GripperContacts,
             Topic::SkillStatus,
+            Topic::KnownScene,
         ]
     }
 
@@ -372,9 +373,18 @@ impl Node for Grapher {
         Some(PERIOD)
     }
 
-    fn on_message(&mut self, now: Time, message: &Message, out: &mut Outbox) {
+    fn on_message(&mut self, now: Time, received: &Message, out: &mut Outbox) {
         self.forget_if_time_jumped_back(now);
-        match message {
+        match received {
+            Message::KnownScene(known) => {
+                let taken = self
+                    .memory
+                    .know(&known.scene.objects, now)
+                    .map_err(|e| e.to_string());
+                self.relations.clear();
+                self.dirty = true;
+                out.send(answer(now, known.request, taken));
+            }
             Message::Rgbd(frame) => self.take_frame(now, frame),
             Message::Segmentation(segmentation) => {
                 self.take_segmentation(segmentation);
@@ -410,7 +420,7 @@ mod tests {
     use steward_core::camera::CameraIntrinsics;
     use steward_core::geometry::{Rotation3, Vector3};
     use steward_core::image::{Detection, Image};
-    use steward_core::messages::{ChangeKind, StampedTransform};
+    use steward_core::messages::{ChangeKind, KnownScene, StampedTransform};
 
     fn at(millis: i64) -> Time {
         Time::ZERO + Duration::from_millis(millis)
@@ -524,6 +534,49 @@ mod tests {
             (clock.shape.center.x - 1.0).abs() < 0.15 && clock.shape.center.y.abs() < 0.02,
             "{clock:?}"
         );
+    }
+
+    #[test]
+    fn a_grapher_goes_on_with_the_things_of_another() {
+        let mut first = Grapher::new(GrapherConfig::default()).unwrap();
+        let mut graph = None;
+        for millis in (0..2000).step_by(200) {
+            let mut said = send(&mut first, millis, transforms(millis, 0.0, true));
+            said.extend(send(&mut first, millis, images(millis)));
+            graph = said.iter().rev().find_map(newest_graph).or(graph);
+        }
+        let graph = graph.unwrap();
+        let known = |scene: SceneGraph| {
+            let header = Header::default();
+            [message(
+                Message::KnownScene,
+                KnownScene {
+                    header,
+                    request: 4,
+                    scene,
+                },
+            )]
+        };
+        let mut second = Grapher::new(GrapherConfig::default()).unwrap();
+        let said = send(&mut second, 5000, known(SceneGraph::clone(&graph)));
+        assert!(matches!(&said[0], Message::Answer(a) if a.request == 4 && a.refusal.is_empty()));
+        assert_eq!(newest_graph(&said[1]).unwrap().objects, graph.objects);
+
+        let mut bad = SceneGraph::clone(&graph);
+        bad.objects[0].shape.center.z = f64::NAN;
+        let said = send(&mut second, 7000, known(bad));
+        assert!(
+            matches!(&said[0], Message::Answer(a) if a.refusal.contains("clock")),
+            "{said:?}"
+        );
+        assert_eq!(newest_graph(&said[1]).unwrap().objects, graph.objects);
+    }
+
+    fn newest_graph(said: &Message) -> Option<Arc<SceneGraph>> {
+        match said {
+            Message::SceneGraph(graph) => Some(Arc::clone(graph)),
+            _ => None,
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@
 //! | `scan_contradicted` | image that contradicts the map and was not entered |
 //! | `relocalized` | pose found again by search |
 //! | `outside_map` | observations outside the largest map |
+//! | `maps_known` | maps of before that it went on with |
 //! | `time_jumped_back`, `restarted` | everything was forgotten |
 
 use std::collections::{BTreeMap, VecDeque};
@@ -29,7 +30,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use steward_core::geometry::{Point3, Pose2, Pose3};
 use steward_core::image::{RgbdFrame, Segmentation};
-use steward_core::messages::{GripperContacts, OccupancyGrid, Odometry, StampedTransform, Transforms};
+use steward_core::messages::{
+    GripperContacts, KnownMap, MapSnapshot, OccupancyGrid, Odometry, StampedTransform, Transforms,
+};
 use steward_core::transforms::TransformBuffer;
 use steward_core::{Duration, Time, frames};
 use steward_scene::localization::{LocalizationConfig, Localizer, MatchOutcome};
@@ -39,7 +42,7 @@ use steward_scene::occupancy::{ExcludedBall, OccupancyConfig, OccupancyMap, Scan
 use steward_scene::{Error, Result};
 
 use crate::message::{Message, Topic};
-use crate::node::{Counters, Node, Outbox, message};
+use crate::node::{Counters, Node, Outbox, answer, message};
 
 /// Images that may wait for their segmentation and transforms.
 const LONGEST_QUEUE: usize = 4;
@@ -232,6 +235,39 @@ impl Mapper {
         self.grid_is_new = false;
         self.obstacles_are_new = false;
         self.outside = 0;
+    }
+
+    fn snapshot(&self, request: u32) -> MapSnapshot {
+        MapSnapshot {
+            request,
+            floor: self.occupancy.to_message(),
+            map_from_odom: self.localizer.map_from_odom(),
+            walls: self.localizer.walls(),
+        }
+    }
+
+    /// Goes on with a map of before, or nothing changes.
+    fn know(&mut self, now: Time, known: &KnownMap) -> std::result::Result<(), String> {
+        let map_from_odom = if known.odometry_went_on {
+            known.map.map_from_odom
+        } else {
+            let odom_from_base = self.transforms.latest(frames::ODOM, frames::BASE_LINK);
+            let odom_from_base =
+                odom_from_base.map_err(|e| format!("where the robot stands is not known yet: {e}"))?;
+            Pose2::from_pose3(&odom_from_base.inverse())
+        };
+        let mut occupancy = self.occupancy.clone();
+        occupancy.know(&known.map.floor, now).map_err(|e| e.to_string())?;
+        self.localizer
+            .know(&known.map.walls, map_from_odom)
+            .map_err(|e| e.to_string())?;
+        self.occupancy = occupancy;
+        self.obstacles.clear();
+        self.outside = 0;
+        self.grid_is_new = true;
+        self.obstacles_are_new = true;
+        self.counters.count("maps_known");
+        Ok(())
     }
 
     /// Restarts where time jumped back.
@@ -507,6 +543,8 @@ impl Node for Mapper {
             Topic::Odometry,
             Topic::Transforms,
             Topic::GripperContacts,
+            Topic::MapRequest,
+            Topic::KnownMap,
         ]
     }
 
@@ -514,9 +552,13 @@ impl Node for Mapper {
         Some(Duration::from_rate_hz(self.config.tick_rate_hz))
     }
 
-    fn on_message(&mut self, now: Time, message: &Message, _out: &mut Outbox) {
+    fn on_message(&mut self, now: Time, received: &Message, out: &mut Outbox) {
         self.enter(now);
-        match message {
+        match received {
+            Message::MapRequest(m) => {
+                return out.send(message(Message::MapSnapshot, self.snapshot(m.request)));
+            }
+            Message::KnownMap(m) => return out.send(answer(now, m.request, self.know(now, m))),
             Message::Rgbd(m) => self.take_image(now, m),
             Message::Segmentation(m) => self.take_segmentation(m),
             Message::Transforms(m) => self.take_transforms(m),
@@ -571,7 +613,7 @@ mod tests {
     use steward_core::camera::CameraIntrinsics;
     use steward_core::geometry::{Rotation3, Vector3};
     use steward_core::image::{ColorImage, DepthImage, Detection, LabelImage};
-    use steward_core::messages::Header;
+    use steward_core::messages::{Header, MapRequest};
 
     use super::*;
 
@@ -757,6 +799,79 @@ mod tests {
         rig.give(100, Message::Rgbd, frame(100));
         rig.give(100, Message::Segmentation, segmentation(100));
         assert_eq!(rig.count("pose_refused"), 1);
+    }
+
+    #[test]
+    fn a_mapper_goes_on_with_the_map_of_another() {
+        let snapshot = |rig: &mut Rig, ms: i64| {
+            let request = MapRequest {
+                header: Header::default(),
+                request: 5,
+            };
+            rig.give(ms, Message::MapRequest, request);
+            match rig.out.drain().last() {
+                Some(Message::MapSnapshot(map)) => MapSnapshot::clone(&map),
+                other => panic!("{other:?}"),
+            }
+        };
+        let know = |rig: &mut Rig, map: &MapSnapshot, odometry_went_on: bool| {
+            let known = KnownMap {
+                header: Header::default(),
+                request: 6,
+                odometry_went_on,
+                map: map.clone(),
+            };
+            rig.give(700, Message::KnownMap, known);
+            match rig.out.drain().last() {
+                Some(Message::Answer(answer)) => answer.refusal.clone(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let mut first = Rig::new();
+        for ms in [0, 200, 400] {
+            first.give(ms, Message::Transforms, transforms(ms, 0.0));
+            first.give(ms, Message::Rgbd, frame(ms));
+            first.give(ms, Message::Segmentation, segmentation(ms));
+        }
+        let map = snapshot(&mut first, 500);
+        assert!(map.floor.cells.iter().any(|c| *c > 50) && !map.walls.is_empty());
+
+        let mut second = Rig::new();
+        second.tick(600);
+        assert!(know(&mut second, &map, false).contains("not known yet"));
+        assert_eq!(know(&mut second, &map, true), "");
+        assert_eq!(snapshot(&mut second, 700), map);
+        second.give(700, Message::Transforms, transforms(700, 0.5));
+        assert_eq!(know(&mut second, &map, false), "");
+        let said = second.tick(700);
+        assert!(
+            said.iter()
+                .any(|m| matches!(m, Message::OccupancyGrid(g) if g.cells == map.floor.cells))
+        );
+        assert!((second.mapper.map_from_odom().x_m + 0.5).abs() < 1e-9);
+
+        let other_cells = MapSnapshot {
+            floor: OccupancyGrid {
+                resolution_m: 0.1,
+                ..map.floor.clone()
+            },
+            ..map.clone()
+        };
+        assert!(know(&mut second, &other_cells, true).contains("cell_m"));
+        let far = Pose2::new(f64::NAN, 0.0, 0.0);
+        let nowhere = MapSnapshot {
+            map_from_odom: far,
+            ..map.clone()
+        };
+        assert!(know(&mut second, &nowhere, true).contains("not finite"));
+        let mut odd = map.clone();
+        odd.walls[0].x_m = f32::NAN;
+        assert!(know(&mut second, &odd, true).contains("wall"));
+        assert_eq!(
+            snapshot(&mut second, 800).walls,
+            map.walls,
+            "what is refused changes nothing"
+        );
     }
 
     #[test]

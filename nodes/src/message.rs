@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use steward_core::image::{RgbdFrame, Segmentation};
 use steward_core::messages::{
-    Bumper, CancelSkill, CancelTask, Diagnostics, FloorPlan, GripperContacts, JointCommand, JointStates,
-    ObstacleCloud, OccupancyGrid, Odometry, Plan, SceneChange, SceneGraph, SkillCommand, SkillStatus, Task,
-    TaskResult, Transforms, VelocityCommand, Verdict,
+    Answer, Bumper, CancelSkill, CancelTask, Diagnostics, DriveGoal, DriveStatus, FloorPlan, GripperContacts,
+    JointCommand, JointStates, KnownMap, KnownScene, MapRequest, MapSnapshot, ObstacleCloud, OccupancyGrid,
+    Odometry, Plan, RuleMonitors, SceneChange, SceneGraph, SetRules, SkillCommand, SkillRequest, SkillResult,
+    SkillStatus, Task, TaskResult, Transforms, VelocityCommand, Verdict,
 };
 
 macro_rules! messages {
@@ -69,6 +70,18 @@ messages! {
     Task(Task) = "task", input: true;
     /// End of an order.
     CancelTask(CancelTask) = "cancel_task", input: true;
+    /// Order to run one skill.
+    SkillRequest(SkillRequest) = "skill_request", input: true;
+    /// Rules for every later order.
+    SetRules(SetRules) = "set_rules", input: true;
+    /// Asks for the map as a whole.
+    MapRequest(MapRequest) = "map_request", input: true;
+    /// A map of before.
+    KnownMap(KnownMap) = "known_map", input: true;
+    /// Things of before.
+    KnownScene(KnownScene) = "known_scene", input: true;
+    /// How a drive through a navigation stack goes.
+    DriveStatus(DriveStatus) = "drive_status", input: true;
     /// The rooms.
     FloorPlan(FloorPlan) = "floor_plan", input: true;
     /// The floor.
@@ -91,8 +104,18 @@ messages! {
     Verdict(Verdict) = "verdict", input: false;
     /// End of a task.
     TaskResult(TaskResult) = "task_result", input: false;
+    /// End of a skill that was asked for.
+    SkillResult(SkillResult) = "skill_result", input: false;
+    /// How the rules stand.
+    RuleMonitors(RuleMonitors) = "rule_monitors", input: false;
+    /// The map as a whole.
+    MapSnapshot(MapSnapshot) = "map_snapshot", input: false;
+    /// Whether a request was taken.
+    Answer(Answer) = "answer", input: false;
     /// Base command.
     VelocityCommand(VelocityCommand) = "cmd_vel", input: false;
+    /// Where a navigation stack is to drive.
+    DriveGoal(DriveGoal) = "drive_goal", input: false;
     /// Joint command.
     JointCommand(JointCommand) = "joint_command", input: false;
     /// Counters.

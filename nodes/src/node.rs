@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use steward_core::messages::{Answer, Header};
 use steward_core::{Duration, Time};
 
 use crate::message::{Message, Topic};
@@ -74,4 +75,16 @@ impl Counters {
 /// Wraps a payload: `message(Message::Plan, plan)`.
 pub fn message<T>(variant: fn(Arc<T>) -> Message, payload: T) -> Message {
     variant(Arc::new(payload))
+}
+
+/// Says whether a request was taken.
+pub(crate) fn answer(now: Time, request: u32, taken: Result<(), String>) -> Message {
+    message(
+        Message::Answer,
+        Answer {
+            header: Header::new(now, ""),
+            request,
+            refusal: taken.err().unwrap_or_default(),
+        },
+    )
 }

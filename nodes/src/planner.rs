@@ -2,10 +2,13 @@
 //!
 //! ```text
 //!   idle ──Task──► deciding ──► running skill ──► awaiting verdict ──► deciding ──► … ──► TaskResult, idle
+//!   idle ──SkillRequest──► deciding ──► that skill ──► awaiting verdict ──► SkillResult, idle
 //! ```
 //!
-//! What to do is decided by [`steward_task::mission::Mission`]; this node carries messages and watches clocks. No
-//! command leaves it that the rules of the task do not permit at that moment.
+//! What to do is decided by [`steward_task::mission::Mission`], or was by whoever asked for one skill
+//! ([`steward_task::single::Single`]); this node carries messages and watches clocks. No command leaves it that the rules
+//! of the order and the standing ones do not permit at that moment. A newer task takes over from what is under way; a skill
+//! is refused meanwhile.
 //!
 //! Counters:
 //!
@@ -23,17 +26,23 @@ use serde::{Deserialize, Serialize};
 use steward_core::geometry::{Pose2, Pose3};
 use steward_core::ids::{StepId, TaskId};
 use steward_core::messages::{
-    CancelSkill, FailureReason, FloorPlan, Header, OccupancyGrid, Outcome, Plan, PlanStep, SceneGraph,
-    SkillCommand, SkillState, SkillStatus, StepState, Task, TaskResult, Transforms, Verdict, VerdictKind,
+    CancelSkill, FailureReason, FloorPlan, Header, OccupancyGrid, Outcome, Plan, PlanStep, RuleMonitors,
+    RuleVerdict, SceneGraph, SetRules, SkillCommand, SkillFailure, SkillRequest, SkillResult, SkillState,
+    SkillStatus, StepState, Task, TaskResult, Transforms, Verdict, VerdictKind,
 };
 use steward_core::transforms::TransformBuffer;
 use steward_core::{Duration, Time, frames};
 use steward_task::config::MissionConfig;
 use steward_task::house_rules::{HouseRules, Rules};
 use steward_task::mission::{Decision, Ended, Intended, Mission, View};
+use steward_task::single::Single;
 
 use crate::message::{Message, Topic};
-use crate::node::{Counters, Node, Outbox, message};
+use crate::node::{Counters, Node, Outbox, answer, message};
+
+mod course;
+
+use course::Course;
 
 /// Settings of the planner node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,13 +107,19 @@ pub struct Planner {
     /// When the newest scene graph came.
     graph_at: Time,
     next_step: u32,
+    /// Rules of every later order.
+    standing: Vec<String>,
     active: Option<Active>,
     counters: Counters,
 }
 
+/// The order under way.
 struct Active {
-    task: Arc<Task>,
-    mission: Mission,
+    id: TaskId,
+    deadline: Time,
+    course: Course,
+    /// How the rules stood when that was said last.
+    told: Option<Vec<RuleVerdict>>,
     revision: u32,
     /// Steps that were sent, oldest first.
     past: Vec<PlanStep>,
@@ -150,6 +165,7 @@ impl Planner {
             floor_plan: None,
             graph_at: Time::ZERO,
             next_step: 1,
+            standing: Vec::new(),
             active: None,
             counters: Counters::default(),
         }
@@ -174,40 +190,101 @@ impl Planner {
         }
     }
 
-    fn take_task(&mut self, now: Time, task: &Arc<Task>, out: &mut Outbox) {
-        if self.active.is_some() {
-            let detail = format!("task {} came instead", task.id);
-            self.end(now, Outcome::Failed(FailureReason::Cancelled), detail, out);
-        }
+    /// Rules with the standing ones.
+    fn rules(&self, texts: &[String]) -> steward_task::Result<HouseRules> {
+        let all: Vec<String> = texts.iter().chain(&self.standing).cloned().collect();
         let plan = self.floor_plan.as_deref();
-        let rules = match Rules::read(&task.rules, &self.config.classes, plan) {
-            Ok(rules) => HouseRules::new(rules, plan.cloned().unwrap_or_default()),
-            Err(e) => {
-                let outcome = Outcome::Failed(FailureReason::InvalidRule);
-                return out.send(result(now, task.id, outcome, e.to_string()));
-            }
+        let rules = Rules::read(&all, &self.config.classes, plan)?;
+        Ok(HouseRules::new(rules, plan.cloned().unwrap_or_default()))
+    }
+
+    fn take_rules(&mut self, set: &SetRules) -> Result<(), String> {
+        let before = std::mem::take(&mut self.standing);
+        if let Err(e) = self.rules(&set.rules) {
+            self.standing = before;
+            return Err(e.to_string());
+        }
+        self.standing.clone_from(&set.rules);
+        Ok(())
+    }
+
+    fn take_task(&mut self, now: Time, task: &Task, out: &mut Outbox) {
+        let detail = format!("task {} came instead", task.id);
+        self.end(now, Outcome::Failed(FailureReason::Cancelled), detail, out);
+        let refuse = |reason, e: steward_task::Error| {
+            task_result(now, task.id, Outcome::Failed(reason), e.to_string())
+        };
+        let rules = match self.rules(&task.rules) {
+            Ok(rules) => rules,
+            Err(e) => return out.send(refuse(FailureReason::InvalidRule, e)),
         };
         match Mission::new(task.goal.clone(), self.config.mission.clone()) {
             Ok(mission) => {
                 let mission = mission.under(rules).until(task.deadline);
-                self.active = Some(Active {
-                    task: Arc::clone(task),
-                    mission,
-                    revision: 0,
-                    past: Vec::new(),
-                    running: None,
-                });
-                // A task deserves a moment for the first sensor data to arrive.
-                self.graph_at = self.graph_at.max(now);
+                self.begin(now, task.id, task.deadline, Course::Task(Box::new(mission)), out);
             }
-            Err(e) => {
-                let outcome = Outcome::Failed(FailureReason::InvalidGoal);
-                out.send(result(now, task.id, outcome, e.to_string()));
-            }
+            Err(e) => out.send(refuse(FailureReason::InvalidGoal, e)),
         }
     }
 
+    fn take_skill(&mut self, now: Time, asked: &SkillRequest, out: &mut Outbox) {
+        let refuse = |reason, detail| skill_result(now, asked.id, Outcome::Failed(reason), None, detail);
+        if let Some(active) = &self.active {
+            let detail = format!("order {} is under way; cancel it first", active.id);
+            return out.send(refuse(FailureReason::Busy, detail));
+        }
+        let rules = match self.rules(&asked.rules) {
+            Ok(rules) => rules,
+            Err(e) => return out.send(refuse(FailureReason::InvalidRule, e.to_string())),
+        };
+        match Single::new(asked.skill.clone(), rules) {
+            Ok(single) => self.begin(
+                now,
+                asked.id,
+                asked.deadline,
+                Course::Skill(Box::new(single)),
+                out,
+            ),
+            Err(e) => out.send(refuse(FailureReason::InvalidGoal, e.to_string())),
+        }
+    }
+
+    fn begin(&mut self, now: Time, id: TaskId, deadline: Time, course: Course, out: &mut Outbox) {
+        self.active = Some(Active {
+            id,
+            deadline,
+            course,
+            told: None,
+            revision: 0,
+            past: Vec::new(),
+            running: None,
+        });
+        // An order deserves a moment for the first sensor data to arrive.
+        self.graph_at = self.graph_at.max(now);
+        self.tell_rules(now, out);
+    }
+
+    /// Says how the rules stand, where that has changed.
+    fn tell_rules(&mut self, now: Time, out: &mut Outbox) {
+        let Some(active) = &mut self.active else { return };
+        let rules = active.course.rules().rules();
+        let verdicts = rules.verdicts();
+        if active.told.as_ref() == Some(&verdicts) {
+            return;
+        }
+        out.send(message(
+            Message::RuleMonitors,
+            RuleMonitors {
+                header: Header::new(now, ""),
+                task: active.id,
+                monitors: rules.standing(),
+            },
+        ));
+        active.told = Some(verdicts);
+    }
+
     fn end(&mut self, now: Time, outcome: Outcome, detail: String, out: &mut Outbox) {
+        self.tell_rules(now, out);
         let Some(active) = self.active.take() else { return };
         if let Some(running) = active.running.filter(|r| !r.validating) {
             out.send(message(
@@ -218,7 +295,10 @@ impl Planner {
                 },
             ));
         }
-        out.send(result(now, active.task.id, outcome, detail));
+        out.send(match active.course {
+            Course::Task(_) => task_result(now, active.id, outcome, detail),
+            Course::Skill(single) => skill_result(now, active.id, outcome, single.failure(), detail),
+        });
     }
 
     fn take_status(&mut self, now: Time, status: &SkillStatus, out: &mut Outbox) {
@@ -279,7 +359,7 @@ impl Planner {
             return;
         };
         active
-            .mission
+            .course
             .finished(&known.view(now), &running.intended, ended, detail);
         self.decide(now, out);
     }
@@ -299,7 +379,7 @@ impl Planner {
         let Some(active) = self.active.as_mut() else {
             return;
         };
-        match active.mission.decide(&known.view(now)) {
+        match active.course.decide(&known.view(now)) {
             Decision::Succeed(detail) => self.end(now, Outcome::Succeeded, detail, out),
             Decision::Fail(reason, detail) => self.end(now, Outcome::Failed(reason), detail, out),
             Decision::Do(steps) => {
@@ -307,11 +387,11 @@ impl Planner {
                     return;
                 };
                 // The last gate: whatever was chosen and however, it is judged as it leaves.
-                let keep_out = match active.mission.permits(&known.view(now), &first.skill) {
+                let keep_out = match active.course.permits(&known.view(now), &first.skill) {
                     Ok(keep_out) => keep_out,
                     Err(objection) => {
                         self.counters.count("steps_refused_by_rules");
-                        return active.mission.refused(&known.view(now), first, &objection);
+                        return active.course.refused(&known.view(now), first, &objection);
                     }
                 };
                 let step = StepId(self.next_step);
@@ -353,23 +433,42 @@ impl Planner {
         });
         let plan = Plan {
             header: Header::new(now, frames::MAP),
-            task: active.task.id,
+            task: active.id,
             revision: active.revision,
             steps: active.past.iter().cloned().chain(pending).collect(),
-            tree: active.mission.tree(&known.view(now)),
+            tree: active.course.tree(&known.view(now)),
             reason: reason.to_owned(),
         };
         out.send(message(Message::Plan, plan));
     }
 }
 
-fn result(now: Time, id: TaskId, outcome: Outcome, detail: String) -> Message {
+fn task_result(now: Time, id: TaskId, outcome: Outcome, detail: String) -> Message {
     message(
         Message::TaskResult,
         TaskResult {
             header: Header::new(now, ""),
             id,
             outcome,
+            detail,
+        },
+    )
+}
+
+fn skill_result(
+    now: Time,
+    id: TaskId,
+    outcome: Outcome,
+    failure: Option<SkillFailure>,
+    detail: String,
+) -> Message {
+    message(
+        Message::SkillResult,
+        SkillResult {
+            header: Header::new(now, ""),
+            id,
+            outcome,
+            failure,
             detail,
         },
     )
@@ -390,7 +489,9 @@ impl Node for Planner {
             Topic::Verdict,
             Topic::FloorPlan,
             Topic::Task,
+            Topic::SkillRequest,
             Topic::CancelTask,
+            Topic::SetRules,
         ]
     }
 
@@ -398,8 +499,8 @@ impl Node for Planner {
         Some(Duration::from_rate_hz(self.config.rate_hz))
     }
 
-    fn on_message(&mut self, now: Time, message: &Message, out: &mut Outbox) {
-        match message {
+    fn on_message(&mut self, now: Time, received: &Message, out: &mut Outbox) {
+        match received {
             Message::Transforms(t) | Message::Localization(t) => self.take_transforms(t),
             Message::OccupancyGrid(grid) => self.grid = Some(Arc::clone(grid)),
             Message::FloorPlan(plan) => self.floor_plan = Some(Arc::clone(plan)),
@@ -407,13 +508,19 @@ impl Node for Planner {
                 self.graph = Some(Arc::clone(graph));
                 self.graph_at = now;
                 if let (Some(known), Some(active)) = (self.known(), self.active.as_mut()) {
-                    active.mission.observe(&known.view(now));
+                    active.course.observe(&known.view(now));
+                    self.tell_rules(now, out);
                 }
             }
             Message::SkillStatus(status) => self.take_status(now, status, out),
             Message::Verdict(verdict) => self.take_verdict(now, verdict, out),
             Message::Task(task) => self.take_task(now, task, out),
-            Message::CancelTask(cancel) if self.active.as_ref().is_some_and(|a| a.task.id == cancel.id) => {
+            Message::SkillRequest(asked) => self.take_skill(now, asked, out),
+            Message::SetRules(set) => {
+                let taken = self.take_rules(set);
+                out.send(answer(now, set.request, taken));
+            }
+            Message::CancelTask(cancel) if self.active.as_ref().is_some_and(|a| a.id == cancel.id) => {
                 let outcome = Outcome::Failed(FailureReason::Cancelled);
                 self.end(now, outcome, "stopped on request".into(), out);
             }
@@ -428,9 +535,13 @@ impl Node for Planner {
             return;
         };
         if let Some(known) = known {
-            active.mission.watch(&known.view(now));
+            active.course.watch(&known.view(now));
+            self.tell_rules(now, out);
         }
-        if now >= active.task.deadline {
+        let Some(active) = self.active.as_ref() else {
+            return;
+        };
+        if now >= active.deadline {
             let doing = active
                 .running
                 .as_ref()

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use super::Header;
+use super::{Header, SkillState};
+use crate::geometry::Pose2;
 
 /// What the base is asked to do (`geometry_msgs/TwistStamped`). Frame: `base_link`.
 ///
@@ -29,4 +30,28 @@ pub struct JointCommand {
     pub positions: Vec<f64>,
     /// Speed limits, radians or metres per second.
     pub max_velocities: Vec<f64>,
+}
+
+/// Where a navigation stack beside the loop is to drive the base (`steward_msgs/DriveGoal`). Frame: `map`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DriveGoal {
+    /// Time of the decision; frame `map`.
+    pub header: Header,
+    /// Names it. A newer goal takes the place of the one before.
+    pub id: u32,
+    /// Where to; `None`: nowhere, the base is to stand.
+    pub to: Option<Pose2>,
+}
+
+/// How a [`DriveGoal`] goes (`steward_msgs/DriveStatus`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DriveStatus {
+    /// Stamp.
+    pub header: Header,
+    /// Which goal.
+    pub id: u32,
+    /// Done: the base stands there.
+    pub state: SkillState,
+    /// One short sentence for people.
+    pub detail: String,
 }

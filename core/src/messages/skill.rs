@@ -2,9 +2,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FloorArea, Header, RelationKind};
+use super::{FloorArea, Header, Outcome, RelationKind};
 use crate::geometry::{Point3, Pose2};
-use crate::ids::{ObjectId, StepId};
+use crate::ids::{ObjectId, StepId, TaskId};
+use crate::time::Time;
 
 /// One thing that the executor knows how to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,6 +86,37 @@ impl fmt::Display for Skill {
             } => write!(f, "place({object}, {relation}, {target})"),
         }
     }
+}
+
+/// One skill that an operator asks for directly (`steward_msgs/SkillRequest`). It is carried out as a task of one step:
+/// named, cancelled and judged like one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SkillRequest {
+    /// Time of the order; frame `map`.
+    pub header: Header,
+    /// Names it; tasks and skills share the numbers.
+    pub id: TaskId,
+    /// What to do.
+    pub skill: Skill,
+    /// What must be kept meanwhile, as in a [`Task`](super::Task).
+    pub rules: Vec<String>,
+    /// Give up at this time.
+    pub deadline: Time,
+}
+
+/// How a [`SkillRequest`] ended (`steward_msgs/SkillResult`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SkillResult {
+    /// Time of the end.
+    pub header: Header,
+    /// Which request.
+    pub id: TaskId,
+    /// Success where what the skill promises was observed.
+    pub outcome: Outcome,
+    /// What the executor failed at, where it did.
+    pub failure: Option<SkillFailure>,
+    /// One sentence for people.
+    pub detail: String,
 }
 
 /// Order to run a skill (`steward_msgs/SkillCommand`). A newer command cancels the running one.

@@ -276,6 +276,10 @@ pub enum FailureReason {
     RuleConflict,
     /// A rule was seen to be broken for good.
     RuleViolated,
+    /// Another order is under way.
+    Busy,
+    /// The executor gave up the skill that was asked for.
+    SkillFailed,
 }
 
 impl fmt::Display for FailureReason {
@@ -296,6 +300,8 @@ impl fmt::Display for FailureReason {
             FailureReason::InvalidRule => "invalid rule",
             FailureReason::RuleConflict => "rules in conflict",
             FailureReason::RuleViolated => "rule violated",
+            FailureReason::Busy => "busy",
+            FailureReason::SkillFailed => "skill failed",
         })
     }
 }

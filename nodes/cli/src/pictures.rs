@@ -1,12 +1,7 @@
-//! Pictures in rerun, where the program was built with it.
+//! Where pictures in rerun go, as the command line has it.
 
-use std::path::Path;
-
-use anyhow::Result;
 use clap::ValueEnum;
-use steward_nodes::runtime::{Delivery, Observer};
-#[cfg(feature = "rerun")]
-use steward_nodes::viewer::{Viewer, ViewerTarget};
+use steward_nodes::pictures;
 
 /// Where pictures go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,54 +25,13 @@ impl Rerun {
     };
 }
 
-/// An observer that shows a run in rerun, or does nothing.
-pub(crate) struct Pictures {
-    #[cfg(feature = "rerun")]
-    viewer: Option<Viewer>,
-}
-
-impl Pictures {
-    #[cfg(feature = "rerun")]
-    pub(crate) fn new(wanted: Rerun, file: &Path) -> Result<Self> {
-        let target = match wanted {
-            Rerun::Off => return Ok(Pictures { viewer: None }),
-            Rerun::Save => ViewerTarget::Save(file.to_owned()),
-            Rerun::Spawn => ViewerTarget::Spawn,
-            Rerun::Connect => ViewerTarget::Connect,
-        };
-        Ok(Pictures {
-            viewer: Some(Viewer::new(&target, steward_sim::robot::URDF)?),
-        })
-    }
-
-    #[cfg(not(feature = "rerun"))]
-    pub(crate) fn new(wanted: Rerun, _: &Path) -> Result<Self> {
-        if wanted != Rerun::Off {
-            anyhow::bail!(
-                "this program was built without rerun; use --rerun off or build with default features"
-            );
+impl From<Rerun> for pictures::Rerun {
+    fn from(wanted: Rerun) -> Self {
+        match wanted {
+            Rerun::Save => pictures::Rerun::Save,
+            Rerun::Spawn => pictures::Rerun::Spawn,
+            Rerun::Connect => pictures::Rerun::Connect,
+            Rerun::Off => pictures::Rerun::Off,
         }
-        Ok(Pictures {})
-    }
-
-    /// Writes out what is left.
-    pub(crate) fn finish(self) -> Result<()> {
-        #[cfg(feature = "rerun")]
-        if let Some(viewer) = self.viewer {
-            viewer.finish()?;
-        }
-        Ok(())
-    }
-}
-
-impl Observer for Pictures {
-    #[cfg(feature = "rerun")]
-    fn on_message(&mut self, delivery: &Delivery<'_>) -> steward_nodes::error::Result<()> {
-        self.viewer.on_message(delivery)
-    }
-
-    #[cfg(not(feature = "rerun"))]
-    fn on_message(&mut self, _: &Delivery<'_>) -> steward_nodes::error::Result<()> {
-        Ok(())
     }
 }

@@ -10,8 +10,8 @@ use steward_nodes::error::Error;
 use steward_nodes::node::Node;
 use steward_nodes::recording::{self, RunMetadata};
 
-use crate::pictures::{Pictures, Rerun};
 use crate::ui;
+use steward_nodes::pictures::{Pictures, Rerun};
 
 /// Arguments of `steward replay`.
 #[derive(Args)]

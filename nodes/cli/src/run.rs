@@ -23,7 +23,9 @@ use steward_sim::home::{self, HomeSpec};
 use steward_sim::render::render_plan_view;
 use steward_task::house_rules::Rules;
 
-use crate::pictures::{Pictures, Rerun};
+use steward_nodes::pictures::Pictures;
+
+use crate::pictures::Rerun;
 use crate::ui;
 
 /// Arguments of `steward run`.
@@ -181,7 +183,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
         metadata.clock = Clock::RealTime;
     }
     let recorder = Recorder::create(&arguments.out.join("run.mcap"), &metadata)?;
-    let pictures = Pictures::new(arguments.rerun, &arguments.out.join("run.rrd"))?;
+    let pictures = Pictures::new(arguments.rerun.into(), &arguments.out.join("run.rrd"))?;
     let terminal = Terminal::new(arguments.time_limit_s);
     let stop = ui::stop_on_ctrl_c()?;
 

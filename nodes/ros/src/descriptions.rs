@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-const FILES: [&str; 2] = [
+const FILES: [&str; 3] = [
     include_str!("../../../launch/config/steward.yaml"),
     include_str!("../../../launch/config/simulator.yaml"),
+    include_str!("../../../launch/config/sensors.yaml"),
 ];
 
 /// What the parameters of a node mean, by name.
@@ -49,6 +50,7 @@ fn read(text: &str, node: &str, found: &mut BTreeMap<String, String>) {
 mod tests {
     use super::*;
     use crate::parameters::Parameters;
+    use crate::sensors::CameraSettings;
     use crate::settings::{LOOP_DESCRIPTIONS, LoopSettings};
     use crate::world::WorldConfig;
 
@@ -70,6 +72,22 @@ mod tests {
         let mut leaves: Vec<_> = own.leaves().into_keys().collect();
         leaves.sort_by_key(|name| named.iter().position(|n| n == name));
         assert_eq!(leaves, named);
+    }
+
+    /// `steward run` knows nothing of these, so the test of the other files in `launch/test` cannot compare them.
+    #[test]
+    fn the_file_of_sensors_holds_their_settings_with_their_defaults() {
+        let file: serde_json::Value = serde_saphyr::from_str(FILES[2]).unwrap();
+        let camera = serde_json::to_value(CameraSettings::default()).unwrap();
+        let seeing = serde_json::json!({ "ros__parameters": { "camera": camera } });
+        let driving = serde_json::json!({ "ros__parameters": { "enable_stamped_cmd_vel": true } });
+        let expected = serde_json::json!({ "mapper": seeing, "grapher": seeing, "executor": driving });
+        assert_eq!(file, serde_json::json!({ "/**": expected }));
+        for name in camera.as_object().unwrap().keys() {
+            for node in ["mapper", "grapher"] {
+                assert!(of(node).contains_key(&format!("camera.{name}")), "{name}");
+            }
+        }
     }
 
     #[test]

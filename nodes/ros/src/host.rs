@@ -191,7 +191,7 @@ impl<O: Outlet> Runner<O> {
             let Some(now) = self.now() else {
                 // Nobody knows the time of what comes while the node rests or before there is a clock.
                 if arrived.is_some() {
-                    self.inbox.count("at_rest");
+                    self.inbox.count("at_rest", 1);
                 }
                 continue;
             };
@@ -223,22 +223,18 @@ impl<O: Outlet> Runner<O> {
     }
 
     fn longest_wait(&self) -> std::time::Duration {
-        match (&self.clock, self.next_tick) {
-            // By the wall: no longer than to the next tick.
-            (Clock::Own { speed, .. }, Some(tick)) => {
-                let left = self
-                    .clock
-                    .now()
-                    .map_or(0.0, |now| (tick - now).secs_f64() / speed);
-                std::time::Duration::from_secs_f64(left.clamp(0.0, LONGEST_WAIT.as_secs_f64()))
-            }
-            (Clock::Wall, Some(tick)) => {
-                let left = self.clock.now().map_or(0.0, |now| (tick - now).secs_f64());
-                std::time::Duration::from_secs_f64(left.clamp(0.0, LONGEST_WAIT.as_secs_f64()))
-            }
+        let speed = match self.clock {
+            Clock::Own { speed, .. } => speed,
+            Clock::Wall => 1.0,
             // Whoever hears a new time calls.
-            _ => LONGEST_WAIT,
-        }
+            Clock::Heard(_) => return LONGEST_WAIT,
+        };
+        let (Some(now), Some(tick)) = (self.clock.now(), self.next_tick) else {
+            return LONGEST_WAIT;
+        };
+        // No longer than to the next tick.
+        let left = (tick - now).secs_f64() / speed;
+        std::time::Duration::from_secs_f64(left.clamp(0.0, LONGEST_WAIT.as_secs_f64()))
     }
 
     /// Time jumped back: what the node knows is of a time that has not come yet.

@@ -67,9 +67,9 @@ impl Inbox {
         self.lock().queue.clear();
     }
 
-    /// Counts something that did not get in.
-    pub fn count(&self, what: &str) {
-        self.lock().queue.count(what, 1);
+    /// Counts what did not get in, so many times.
+    pub fn count(&self, what: &str, times: u64) {
+        self.lock().queue.count(what, times);
     }
 
     /// What was dropped or refused so far, by name.

@@ -20,8 +20,13 @@ pub trait Part: Clone + Default + Serialize + DeserializeOwned + Send + 'static 
     const NAME: &'static str;
     /// What it says, counters included, and what is said in its name.
     const SAYS: &'static [Topic];
+    /// Whether it looks at images.
+    const SEES: bool = false;
     /// Nodes that must be heard of while this one carries out a skill.
     const WATCHES: &'static [&'static str] = &[];
+
+    /// Whether it can go on with what one before it knew.
+    const KEEPS: bool = false;
 
     /// Makes the node.
     ///
@@ -46,8 +51,14 @@ impl Part for MapperConfig {
         Topic::Localization,
         Topic::OccupancyGrid,
         Topic::ObstacleCloud,
+        Topic::MapRequest,
+        Topic::KnownMap,
+        Topic::MapSnapshot,
+        Topic::Answer,
         Topic::Diagnostics,
     ];
+    const SEES: bool = true;
+    const KEEPS: bool = true;
 
     fn make(&self) -> Result<Box<dyn Node>, String> {
         boxed(Mapper::new(self.clone()))
@@ -62,6 +73,7 @@ pub struct WatchedMapperConfig(MapperConfig);
 impl Part for WatchedMapperConfig {
     const NAME: &'static str = MapperConfig::NAME;
     const SAYS: &'static [Topic] = MapperConfig::SAYS;
+    const SEES: bool = true;
 
     fn make(&self) -> Result<Box<dyn Node>, String> {
         boxed(Mapper::new(self.0.clone()).map(WatchedMapper::new))
@@ -70,7 +82,15 @@ impl Part for WatchedMapperConfig {
 
 impl Part for GrapherConfig {
     const NAME: &'static str = "grapher";
-    const SAYS: &'static [Topic] = &[Topic::SceneGraph, Topic::SceneChange, Topic::Diagnostics];
+    const SAYS: &'static [Topic] = &[
+        Topic::SceneGraph,
+        Topic::SceneChange,
+        Topic::KnownScene,
+        Topic::Answer,
+        Topic::Diagnostics,
+    ];
+    const KEEPS: bool = true;
+    const SEES: bool = true;
 
     fn make(&self) -> Result<Box<dyn Node>, String> {
         boxed(Grapher::new(self.clone()))
@@ -90,11 +110,16 @@ impl Part for PlannerConfig {
     const NAME: &'static str = "planner";
     const SAYS: &'static [Topic] = &[
         Topic::Task,
+        Topic::SkillRequest,
         Topic::CancelTask,
+        Topic::SetRules,
         Topic::Plan,
         Topic::SkillCommand,
         Topic::CancelSkill,
         Topic::TaskResult,
+        Topic::SkillResult,
+        Topic::RuleMonitors,
+        Topic::Answer,
         Topic::Diagnostics,
     ];
 
@@ -112,6 +137,8 @@ impl Part for SkillsConfig {
     const NAME: &'static str = "executor";
     const SAYS: &'static [Topic] = &[
         Topic::SkillStatus,
+        Topic::DriveGoal,
+        Topic::DriveStatus,
         Topic::VelocityCommand,
         Topic::JointCommand,
         Topic::Diagnostics,
@@ -134,6 +161,7 @@ mod tests {
         fn name<P: Part>() -> &'static str {
             let node = P::default().make().unwrap();
             assert_eq!(node.name(), P::NAME);
+            assert_eq!(node.subscriptions().contains(&Topic::Rgbd), P::SEES);
             node.name()
         }
         let names = [

@@ -20,7 +20,12 @@ pub fn of(topic: &str) -> Qos {
         "/head_camera/color/image_raw"
         | "/head_camera/depth/image_rect"
         | "/head_camera/camera_info"
+        | "/head_camera/color/image_raw/compressed"
+        | "/head_camera/depth/image_rect/compressedDepth"
         | "/head_camera/segmentation"
+        | "/head_camera/labels_map"
+        | "/head_camera/semantic_segmentation"
+        | "/head_camera/semantic_labels"
         | "/odom"
         | "/odom/exact"
         | "/joint_states"
@@ -28,10 +33,10 @@ pub fn of(topic: &str) -> Qos {
         | "/bumper"
         | "/clock" => Qos::Sensor,
         "/map" | "/map/exact" | "/obstacles" | "/obstacles/exact" | "/scene_graph" | "/plan"
-        | "/floor_plan" | "/simulator/truth" => Qos::Latched { depth: 1 },
+        | "/floor_plan" | "/rule_monitors" | "/simulator/truth" => Qos::Latched { depth: 1 },
         // One message of static transforms does not replace the one before.
         "/tf_static" => Qos::Latched { depth: 100 },
-        "/task_result" => Qos::Latched { depth: 10 },
+        "/task_result" | "/skill_result" => Qos::Latched { depth: 10 },
         _ => Qos::Reliable,
     }
 }
@@ -56,6 +61,25 @@ mod tests {
     use steward_nodes::recording::ros_topics;
 
     use super::*;
+    use crate::sensors::{CameraSettings, Channel, LabelSource, Transport};
+
+    #[test]
+    fn whatever_world_the_sensors_are_of_they_are_sensors() {
+        for labels in [LabelSource::Detector, LabelSource::Gazebo, LabelSource::Isaac] {
+            for transport in [Transport::Raw, Transport::Compressed] {
+                let camera = CameraSettings {
+                    color: transport,
+                    depth: transport,
+                    labels,
+                    ..CameraSettings::default()
+                };
+                let channels = Topic::ALL.iter().flat_map(|topic| Channel::of(*topic, &camera));
+                for (name, _) in channels.map(Channel::ros_topic) {
+                    assert_eq!(of(name), Qos::Sensor, "{name}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn every_topic_of_the_loop_is_carried_as_it_should_be() {
@@ -72,8 +96,9 @@ mod tests {
                     | Topic::ObstacleCloud
                     | Topic::SceneGraph
                     | Topic::Plan
+                    | Topic::RuleMonitors
                     | Topic::FloorPlan => Qos::Latched { depth: 1 },
-                    Topic::TaskResult => Qos::Latched { depth: 10 },
+                    Topic::TaskResult | Topic::SkillResult => Qos::Latched { depth: 10 },
                     Topic::Transforms | Topic::Localization if *name == "/tf_static" => {
                         Qos::Latched { depth: 100 }
                     }

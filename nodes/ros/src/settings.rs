@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use steward_nodes::pictures::{Pictures, Rerun};
 use steward_sim::home::HomeSpec;
 use steward_sim::physics::RobotConfig;
 use steward_sim::simulation::{CameraConfig, SensorConfig, SimulationConfig};
@@ -27,7 +28,8 @@ pub struct LoopSettings {
     pub time_limit_s: f64,
     /// How often a small thing is moved behind the robot's back, simulated seconds, 0 for never.
     pub disturb_every_s: f64,
-    /// Pictures in rerun; only `off` in this process.
+    /// Pictures in rerun: `off`, `save` (into `run.rrd`, in the folder of the recording if there is one), `connect` to a
+    /// viewer that runs, or `spawn` one.
     pub rerun: String,
     /// Folder for a recording, which must not exist yet; empty for none.
     pub record: String,
@@ -60,7 +62,11 @@ pub const LOOP_DESCRIPTIONS: &[(&str, &str)] = &[
         "disturb_every_s",
         "How often a small thing is moved behind the robot's back, simulated seconds, up to 1000000; 0: never.",
     ),
-    ("rerun", "Pictures in rerun; only off."),
+    (
+        "rerun",
+        "Pictures in rerun: off, save (into run.rrd, in the folder of the recording if there is one), connect to a \
+         viewer that runs, or spawn one.",
+    ),
     (
         "record",
         "Folder for a recording, which must not exist yet; empty: none.",
@@ -84,15 +90,25 @@ impl Default for LoopSettings {
 }
 
 impl LoopSettings {
+    /// Opens what shows the run, if that is wanted.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub fn pictures(&self) -> Result<Pictures> {
+        let wanted = self.rerun.parse().map_err(anyhow::Error::msg)?;
+        Ok(Pictures::new(wanted, &Path::new(&self.record).join("run.rrd"))?)
+    }
+
     /// # Errors
     /// One sentence: which setting is out of range, and why.
     pub fn validate(&self) -> Result<(), String> {
         if self.world != "embedded" {
             return Err(format!("world is `{}` and can only be embedded yet", self.world));
         }
-        if self.rerun != "off" {
+        if self.rerun.parse::<Rerun>()? != Rerun::Off && !cfg!(feature = "rerun") {
             return Err(format!(
-                "rerun is `{}` and can only be off here: record instead, then `steward replay --rerun FILE` shows it",
+                "rerun is `{}` and this program was built without it: record instead, then `steward replay --rerun \
+                 FILE` shows it",
                 self.rerun
             ));
         }
@@ -202,6 +218,7 @@ mod tests {
         };
         assert!(refused(|s| s.speed = f64::NAN).contains("speed"));
         assert!(refused(|s| s.world = "mars".into()).contains("mars"));
+        assert!(refused(|s| s.rerun = "on".into()).contains("connect"));
         assert!(refused(|s| s.record = "/".into()).contains("exists already"));
         let nowhere = SimulatorSettings {
             home: "/nowhere.yaml".into(),

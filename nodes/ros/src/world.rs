@@ -11,11 +11,15 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use steward_core::geometry::Pose3;
 use steward_core::ids::TaskId;
-use steward_core::messages::{CancelTask, Diagnostics, Goal, Header, SceneGraph, Task};
+use steward_core::messages::{
+    CancelTask, Diagnostics, Goal, Header, KnownMap, KnownScene, MapRequest, MapSnapshot, SceneGraph,
+    SetRules, Skill, SkillRequest, Task,
+};
 use steward_core::{Duration, Time, frames};
 use steward_nodes::episode::{EpisodeConfig, ORDER_AT, SETUP_AT, floor_plan};
 use steward_nodes::message::Message;
 use steward_nodes::node::{Counters, Node, message};
+use steward_nodes::pictures::Pictures;
 use steward_nodes::recording::RunMetadata;
 use steward_nodes::runtime::{Delivery, Observer, Scheduler};
 use steward_nodes::simulator::Simulator;
@@ -93,8 +97,47 @@ pub enum Order {
         /// How long it may take.
         limit: Duration,
     },
+    /// Run one skill.
+    Skill {
+        /// Names it.
+        id: TaskId,
+        /// What to do.
+        skill: Skill,
+        /// What must be kept meanwhile.
+        rules: Vec<String>,
+        /// How long it may take.
+        limit: Duration,
+    },
     /// End.
     Cancel(TaskId),
+    /// Rules for every later order.
+    SetRules {
+        /// Names the request.
+        request: u32,
+        /// The rules.
+        rules: Vec<String>,
+    },
+    /// Say what the mapper knows.
+    SaveMap {
+        /// Names the request.
+        request: u32,
+    },
+    /// Go on with a map.
+    KnowMap {
+        /// Names the request.
+        request: u32,
+        /// The odometry went on since it was saved.
+        odometry_went_on: bool,
+        /// The map.
+        map: Box<MapSnapshot>,
+    },
+    /// Go on with things.
+    KnowScene {
+        /// Names the request.
+        request: u32,
+        /// The things.
+        scene: Box<SceneGraph>,
+    },
 }
 
 impl Order {
@@ -117,8 +160,58 @@ impl Order {
                     deadline: at + limit,
                 },
             ),
+            Order::Skill {
+                id,
+                skill,
+                rules,
+                limit,
+            } => message(
+                Message::SkillRequest,
+                SkillRequest {
+                    header,
+                    id,
+                    skill,
+                    rules,
+                    deadline: at + limit,
+                },
+            ),
             Order::Cancel(id) => message(Message::CancelTask, CancelTask { header, id }),
+            Order::SetRules { request, rules } => message(
+                Message::SetRules,
+                SetRules {
+                    header,
+                    request,
+                    rules,
+                },
+            ),
+            Order::SaveMap { request } => message(Message::MapRequest, MapRequest { header, request }),
+            Order::KnowMap {
+                request,
+                odometry_went_on,
+                map,
+            } => message(
+                Message::KnownMap,
+                KnownMap {
+                    header,
+                    request,
+                    odometry_went_on,
+                    map: *map,
+                },
+            ),
+            Order::KnowScene { request, scene } => message(
+                Message::KnownScene,
+                KnownScene {
+                    header,
+                    request,
+                    scene: *scene,
+                },
+            ),
         }
+    }
+
+    /// Whether the robot is to do something.
+    fn is_task(&self) -> bool {
+        matches!(self, Order::Task { .. } | Order::Skill { .. })
     }
 }
 
@@ -166,6 +259,7 @@ impl World {
             "" => None,
             folder => Some(Bag::create(Path::new(folder), &config.metadata()?)?),
         };
+        let pictures = config.own.pictures()?;
         let (orders, inbox) = channel();
         let (active, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let runner = Runner {
@@ -174,6 +268,7 @@ impl World {
             map_from_home,
             listener,
             bag,
+            pictures,
             inbox,
             active: Arc::clone(&active),
             stop: Arc::clone(&stop),
@@ -229,6 +324,7 @@ struct Runner<L> {
     map_from_home: Pose3,
     listener: L,
     bag: Option<Bag>,
+    pictures: Pictures,
     inbox: Receiver<Order>,
     active: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
@@ -243,7 +339,9 @@ impl<L: Listener> Runner<L> {
     /// Runs until it is stopped, then closes the recording, also after an error.
     fn run(mut self) -> Result<()> {
         let ended = self.advance();
-        ended.and(self.bag.map_or(Ok(()), Bag::finish))
+        ended
+            .and(self.bag.map_or(Ok(()), Bag::finish))
+            .and(self.pictures.finish().map_err(Into::into))
     }
 
     fn advance(&mut self) -> Result<()> {
@@ -260,7 +358,7 @@ impl<L: Listener> Runner<L> {
                 level = None;
                 match self.inbox.recv_timeout(REST) {
                     Ok(order) => {
-                        self.hold = false;
+                        self.hold = !order.is_task();
                         self.take(order, next)?;
                     }
                     Err(RecvTimeoutError::Timeout) => continue,
@@ -278,7 +376,7 @@ impl<L: Listener> Runner<L> {
             }
             self.disturb(next);
             let mut told = Told(&mut self.listener);
-            let mut observers: Vec<&mut dyn Observer> = vec![&mut told, &mut self.bag];
+            let mut observers: Vec<&mut dyn Observer> = vec![&mut told, &mut self.bag, &mut self.pictures];
             self.scheduler.run_until(next, &mut observers)?;
             self.steps += 1;
             self.listener.on_time(next);

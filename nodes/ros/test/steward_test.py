@@ -18,10 +18,11 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2
-from steward_msgs.action import ExecuteTask
+from steward_msgs.action import ExecuteTask, RunSkill
 from steward_msgs.msg import (
     FloorPlan,
     Plan,
+    RuleMonitors,
     SceneGraph,
     SkillCommand,
     SkillStatus,
@@ -59,6 +60,7 @@ TOPICS = {
     "plan": (Plan, LATCHED),
     "floor_plan": (FloorPlan, LATCHED),
     "task_result": (TaskResult, LATCHED),
+    "rule_monitors": (RuleMonitors, LATCHED),
     "task": (Task, RELIABLE),
     "skill_command": (SkillCommand, RELIABLE),
     "skill_status": (SkillStatus, RELIABLE),
@@ -116,9 +118,11 @@ class Watcher:
         self.executor.add_node(self.node)
         self.heard = {}
         self.tasks = ActionClient(self.node, ExecuteTask, "execute_task")
+        self.skills = ActionClient(self.node, RunSkill, "run_skill")
 
     def close(self):
         self.tasks.destroy()
+        self.skills.destroy()
         self.executor.shutdown()
         self.node.destroy_node()
         rclpy.shutdown(context=self.context)
@@ -164,13 +168,18 @@ class Watcher:
         return future.result()
 
     def send(self, goal, on_feedback=None):
-        self.wait(lambda: self.tasks.server_is_ready(), "action server")
+        client = self.skills if isinstance(goal, RunSkill.Goal) else self.tasks
+        self.wait(client.server_is_ready, "action server")
         listen = (lambda m: on_feedback(m.feedback)) if on_feedback else None
-        return self.future(self.tasks.send_goal_async(goal, feedback_callback=listen), "answer to the goal")
+        return self.future(client.send_goal_async(goal, feedback_callback=listen), "answer to the goal")
 
     def execute(self, patience_s=PATIENCE_S, **goal):
         """Sends a goal and waits for its end."""
         return action_result(self, self.send(ExecuteTask.Goal(**goal)), patience_s)
+
+    def run(self, skill, on_feedback=None, **goal):
+        """Asks for one skill and waits for its end."""
+        return action_result(self, self.send(RunSkill.Goal(skill=skill, **goal), on_feedback))
 
     def call(self, kind, name, request):
         client = self.node.create_client(kind, name)

@@ -35,19 +35,27 @@ pub enum CdrError {
 }
 
 /// A value with a CDR encoding.
-pub(crate) trait Cdr: Sized {
+pub trait Cdr: Sized {
+    /// Appends the value.
     fn write(&self, w: &mut CdrWriter);
+
+    /// Takes the value.
+    ///
+    /// # Errors
+    /// Bytes that end inside the value or mean nothing.
     fn read(r: &mut CdrReader<'_>) -> Result<Self, CdrError>;
 }
 
 /// Appends values to a message.
-pub(crate) struct CdrWriter {
+#[derive(Debug)]
+pub struct CdrWriter {
     bytes: Vec<u8>,
     problem: Option<String>,
 }
 
 impl CdrWriter {
-    pub(crate) fn with_capacity(bytes: usize) -> Self {
+    /// An empty message, with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
         let mut w = CdrWriter {
             bytes: Vec::with_capacity(bytes + 64),
             problem: None,
@@ -56,8 +64,11 @@ impl CdrWriter {
         w
     }
 
-    /// The message, or the first thing that could not be written.
-    pub(crate) fn finish(self) -> Result<Vec<u8>, CdrError> {
+    /// The message.
+    ///
+    /// # Errors
+    /// The first thing that could not be written.
+    pub fn finish(self) -> Result<Vec<u8>, CdrError> {
         match self.problem {
             None => Ok(self.bytes),
             Some(problem) => Err(CdrError::NotRepresentable(problem)),
@@ -80,12 +91,14 @@ impl CdrWriter {
         self.bytes.extend_from_slice(&value);
     }
 
-    pub(crate) fn put(&mut self, value: &impl Cdr) -> &mut Self {
+    /// Appends a value.
+    pub fn put(&mut self, value: &impl Cdr) -> &mut Self {
         value.write(self);
         self
     }
 
-    pub(crate) fn text(&mut self, text: &str) -> &mut Self {
+    /// Appends a string.
+    pub fn text(&mut self, text: &str) -> &mut Self {
         if text.contains('\0') {
             self.refuse(format!("the text {text:?} contains a zero"));
         }
@@ -96,7 +109,7 @@ impl CdrWriter {
     }
 
     /// Length of a sequence.
-    pub(crate) fn length(&mut self, length: usize) -> &mut Self {
+    pub fn length(&mut self, length: usize) -> &mut Self {
         match u32::try_from(length) {
             Ok(length) => length.write(self),
             Err(_) => self.refuse(format!("{length} elements in one sequence")),
@@ -105,7 +118,7 @@ impl CdrWriter {
     }
 
     /// A sequence of bytes.
-    pub(crate) fn byte_sequence(&mut self, bytes: &[u8]) -> &mut Self {
+    pub fn byte_sequence(&mut self, bytes: &[u8]) -> &mut Self {
         self.length(bytes.len());
         self.bytes.extend_from_slice(bytes);
         self
@@ -128,13 +141,18 @@ impl CdrWriter {
 }
 
 /// Takes values from a message.
-pub(crate) struct CdrReader<'a> {
+#[derive(Debug)]
+pub struct CdrReader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> CdrReader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, CdrError> {
+    /// Begins behind the encapsulation header.
+    ///
+    /// # Errors
+    /// Another encoding than CDR, little endian.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, CdrError> {
         match bytes.get(..ENCAPSULATION.len()) {
             None => Err(CdrError::End {
                 at: 0,
@@ -155,7 +173,10 @@ impl<'a> CdrReader<'a> {
     }
 
     /// Checks that nothing is left.
-    pub(crate) fn finish(self) -> Result<(), CdrError> {
+    ///
+    /// # Errors
+    /// Something is.
+    pub fn finish(self) -> Result<(), CdrError> {
         let left = self.bytes.len() - self.at;
         // Writers may pad a message to a multiple of four bytes.
         if left < 4 {
@@ -164,7 +185,8 @@ impl<'a> CdrReader<'a> {
         Err(self.invalid(format!("{left} bytes left after the last field")))
     }
 
-    pub(crate) fn invalid(&self, problem: impl Into<String>) -> CdrError {
+    /// What is wrong with the value that was taken last.
+    pub fn invalid(&self, problem: impl Into<String>) -> CdrError {
         CdrError::Invalid {
             at: self.at,
             problem: problem.into(),
@@ -193,12 +215,19 @@ impl<'a> CdrReader<'a> {
         Ok(value)
     }
 
-    pub(crate) fn get<T: Cdr>(&mut self) -> Result<T, CdrError> {
+    /// Takes a value.
+    ///
+    /// # Errors
+    /// Bytes that end inside the value or mean nothing.
+    pub fn get<T: Cdr>(&mut self) -> Result<T, CdrError> {
         T::read(self)
     }
 
     /// Length of a sequence whose elements take at least one byte each.
-    pub(crate) fn length(&mut self) -> Result<usize, CdrError> {
+    ///
+    /// # Errors
+    /// More elements than there are bytes left.
+    pub fn length(&mut self) -> Result<usize, CdrError> {
         let length: u32 = self.get()?;
         let left = self.bytes.len() - self.at;
         if length as usize > left {
@@ -207,7 +236,11 @@ impl<'a> CdrReader<'a> {
         Ok(length as usize)
     }
 
-    pub(crate) fn text(&mut self) -> Result<&'a str, CdrError> {
+    /// Takes a string.
+    ///
+    /// # Errors
+    /// Bytes that are no text.
+    pub fn text(&mut self) -> Result<&'a str, CdrError> {
         let length = self.length()?;
         // Some writers send the empty string without its zero.
         if length == 0 {
@@ -220,13 +253,20 @@ impl<'a> CdrReader<'a> {
         std::str::from_utf8(text).map_err(|e| self.invalid(format!("a string that is not UTF-8: {e}")))
     }
 
-    pub(crate) fn byte_sequence(&mut self) -> Result<&'a [u8], CdrError> {
+    /// Takes a sequence of bytes.
+    ///
+    /// # Errors
+    /// More bytes than there are left.
+    pub fn byte_sequence(&mut self) -> Result<&'a [u8], CdrError> {
         let length = self.length()?;
         self.take(length)
     }
 
     /// Reads a field whose value does not matter.
-    pub(crate) fn skip<T: Cdr>(&mut self) -> Result<(), CdrError> {
+    ///
+    /// # Errors
+    /// As for [`CdrReader::get`].
+    pub fn skip<T: Cdr>(&mut self) -> Result<(), CdrError> {
         self.get::<T>().map(drop)
     }
 }

@@ -31,7 +31,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use cdr::CdrError;
+pub use cdr::{Cdr, CdrError, CdrReader, CdrWriter};
 pub use codec::{Part, decode, encode, ros_topics};
 pub use inspect::{Inspection, TaskSummary, TopicSummary, inspect};
 pub use metadata::{Clock, RunMetadata};

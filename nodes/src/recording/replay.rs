@@ -291,6 +291,17 @@ fn json(message: &Message) -> Value {
         VelocityCommand,
         JointCommand,
         FloorPlan,
+        SkillRequest,
+        SetRules,
+        MapRequest,
+        KnownMap,
+        KnownScene,
+        SkillResult,
+        RuleMonitors,
+        MapSnapshot,
+        Answer,
+        DriveGoal,
+        DriveStatus,
         Diagnostics,
     );
     value.unwrap_or(Value::Null)

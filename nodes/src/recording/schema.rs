@@ -26,10 +26,12 @@ definitions! {
     "tf2_msgs": ["TFMessage"] from "definitions/tf2_msgs";
     "trajectory_msgs": ["JointTrajectory", "JointTrajectoryPoint"] from "definitions/trajectory_msgs";
     "steward_msgs": [
-        "ArticulationState", "Bumper", "CancelSkill", "CancelTask", "Detection", "FloorArea", "FloorPlan", "GoalRelation",
-        "GripperContacts", "MapGeometry", "ObstacleVoxels", "OrientedBox", "Plan", "PlanStep",
-        "PlanarOdometry", "Pose2", "Relation", "Room", "SceneChange", "SceneGraph", "SceneObject", "Segmentation",
-        "Skill", "SkillCommand", "SkillStatus", "SupportSurface", "Task", "TaskResult", "TreeNode", "Verdict",
+        "Answer", "ArticulationState", "Bumper", "CancelSkill", "CancelTask", "Detection", "DriveGoal", "DriveStatus", "FloorArea",
+        "FloorPlan", "GoalRelation", "GripperContacts", "KnownMap", "KnownScene", "MapGeometry", "MapRequest",
+        "MapSnapshot", "ObstacleVoxels", "OrientedBox", "Plan", "PlanStep", "PlanarOdometry", "Pose2",
+        "Relation", "Room", "RuleMonitor", "RuleMonitors", "SceneChange", "SceneGraph", "SceneObject",
+        "Segmentation", "SetRules", "Skill", "SkillCommand", "SkillRequest", "SkillResult", "SkillStatus",
+        "SupportSurface", "Task", "TaskResult", "TreeNode", "Verdict", "WallPoint",
     ] from "../../msgs/msg";
 }
 

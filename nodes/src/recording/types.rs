@@ -1,18 +1,21 @@
 //! Encodings of the types of `steward-core` that are parts of messages, and of `steward_msgs`.
 
+use std::sync::Arc;
+
 use steward_core::Time;
 use steward_core::geometry::{OrientedBox, Point3, Pose2, Pose3, Rotation3, Vector3};
 use steward_core::ids::{ObjectId, StepId, TaskId};
 use steward_core::image::Detection;
 use steward_core::messages::{
-    ArticulationState, Bumper, CancelSkill, CancelTask, ChangeKind, FailureReason, FloorArea, FloorPlan,
-    Goal, GoalRelation, GripperContacts, Header, NavigationTarget, Outcome, Plan, PlanStep, Presence,
-    Provenance, Relation, RelationKind, Room, SceneChange, SceneGraph, SceneObject, Skill, SkillCommand,
-    SkillFailure, SkillState, SkillStatus, StepState, SupportSurface, Task, TaskResult, TreeNode, Verdict,
-    VerdictKind,
+    Answer, ArticulationState, Bumper, CancelSkill, CancelTask, ChangeKind, DriveGoal, DriveStatus,
+    FailureReason, FloorArea, FloorPlan, Goal, GoalRelation, GripperContacts, Header, KnownMap, KnownScene,
+    MapRequest, MapSnapshot, NavigationTarget, OccupancyGrid, Outcome, Plan, PlanStep, Presence, Provenance,
+    Relation, RelationKind, Room, RuleMonitor, RuleMonitors, RuleVerdict, SceneChange, SceneGraph,
+    SceneObject, SetRules, Skill, SkillCommand, SkillFailure, SkillRequest, SkillResult, SkillState,
+    SkillStatus, StepState, SupportSurface, Task, TaskResult, TreeNode, Verdict, VerdictKind, WallPoint,
 };
 
-use super::cdr::{Cdr, CdrError, CdrReader, CdrWriter, cdr_enum, cdr_struct};
+use super::cdr::{Cdr, CdrError, CdrReader, CdrWriter, cdr_enum, cdr_struct, unpacked};
 
 cdr_struct! {
     Header { stamp, frame_id }
@@ -44,6 +47,18 @@ cdr_struct! {
     TreeNode { parent, label, votes, state }
     Plan { header, task, revision, steps, tree, reason }
     TaskResult { header, id, outcome, detail }
+    SkillRequest { header, id, skill, rules, deadline }
+    SkillResult { header, id, outcome, failure, detail }
+    SetRules { header, request, rules }
+    RuleMonitor { rule, verdict, owed }
+    RuleMonitors { header, task, monitors }
+    MapRequest { header, request }
+    WallPoint { x_m, y_m, facing_x, facing_y, views }
+    KnownMap { header, request, odometry_went_on, map }
+    KnownScene { header, request, scene }
+    Answer { header, request, refusal }
+    DriveGoal { header, id, to }
+    DriveStatus { header, id, state, detail }
 }
 
 cdr_enum! {
@@ -60,8 +75,9 @@ cdr_enum! {
     FailureReason {
         ObjectNotFound = 0, TargetNotFound = 1, Unreachable = 2, GraspFailed = 3, PlaceFailed = 4,
         ContainerStuck = 5, NoPlan = 6, InvalidGoal = 7, TimedOut = 8, Cancelled = 9, SensorsLost = 10,
-        Unconfirmed = 11, InvalidRule = 12, RuleConflict = 13, RuleViolated = 14,
+        Unconfirmed = 11, InvalidRule = 12, RuleConflict = 13, RuleViolated = 14, Busy = 15, SkillFailed = 16,
     }
+    RuleVerdict { PermanentlySatisfied = 0, SatisfiedSoFar = 1, OpenObligation = 2, PermanentlyViolated = 3 }
 }
 
 macro_rules! cdr_ids {
@@ -262,6 +278,49 @@ impl Cdr for Outcome {
             1 => Ok(Outcome::Failed(reason)),
             other => Err(r.invalid(format!("{other} is no outcome"))),
         }
+    }
+}
+
+/// The floor lies flat in it: `nav_msgs/OccupancyGrid` has the resolution in single precision.
+impl Cdr for MapSnapshot {
+    fn write(&self, w: &mut CdrWriter) {
+        let OccupancyGrid {
+            header,
+            resolution_m,
+            width,
+            height,
+            origin,
+            cells,
+        } = &self.floor;
+        w.put(header).put(&self.request);
+        w.put(resolution_m).put(width).put(height).put(origin);
+        w.packed(cells, i8::to_le_bytes);
+        w.put(&self.map_from_odom).put(&self.walls);
+    }
+    fn read(r: &mut CdrReader<'_>) -> Result<Self, CdrError> {
+        let (header, request) = (r.get()?, r.get()?);
+        let floor = OccupancyGrid {
+            header,
+            resolution_m: r.get()?,
+            width: r.get()?,
+            height: r.get()?,
+            origin: r.get()?,
+            cells: Arc::new(unpacked(r.byte_sequence()?, i8::from_le_bytes)),
+        };
+        let (cells, whole) = (
+            floor.cells.len() as u64,
+            u64::from(floor.width) * u64::from(floor.height),
+        );
+        if cells != whole {
+            let (width, height) = (floor.width, floor.height);
+            return Err(r.invalid(format!("{cells} cells do not make a grid of {width}x{height}")));
+        }
+        Ok(MapSnapshot {
+            request,
+            floor,
+            map_from_odom: r.get()?,
+            walls: r.get()?,
+        })
     }
 }
 

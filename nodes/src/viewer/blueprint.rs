@@ -24,6 +24,7 @@ pub fn blueprint() -> Blueprint {
         .with_contents(["/camera/depth"])
         .into();
     let plan: ContainerLike = TextDocumentView::new("Plan").with_origin("plan/text").into();
+    let rules: ContainerLike = TextDocumentView::new("Rules").with_origin("plan/rules").into();
     let log: ContainerLike = TextLogView::new("Events").with_origin("log").into();
     let counters: ContainerLike = TimeSeriesView::new("Dropped, refused, missing")
         .with_contents(["/counters/**", "- /counters/scheduler/**"])
@@ -31,7 +32,7 @@ pub fn blueprint() -> Blueprint {
     let left = Vertical::new([home, states]).with_row_shares([3.0, 1.0]);
     let right = Vertical::new([
         Tabs::new([camera, depth]).with_name("Camera").into(),
-        plan,
+        Tabs::new([plan, rules]).with_name("Plan").into(),
         Tabs::new([log, counters]).with_name("Events").into(),
     ])
     .with_row_shares([1.2, 1.0, 1.0]);

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use rerun::{Scalars, StateChange, TextDocument, TextLog, TextLogLevel};
 use steward_core::ids::StepId;
 use steward_core::messages::{
-    Diagnostics, Outcome, Plan, SkillState, SkillStatus, StepState, TreeNode, VerdictKind,
+    Diagnostics, Outcome, Plan, RuleMonitors, RuleVerdict, SkillState, SkillStatus, StepState, TreeNode,
+    VerdictKind,
 };
 
 use super::Log;
@@ -39,6 +40,19 @@ impl Events {
                 line(log, level, format!("task {} {state}. {}", m.id, m.detail))?;
                 self.lane(log, "task", &state)
             }
+            Message::SkillRequest(m) => {
+                line(log, TextLogLevel::INFO, format!("order {}: {}", m.id, m.skill))?;
+                self.lane(log, "task", &m.skill.to_string())
+            }
+            Message::SkillResult(m) => {
+                let (level, state) = match m.outcome {
+                    Outcome::Succeeded => (TextLogLevel::INFO, "succeeded".to_owned()),
+                    Outcome::Failed(reason) => (TextLogLevel::ERROR, format!("failed: {reason}")),
+                };
+                line(log, level, format!("order {} {state}. {}", m.id, m.detail))?;
+                self.lane(log, "task", &state)
+            }
+            Message::RuleMonitors(m) => rules(log, m),
             Message::Plan(m) => self.plan(log, m),
             Message::SkillCommand(m) => line(log, TextLogLevel::INFO, format!("{} {}", m.step, m.skill)),
             Message::CancelSkill(m) => line(log, TextLogLevel::WARN, format!("{} is cancelled", m.step)),
@@ -152,6 +166,20 @@ fn branch(tree: &[TreeNode], at: usize, depth: usize, text: &mut String) {
             branch(tree, child, depth + 1, text);
         }
     }
+}
+
+fn rules(log: &Log, m: &RuleMonitors) -> Result<()> {
+    let mut text = format!("# Rules of order {}\n\n", m.task);
+    for monitor in &m.monitors {
+        let mark = match monitor.verdict {
+            RuleVerdict::PermanentlySatisfied => "✔ for good",
+            RuleVerdict::SatisfiedSoFar => "✔ so far",
+            RuleVerdict::OpenObligation => "◐ **owed**",
+            RuleVerdict::PermanentlyViolated => "✘ **broken**",
+        };
+        text += &format!("- {mark} `{}` {}\n", monitor.rule, monitor.owed.join(" "));
+    }
+    log.now("plan/rules", &TextDocument::from_markdown(text))
 }
 
 fn line(log: &Log, level: &'static str, text: String) -> Result<()> {

@@ -8,6 +8,7 @@
 //! | `world/objects`, `world/relations` | remembered objects with ids, arrows for `on` and `in` |
 //! | `camera/{rgb,classes,depth}` | head camera, masks by class, depth |
 //! | `plan/text`, `plan/state/*` | the plan as text; task, skill, step and verdict as lanes over time |
+//! | `plan/rules` | the rules with their verdicts and what is owed |
 //! | `log` | one line per event |
 //! | `counters/<node>/<name>` | everything dropped, refused or missing |
 //!

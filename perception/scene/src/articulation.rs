@@ -174,6 +174,8 @@ pub struct Joint {
     /// Views in a row that contradict the closed rectangle.
     contradictions: u32,
     owner: Option<ObjectId>,
+    /// What was known of it before, until it is measured anew.
+    before: Option<ArticulationState>,
 }
 
 /// Views in a row that must contradict the closed rectangle before it is estimated anew.
@@ -194,6 +196,16 @@ impl Joint {
             handle_seen: None,
             contradictions: 0,
             owner: None,
+            before: None,
+        }
+    }
+
+    /// A part of which something was known before.
+    pub fn known(kind: PartKind, before: Option<ArticulationState>) -> Self {
+        Joint {
+            owner: before.and_then(|b| b.owner),
+            before,
+            ..Joint::new(kind)
         }
     }
 
@@ -367,7 +379,12 @@ impl Joint {
 
     /// What others may know; `None` until the part was seen well enough to say how it moves.
     pub fn state(&self, config: &ArticulationConfig) -> Option<ArticulationState> {
-        let rest = self.rest.as_ref()?;
+        let Some(rest) = &self.rest else {
+            return self.before.map(|before| ArticulationState {
+                owner: self.owner,
+                ..before
+            });
+        };
         let position = self.position;
         let handle = match (self.handle_seen, position) {
             (Some((seen, Some(then))), Some(now)) => Some(moved(self.kind, rest, &seen, now - then)),

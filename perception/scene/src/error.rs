@@ -22,6 +22,9 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A map or things of before that cannot be gone on with.
+    #[error("what was known before cannot be used: {0}; save it anew")]
+    BadKnowledge(String),
     /// An image or camera that cannot be used.
     #[error(transparent)]
     Core(#[from] steward_core::Error),

@@ -25,6 +25,7 @@ mod association;
 mod cloud;
 mod config;
 mod entry;
+mod known;
 pub(crate) mod shape;
 mod view;
 mod visibility;

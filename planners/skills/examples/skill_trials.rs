@@ -328,6 +328,7 @@ impl Trial {
             }
             ticks += 1;
             let inputs = Inputs {
+                navigation: None,
                 now: self.now,
                 base: self.simulation.physics().base(),
                 velocity: self.velocity,

@@ -38,10 +38,23 @@ pub struct SkillsConfig {
     pub look_frames: u32,
     /// Period of the head camera, seconds.
     pub frame_period_s: f64,
+    /// Who drives the base to where a drive ends: `own`, or `navigation`, a navigation stack beside the loop, as far as
+    /// no floor must be kept out of, which it would not know of. What is done at a thing is always driven by the skills.
+    pub driver: Driver,
     /// Time limit of a drive, seconds.
     pub navigate_limit_s: f64,
     /// Time limit of pick, place, open and close, seconds.
     pub manipulate_limit_s: f64,
+}
+
+/// Who drives the base.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Driver {
+    /// The skills.
+    Own,
+    /// A navigation stack.
+    Navigation,
 }
 
 impl Default for SkillsConfig {
@@ -62,6 +75,7 @@ impl Default for SkillsConfig {
             max_grasp_attempts: 4,
             look_frames: 3,
             frame_period_s: 0.2,
+            driver: Driver::Own,
             navigate_limit_s: 120.0,
             manipulate_limit_s: 150.0,
         }

@@ -43,6 +43,6 @@ pub mod spots;
 pub mod trays;
 mod withdrawal;
 
-pub use config::SkillsConfig;
+pub use config::{Driver, SkillsConfig};
 pub use error::{Error, Result};
 pub use runner::SkillRunner;

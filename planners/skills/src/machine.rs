@@ -7,7 +7,7 @@ use steward_core::Time;
 use steward_core::geometry::{Point3, Pose2};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
-    Bumper, GripperContacts, ObstacleCloud, OccupancyGrid, SceneGraph, SceneObject, SkillFailure,
+    Bumper, DriveStatus, GripperContacts, ObstacleCloud, OccupancyGrid, SceneGraph, SceneObject, SkillFailure,
 };
 use steward_core::robot::JointPositions;
 
@@ -38,6 +38,15 @@ pub struct Inputs<'a> {
     pub cloud: Option<&'a ObstacleCloud>,
     /// Objects.
     pub graph: Option<&'a SceneGraph>,
+    /// The navigation stack that drives the base to where a drive ends, where there is one for it.
+    pub navigation: Option<Navigation<'a>>,
+}
+
+/// A navigation stack.
+#[derive(Debug, Clone, Copy)]
+pub struct Navigation<'a> {
+    /// What it said last of where it was last told to drive.
+    pub status: Option<&'a DriveStatus>,
 }
 
 impl<'a> Inputs<'a> {
@@ -69,6 +78,8 @@ impl<'a> Inputs<'a> {
 pub struct Commands {
     /// Forward speed, m/s, and turning speed, rad/s.
     pub base: (f64, f64),
+    /// Where the navigation stack is to drive, frame `map`; without, it is to let the base stand.
+    pub drive_to: Option<Pose2>,
     /// Target and speed limit by joint.
     pub joints: BTreeMap<&'static str, (f64, f64)>,
 }

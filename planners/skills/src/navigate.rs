@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use steward_core::geometry::{OrientedBox, Point3, Pose2};
-use steward_core::messages::{NavigationTarget, SceneObject, SkillFailure};
+use steward_core::messages::{NavigationTarget, SceneObject, SkillFailure, SkillState};
 
 use crate::approach::{self, Candidate};
 use crate::drive::{Drive, Tolerance, facing};
@@ -15,12 +15,46 @@ use crate::posture::{Stow, StowState};
 /// Things up to this size (largest half side) are small: they are approached to be reached, not to be looked at.
 const SMALL_HALF_M: f64 = 0.25;
 
+/// How the base is driven to a place.
+#[derive(Debug, Clone)]
+enum Way {
+    /// By the skill.
+    Own(Box<Drive>),
+    /// By the navigation stack.
+    Navigation(Pose2),
+}
+
+impl Way {
+    fn step(&mut self, ctx: &mut Context, inputs: &Inputs, out: &mut Commands) -> Part {
+        let place = match self {
+            Way::Own(drive) => return drive.step(ctx, inputs, out),
+            Way::Navigation(place) => *place,
+        };
+        let status = inputs.navigation.and_then(|n| n.status);
+        match status.map(|s| (s.state, s.detail.as_str())) {
+            Some((SkillState::Done, _)) => Part::Finished,
+            Some((SkillState::Failed(why), detail)) => Part::Failed(why, detail.to_owned()),
+            Some((SkillState::Running, _)) | None => {
+                out.drive_to = Some(place);
+                Part::Busy
+            }
+        }
+    }
+
+    fn remaining_m(&self, inputs: &Inputs) -> f64 {
+        match self {
+            Way::Own(drive) => drive.remaining_m(),
+            Way::Navigation(place) => place.distance_m(&inputs.base),
+        }
+    }
+}
+
 /// The skill.
 #[derive(Debug, Clone)]
 pub struct Navigate {
     to: NavigationTarget,
     stow: Stow,
-    drive: Option<Drive>,
+    drive: Option<Way>,
     candidates: Option<VecDeque<Pose2>>,
     looking_at: Option<Point3>,
 }
@@ -59,11 +93,14 @@ impl Navigate {
                         "no place to stand near it can be reached".into(),
                     );
                 };
-                self.drive.insert(Drive::to(place, Tolerance::COARSE))
+                self.drive.insert(match inputs.navigation {
+                    Some(_) => Way::Navigation(place),
+                    None => Way::Own(Box::new(Drive::to(place, Tolerance::COARSE))),
+                })
             }
         };
         match drive.step(ctx, inputs, out) {
-            Part::Busy => Progress::Running(format!("driving, {:.1} m to go", drive.remaining_m())),
+            Part::Busy => Progress::Running(format!("driving, {:.1} m to go", drive.remaining_m(inputs))),
             Part::Finished => {
                 if let Some(p) = self.looking_at {
                     crate::head::look_at(ctx, inputs, out, &p);

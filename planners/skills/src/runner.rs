@@ -163,6 +163,7 @@ impl SkillRunner {
         if !matches!(progress, Progress::Running(_)) {
             self.running = None;
             out.base = (0.0, 0.0);
+            out.drive_to = None;
         }
         (out, progress)
     }

@@ -6,7 +6,9 @@ mod kinematic;
 
 use kinematic::{World, upright};
 use steward_core::geometry::{Point3, Pose2, Vector3};
-use steward_core::messages::{ArticulationState, NavigationTarget, RelationKind, Skill, SkillFailure};
+use steward_core::messages::{
+    ArticulationState, DriveStatus, Header, NavigationTarget, RelationKind, Skill, SkillFailure, SkillState,
+};
 use steward_skills::machine::Progress;
 
 fn assert_done(progress: Progress) {
@@ -32,6 +34,45 @@ fn drives_around_a_wall_to_a_pose() {
         .map(|p| (p.x_m - 2.0).abs().max(0.1).hypot((p.y_m - 1.6).max(0.0)))
         .fold(f64::INFINITY, f64::min);
     assert!(closest > 0.22, "came within {closest:.2} m of the wall's end");
+}
+
+#[test]
+fn a_navigation_stack_drives_where_there_is_one_and_its_failure_is_the_skills() {
+    let goal = Pose2::new(4.0, 0.2, 1.0);
+    let status = |state, detail: &str| DriveStatus {
+        header: Header::default(),
+        id: 1,
+        state,
+        detail: detail.into(),
+    };
+    let mut w = World::new(8.0, 6.0);
+    w.navigation = Some(None);
+    let begin = |w: &mut World| {
+        let to = NavigationTarget::Pose(goal);
+        w.runner.start(&Skill::Navigate { to }, w.now);
+        for _ in 0..500 {
+            assert!(matches!(w.tick(true), Progress::Running(_)));
+        }
+        assert_eq!(w.drive_to, Some(goal));
+    };
+    begin(&mut w);
+    assert_eq!(w.base, Pose2::default(), "the skill leaves the base alone");
+    w.tick(false);
+    assert_eq!(w.drive_to, None, "nobody drives on stale data");
+    w.navigation = Some(Some(status(SkillState::Done, "there")));
+    assert_done(w.tick(true));
+    assert_eq!(w.drive_to, None);
+
+    w.navigation = Some(None);
+    begin(&mut w);
+    w.navigation = Some(Some(status(
+        SkillState::Failed(SkillFailure::Blocked),
+        "gave up with code 105",
+    )));
+    let Progress::Failed(SkillFailure::Blocked, text) = w.tick(true) else {
+        panic!("it was given up");
+    };
+    assert!(text.contains("105"));
 }
 
 #[test]

@@ -17,7 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use steward_core::geometry::Pose2;
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
-    FloorArea, FloorPlan, NavigationTarget, Presence, RelationKind, SceneGraph, SceneObject, Skill,
+    FloorArea, FloorPlan, NavigationTarget, Presence, RelationKind, RuleMonitor, RuleVerdict, SceneGraph,
+    SceneObject, Skill,
 };
 use steward_core::{Duration, Time};
 use steward_ltl::{Node, Prop, RuleSet, Step, Verdict, Watch};
@@ -154,6 +155,25 @@ impl Rules {
         Step::of(props.filter(|(_, holds)| **holds).map(|((prop, _), _)| *prop))
     }
 
+    /// How each rule stands.
+    pub fn verdicts(&self) -> Vec<RuleVerdict> {
+        let monitors = self.watch.monitors().iter();
+        monitors.map(|monitor| told(monitor.verdict())).collect()
+    }
+
+    /// The same with the rules, and with what is owed, in words.
+    pub fn standing(&self) -> Vec<RuleMonitor> {
+        let arena = self.set.arena();
+        let monitors = self.watch.monitors().iter();
+        monitors
+            .map(|monitor| RuleMonitor {
+                rule: arena.text(monitor.rule().formula()),
+                verdict: told(monitor.verdict()),
+                owed: monitor.open_obligations(arena),
+            })
+            .collect()
+    }
+
     /// Whether nothing is broken or owed.
     pub fn may_end(&self) -> bool {
         self.watch.may_end()
@@ -190,6 +210,15 @@ impl Rules {
             .filter(|(prop, _)| props.contains(prop))
             .map(|(_, meaning)| meaning)
             .collect()
+    }
+}
+
+fn told(verdict: Verdict) -> RuleVerdict {
+    match verdict {
+        Verdict::PermanentlySatisfied => RuleVerdict::PermanentlySatisfied,
+        Verdict::SatisfiedSoFar => RuleVerdict::SatisfiedSoFar,
+        Verdict::OpenObligation => RuleVerdict::OpenObligation,
+        Verdict::PermanentlyViolated => RuleVerdict::PermanentlyViolated,
     }
 }
 

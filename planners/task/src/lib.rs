@@ -19,6 +19,7 @@ pub mod house_rules;
 pub mod mission;
 pub mod pddl;
 pub mod plan;
+pub mod single;
 pub mod tree;
 pub mod virtualhome;
 

@@ -25,6 +25,8 @@ pub(crate) enum Ros {
         #[arg(long)]
         release: bool,
     },
+    /// Clippy on what only builds with ROS 2, with warnings as errors; after a build.
+    Lint,
     /// Drive the built nodes with rclpy.
     Test {
         /// Only tests whose names match.
@@ -38,6 +40,7 @@ impl Ros {
         match self {
             Ros::Setup => "ros setup",
             Ros::Build { .. } => "ros build",
+            Ros::Lint => "ros lint",
             Ros::Test { .. } => "ros test",
         }
     }
@@ -52,6 +55,7 @@ impl Ros {
                 Ok(())
             }
             Ros::Build { release } => build(&environment, *release),
+            Ros::Lint => lint(&environment),
             Ros::Test { only } => test(&environment, only.as_deref()),
         }
     }
@@ -68,7 +72,7 @@ pub(crate) fn check(steps: &mut Steps) {
             println!("skipped: the nodes on ROS 2; no ROS 2 is sourced and {missing} is not installed")
         }
         None => {
-            for what in [Ros::Build { release: false }, Ros::Test { only: None }] {
+            for what in [Ros::Build { release: false }, Ros::Lint, Ros::Test { only: None }] {
                 steps.run(what.name(), || what.run());
             }
         }
@@ -86,8 +90,14 @@ fn folder() -> PathBuf {
 
 fn build(environment: &Environment, release: bool) -> Result<()> {
     let mut packages = vec!["nodes/msgs", "nodes/ros", "launch"];
-    if !environment.has_package("tf2_msgs") {
-        packages.push("nodes/ros/interfaces/tf2_msgs");
+    for (name, folder) in [
+        ("tf2_msgs", "nodes/ros/interfaces/tf2_msgs"),
+        ("nav2_msgs", "nodes/ros/interfaces/nav2_msgs"),
+        ("control_msgs", "nodes/ros/interfaces/control_msgs"),
+    ] {
+        if !environment.has_package(name) {
+            packages.push(folder);
+        }
     }
     // The tests ask the program for its settings and replay recordings with it. With the whole workspace dependencies
     // get the same features as in its other builds, here and below, so most are built already.
@@ -96,6 +106,7 @@ fn build(environment: &Environment, release: bool) -> Result<()> {
         .args(["build", "--workspace", "--bin", "steward"])
         .args(release.then_some("--release"));
     run(&mut steward)?;
+    forget_another_checkout(environment)?;
     let (flags, profile) = if release {
         ("--workspace;--release", "release")
     } else {
@@ -130,6 +141,45 @@ fn build(environment: &Environment, release: bool) -> Result<()> {
     Ok(())
 }
 
+/// Where several checkouts share a target directory, CMake refuses what it configured for another one, and messages
+/// that only that one has would stay installed.
+fn forget_another_checkout(environment: &Environment) -> Result<()> {
+    let built_from = folder().join("built-from");
+    let this = root().display().to_string();
+    if fs::read_to_string(&built_from).is_ok_and(|other| other == this) {
+        return Ok(());
+    }
+    for outdated in [folder().join("build"), environment.install.clone()] {
+        if outdated.exists() {
+            fs::remove_dir_all(&outdated).with_context(|| format!("cannot remove {}", outdated.display()))?;
+        }
+    }
+    fs::create_dir_all(folder()).with_context(|| format!("cannot create {}", folder().display()))?;
+    fs::write(&built_from, this).with_context(|| format!("cannot write {}", built_from.display()))
+}
+
+fn lint(environment: &Environment) -> Result<()> {
+    // As in nodes/ros/CMakeLists.txt: r2r makes Rust types of these only, and its build is that of the executables.
+    let manifest =
+        fs::read_to_string(root().join("nodes/ros/package.xml")).context("nodes/ros/package.xml")?;
+    let packages: Vec<&str> = manifest
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("<depend>")?.strip_suffix("</depend>"))
+        .collect();
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+        .args(["clippy", "--workspace", "--all-targets", "--quiet"])
+        .args([
+            "--features",
+            "steward-ros/ros2,steward-ros/rerun",
+            "--",
+            "-D",
+            "warnings",
+        ])
+        .env("IDL_PACKAGE_FILTER", packages.join(";"));
+    run(environment.apply(&mut command))
+}
+
 fn test(environment: &Environment, only: Option<&str>) -> Result<()> {
     if !environment.install.join("setup.bash").is_file() {
         bail!("nothing is built yet; run `cargo xtask ros build` first");
@@ -146,7 +196,12 @@ fn test(environment: &Environment, only: Option<&str>) -> Result<()> {
         "-q",
         "--durations=5",
     ]);
-    command.args(["nodes/ros/test", "launch/test"]);
+    // What of `launch/test` needs no ROS is part of the third-party checks.
+    command.args([
+        "nodes/ros/test",
+        "launch/test/test_adapter.py",
+        "launch/test/test_up_and_down.py",
+    ]);
     if let Some(only) = only {
         command.args(["-k", only]);
     }

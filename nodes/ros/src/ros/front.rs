@@ -11,10 +11,10 @@ use steward_nodes::node::message;
 use steward_nodes::runtime::{Delivery, Observer};
 
 use super::managed::Managed;
+use super::operator::{self, Operator};
+use super::orders::Terms;
 use super::publishers::{Clock, Publishers, Truth};
-use super::scene::SceneQueries;
 use super::settings::Settings;
-use super::tasks::{Tasks, Terms};
 use crate::lifecycle::{State, Transition};
 use crate::qos;
 use crate::world::{Listener, World, WorldConfig};
@@ -28,8 +28,7 @@ pub struct Front {
 /// What the lifecycle is of.
 struct Inside {
     outputs: Outputs,
-    tasks: Tasks,
-    queries: SceneQueries,
+    operator: Operator,
     running: Option<Running>,
 }
 
@@ -52,8 +51,7 @@ impl Front {
             managed: Managed::new(node)?,
             inside: Inside {
                 outputs: Outputs::new(node)?,
-                tasks: Tasks::new(node)?,
-                queries: SceneQueries::new(node)?,
+                operator: Operator::new(node, Topic::ALL)?,
                 running: None,
             },
         };
@@ -81,9 +79,7 @@ impl Front {
         self.managed
             .turn(&mut |transition| inside.go(transition, settings));
         inside.take_orders();
-        inside.hear()?;
-        inside.queries.turn();
-        Ok(())
+        inside.hear()
     }
 
     /// Ends tasks and world.
@@ -123,7 +119,7 @@ impl Inside {
             _ => {
                 self.end_tasks(Code::SHUT_DOWN as u16, "the node was taken down");
                 self.running = None;
-                self.queries.set(None);
+                self.operator.begin("");
                 settings.is_locked = false;
             }
         }
@@ -133,12 +129,12 @@ impl Inside {
     fn take_orders(&mut self) {
         let running = self.running.as_ref().filter(|r| r.is_active);
         match running {
-            Some(running) => self.tasks.turn(&Terms {
+            Some(running) => self.operator.turn(&Terms {
                 give: Some(&|order| running.world.order(order)),
                 time_limit_s: running.config.own.time_limit_s,
                 classes: &running.config.nodes.planner.classes,
             }),
-            None => self.tasks.turn(&Terms {
+            None => self.operator.turn(&Terms {
                 give: None,
                 time_limit_s: 0.0,
                 classes: &Default::default(),
@@ -152,12 +148,7 @@ impl Inside {
         };
         loop {
             match running.told.try_recv() {
-                Ok(message) => {
-                    self.tasks.on_message(&message);
-                    if let Message::SceneGraph(scene) = message {
-                        self.queries.set(Some(scene));
-                    }
-                }
+                Ok(message) => self.operator.on_message(&message),
                 Err(TryRecvError::Empty) => return Ok(()),
                 Err(TryRecvError::Disconnected) => bail!("the world has ended; its error is above"),
             }
@@ -167,9 +158,9 @@ impl Inside {
     fn end_tasks(&mut self, code: u16, why: &str) {
         match &self.running {
             Some(running) => self
-                .tasks
+                .operator
                 .end_all(Some(&|order| running.world.order(order)), code, why),
-            None => self.tasks.end_all(None, code, why),
+            None => self.operator.end_all(None, code, why),
         }
     }
 }
@@ -227,10 +218,7 @@ struct Told {
 impl Observer for Told {
     fn on_message(&mut self, delivery: &Delivery<'_>) -> steward_nodes::error::Result<()> {
         self.outputs.publish(delivery.message);
-        if matches!(
-            delivery.message.topic(),
-            Topic::SceneGraph | Topic::Task | Topic::Plan | Topic::TaskResult
-        ) {
+        if operator::HEARS.contains(&delivery.message.topic()) {
             // The receiver goes only when the world is about to.
             let _ = self.sender.send(delivery.message.clone());
         }

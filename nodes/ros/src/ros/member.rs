@@ -11,14 +11,16 @@ use anyhow::{Result, bail};
 use r2r::steward_msgs::action::ExecuteTask::Result as Code;
 use serde::{Deserialize, Serialize};
 use steward_nodes::message::{Message, Topic};
+use steward_nodes::node::message;
 
 use super::managed::Managed;
+use super::movers::Movers;
+use super::operator::{self, Operator};
+use super::orders::Terms;
 use super::process;
 use super::publishers::Publishers;
-use super::scene::SceneQueries;
 use super::settings::{ParameterServer, Settings};
 use super::subscriptions::{HeardClock, Subscriptions};
-use super::tasks::{Tasks, Terms};
 use crate::descriptions;
 use crate::host::{Clock, HeardTime, Host, Outlet};
 use crate::inbox::Inbox;
@@ -26,6 +28,7 @@ use crate::lifecycle::{State, Transition};
 use crate::parameters::{Parameters, Section};
 use crate::parts::Part;
 use crate::qos;
+use crate::sensors::CameraSettings;
 use crate::watch::Watch;
 use crate::world::Order;
 
@@ -42,8 +45,44 @@ struct Alone<P> {
     autostart: bool,
     /// Go by `/clock` instead of the wall clock.
     use_sim_time: bool,
+    /// Of nodes that look at images: the camera.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    camera: Option<CameraSettings>,
+    /// Of the node that drives: commands to the base are `TwistStamped`, or `Twist`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    enable_stamped_cmd_vel: Option<bool>,
+    /// The file in which what is known is kept, where the node can go on with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keep: Option<String>,
+    /// The action that joints are moved through, where the node moves any; empty: the topic `joint_command`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    joint_action: Option<String>,
     #[serde(flatten)]
     own: P,
+}
+
+/// Settings that decide about topics: they are taken when the process starts.
+const AT_START: &[&str] = &["camera", "enable_stamped_cmd_vel", "joint_action", "use_sim_time"];
+
+impl<P: Part> Alone<P> {
+    fn validate(&self) -> Result<(), String> {
+        self.camera.as_ref().map_or(Ok(()), CameraSettings::validate)?;
+        self.own.make().map(drop)
+    }
+}
+
+impl<P: Part> Default for Alone<P> {
+    fn default() -> Self {
+        Alone {
+            autostart: true,
+            use_sim_time: false,
+            camera: P::SEES.then(CameraSettings::default),
+            enable_stamped_cmd_vel: P::SAYS.contains(&Topic::VelocityCommand).then_some(true),
+            keep: P::KEEPS.then(String::new),
+            joint_action: P::SAYS.contains(&Topic::JointCommand).then(String::new),
+            own: P::default(),
+        }
+    }
 }
 
 /// Runs the node as a program.
@@ -57,22 +96,28 @@ fn run<P: Part>(stop: &AtomicBool) -> Result<()> {
         node: P::NAME,
         prefix: "",
     };
-    let defaults = Alone {
-        autostart: true,
-        use_sim_time: false,
-        own: P::default(),
-    };
-    let parameters = Parameters::new(defaults, |settings: &Alone<P>| settings.own.make().map(drop));
+    let parameters = Parameters::new(Alone::<P>::default(), Alone::validate);
     let mut settings = Settings::new(parameters, &[section], &node.namespace()?)?;
+    settings.taken_at_start = AT_START;
     let mut described = descriptions::of(P::NAME);
     described.insert(
         "use_sim_time".into(),
         "Go by /clock instead of the wall clock.".into(),
     );
     described.insert("autostart".into(), "Configure and activate at the start.".into());
+    described.insert(
+        "keep".into(),
+        "File that what is known is written to every 10 s, and read from at the start; empty: none.".into(),
+    );
+    described.insert(
+        "joint_action".into(),
+        "Action (control_msgs/FollowJointTrajectory) that joints are moved through, taken at the start; empty: the \
+         topic joint_command."
+            .into(),
+    );
     let mut parameter_server = ParameterServer::new(&mut node, section, described)?;
     let mut managed = Managed::new(&mut node)?;
-    let mut member = Member::<P>::new(&mut node, settings.get().use_sim_time)?;
+    let mut member = Member::<P>::new(&mut node, settings.get())?;
     if settings.get().autostart {
         managed
             .start(&mut |t| member.go(t, &mut settings))
@@ -85,6 +130,7 @@ fn run<P: Part>(stop: &AtomicBool) -> Result<()> {
         member.turn()?;
     }
     member.end_tasks(Code::SHUT_DOWN as u16, "the node was shut down");
+    member.movers.stop();
     member.host = None;
     // Answers that are under way still leave.
     (0..5).for_each(|_| node.spin_once(TURN));
@@ -100,25 +146,23 @@ struct Member<P> {
     publishers: Publishers,
     sender: Sender<Message>,
     said: Receiver<Message>,
-    /// Of the planner.
-    tasks: Option<Tasks>,
+    operator: Operator,
+    movers: Movers,
     classes: BTreeSet<String>,
-    /// Of the grapher.
-    queries: Option<SceneQueries>,
     host: Option<Host>,
     is_active: bool,
     part: std::marker::PhantomData<P>,
 }
 
 impl<P: Part> Member<P> {
-    fn new(node: &mut r2r::Node, use_sim_time: bool) -> Result<Self> {
+    fn new(node: &mut r2r::Node, settings: &Alone<P>) -> Result<Self> {
         let example = P::default().make().map_err(anyhow::Error::msg)?;
         let mut topics = example.subscriptions().to_vec();
         if !P::WATCHES.is_empty() {
             topics.push(Topic::Diagnostics);
         }
         let inbox = Arc::new(Inbox::default());
-        let (clock, heard_clock) = if use_sim_time {
+        let (clock, heard_clock) = if settings.use_sim_time {
             let heard = Arc::new(HeardTime::default());
             (
                 Clock::Heard(Arc::clone(&heard)),
@@ -128,26 +172,24 @@ impl<P: Part> Member<P> {
             (Clock::Wall, None)
         };
         let (sender, said) = channel();
+        let camera = settings.camera.clone().unwrap_or_default();
+        let is_velocity_stamped = settings.enable_stamped_cmd_vel.unwrap_or(true);
         Ok(Member {
             namespace: node.namespace()?,
-            subscriptions: Subscriptions::new(node, &topics, Arc::clone(&inbox))?,
+            subscriptions: Subscriptions::new(node, &topics, &camera, Arc::clone(&inbox))?,
             inbox,
             clock,
             heard_clock,
-            publishers: Publishers::new(node, P::SAYS)?,
+            publishers: Publishers::with_velocity(node, P::SAYS, is_velocity_stamped)?,
             sender,
             said,
-            tasks: if P::SAYS.contains(&Topic::Plan) {
-                Some(Tasks::new(node)?)
-            } else {
-                None
-            },
+            operator: Operator::new(node, P::SAYS)?,
+            movers: Movers::new(
+                node,
+                P::SAYS,
+                settings.joint_action.as_deref().unwrap_or_default(),
+            )?,
             classes: BTreeSet::new(),
-            queries: if P::SAYS.contains(&Topic::SceneGraph) {
-                Some(SceneQueries::new(node)?)
-            } else {
-                None
-            },
             host: None,
             is_active: false,
             part: std::marker::PhantomData,
@@ -159,9 +201,12 @@ impl<P: Part> Member<P> {
             (State::Inactive, false) => {
                 let own = settings.get().own.clone();
                 self.classes = own.classes();
+                self.operator
+                    .begin(settings.get().keep.as_deref().unwrap_or_default());
                 let outlet = Said {
                     publishers: self.publishers.clone(),
                     sender: self.sender.clone(),
+                    moves_joints: self.movers.moves_joints(),
                 };
                 let make = Box::new(move || own.make());
                 let named = |node: &str| qos::diagnostics_name(&self.namespace, node);
@@ -193,6 +238,9 @@ impl<P: Part> Member<P> {
 
     fn set_active(&mut self, is_active: bool) {
         self.is_active = is_active;
+        if !is_active {
+            self.movers.stop();
+        }
         if let Some(host) = &self.host {
             host.set_active(is_active);
         }
@@ -204,12 +252,8 @@ impl<P: Part> Member<P> {
         }
         self.subscriptions.turn();
         while let Ok(message) = self.said.try_recv() {
-            if let Some(tasks) = &mut self.tasks {
-                tasks.on_message(&message);
-            }
-            if let (Some(queries), Message::SceneGraph(scene)) = (&mut self.queries, message) {
-                queries.set(Some(scene));
-            }
+            self.operator.on_message(&message);
+            self.movers.on_message(&message);
         }
         if self.host.as_ref().is_some_and(Host::take_begun_anew) {
             self.end_tasks(
@@ -217,18 +261,17 @@ impl<P: Part> Member<P> {
                 "time jumped back, and the loop began anew; order the task again",
             );
         }
-        if let Some(tasks) = &mut self.tasks {
-            let give = give(&self.clock, &self.publishers, &self.sender);
-            let terms = Terms {
-                give: self.is_active.then_some(&give as _),
-                time_limit_s: TIME_LIMIT_S,
-                classes: &self.classes,
-            };
-            tasks.turn(&terms);
+        if let Some(now) = self.clock.now() {
+            let said = self.movers.turn(now);
+            said.into_iter()
+                .for_each(|status| self.publishers.publish(&message(Message::DriveStatus, status)));
         }
-        if let Some(queries) = &mut self.queries {
-            queries.turn();
-        }
+        let give = give(&self.clock, &self.publishers, &self.sender);
+        self.operator.turn(&Terms {
+            give: self.is_active.then_some(&give as _),
+            time_limit_s: TIME_LIMIT_S,
+            classes: &self.classes,
+        });
         if self.host.as_ref().is_some_and(Host::has_ended) {
             bail!("the node has ended; its error is above");
         }
@@ -236,13 +279,8 @@ impl<P: Part> Member<P> {
     }
 
     fn end_tasks(&mut self, code: u16, why: &str) {
-        if let Some(tasks) = &mut self.tasks {
-            tasks.end_all(
-                Some(&give(&self.clock, &self.publishers, &self.sender)),
-                code,
-                why,
-            );
-        }
+        let give = give(&self.clock, &self.publishers, &self.sender);
+        self.operator.end_all(Some(&give), code, why);
     }
 }
 
@@ -268,15 +306,16 @@ fn give<'a>(
 struct Said {
     publishers: Publishers,
     sender: Sender<Message>,
+    /// Joints are moved through an action, and so not by the topic.
+    moves_joints: bool,
 }
 
 impl Outlet for Said {
     fn on_message(&mut self, message: &Message) {
-        self.publishers.publish(message);
-        if matches!(
-            message.topic(),
-            Topic::SceneGraph | Topic::Plan | Topic::TaskResult
-        ) {
+        if !(self.moves_joints && message.topic() == Topic::JointCommand) {
+            self.publishers.publish(message);
+        }
+        if operator::HEARS.contains(&message.topic()) {
             // The receiver goes only with the process.
             let _ = self.sender.send(message.clone());
         }

@@ -3,17 +3,28 @@
 //! `r2r` takes one message per subscription and turn, and its queues drop the newest when full. So that thread does
 //! nothing but spin with a short timeout and work off what came; computing happens elsewhere.
 
+#[cfg(has_control)]
+pub mod arm;
 pub mod bench;
 pub mod composed;
+pub(crate) mod deferred;
 pub mod front;
 pub mod logging;
 pub mod managed;
+pub mod maps;
 pub mod member;
+pub mod movers;
+#[cfg(has_nav2)]
+pub mod navigation;
+pub mod operator;
+pub mod orders;
 pub mod process;
 pub mod publishers;
+pub mod rules;
 pub mod scene;
 pub mod settings;
 pub mod simulator;
+pub mod skills;
 pub mod subscriptions;
 pub mod tasks;
 

@@ -12,6 +12,7 @@ use steward_nodes::recording::{Part, encode, ros_topics};
 
 use super::profile;
 use crate::qos::{self, Qos};
+use crate::twist;
 
 /// A publisher with the quality of service of the table.
 ///
@@ -31,6 +32,8 @@ fn has_listener(publisher: &PublisherUntyped) -> bool {
 #[derive(Clone)]
 pub struct Publishers {
     by_topic: HashMap<&'static str, PublisherUntyped>,
+    /// Commands to the base go out as `TwistStamped`.
+    is_velocity_stamped: bool,
 }
 
 impl Publishers {
@@ -39,13 +42,28 @@ impl Publishers {
     /// # Errors
     /// Where ROS refuses a topic or lacks its type.
     pub fn new(node: &mut r2r::Node, topics: &[Topic]) -> Result<Self> {
+        Self::with_velocity(node, topics, true)
+    }
+
+    /// The same, with commands to the base as `TwistStamped` or `Twist`.
+    ///
+    /// # Errors
+    /// Where ROS refuses a topic or lacks its type.
+    pub fn with_velocity(node: &mut r2r::Node, topics: &[Topic], is_velocity_stamped: bool) -> Result<Self> {
         let mut by_topic = HashMap::new();
-        for (name, ros_type) in topics.iter().flat_map(|t| ros_topics(*t)) {
-            if !by_topic.contains_key(name) {
-                by_topic.insert(*name, publisher(node, name, ros_type)?);
+        for &topic in topics {
+            for (name, ros_type) in ros_topics(topic) {
+                let is_twist = topic == Topic::VelocityCommand && !is_velocity_stamped;
+                let ros_type = if is_twist { twist::ROS_TYPE } else { *ros_type };
+                if !by_topic.contains_key(name) {
+                    by_topic.insert(*name, publisher(node, name, ros_type)?);
+                }
             }
         }
-        Ok(Publishers { by_topic })
+        Ok(Publishers {
+            by_topic,
+            is_velocity_stamped,
+        })
     }
 
     /// Whether somebody listens to every one of these topics of the loop.
@@ -65,7 +83,13 @@ impl Publishers {
         if !names.iter().any(|(name, _)| is_wanted(name)) {
             return;
         }
-        match encode(message) {
+        let encoded = match message {
+            Message::VelocityCommand(command) if !self.is_velocity_stamped => {
+                twist::part(command).map(|part| vec![part])
+            }
+            message => encode(message),
+        };
+        match encoded {
             Ok(parts) => parts.iter().for_each(|part| self.publish_part(part)),
             Err(e) => log::warn!("a message on `{}` is not published: {e}", message.topic().name()),
         }

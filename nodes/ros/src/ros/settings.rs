@@ -29,6 +29,8 @@ pub struct Settings<T> {
     parameters: Parameters<T>,
     /// Whether values are refused for now.
     pub is_locked: bool,
+    /// Names, or what stands before the dot of names, that are refused since the process runs.
+    pub taken_at_start: &'static [&'static str],
 }
 
 impl<T: Serialize + DeserializeOwned + Clone> Settings<T> {
@@ -60,12 +62,19 @@ impl<T: Serialize + DeserializeOwned + Clone> Settings<T> {
         Ok(Settings {
             parameters,
             is_locked: false,
+            taken_at_start: &[],
         })
     }
 
     /// The values.
     pub fn get(&self) -> &T {
         self.parameters.settings()
+    }
+
+    fn is_taken_at_start(&self, name: &str) -> bool {
+        self.taken_at_start
+            .iter()
+            .any(|taken| name == *taken || name.strip_prefix(taken).is_some_and(|rest| rest.starts_with('.')))
     }
 
     fn set(&mut self, section: Section, changes: &[Parameter]) -> Result<(), String> {
@@ -75,6 +84,12 @@ impl<T: Serialize + DeserializeOwned + Clone> Settings<T> {
             .find(|p| !known.contains_key(&section.full(&p.name)))
         {
             return Err(format!("there is no parameter `{}`", unknown.name));
+        }
+        if let Some(late) = changes.iter().find(|p| self.is_taken_at_start(&p.name)) {
+            return Err(format!(
+                "{} is taken when the process starts; give it then",
+                late.name
+            ));
         }
         if self.is_locked {
             return Err(LOCKED.to_owned());
@@ -181,7 +196,7 @@ impl ParameterServer {
                     name: name.clone(),
                     type_: value(name).unwrap_or_default().type_,
                     description: descriptions.get(name).cloned().unwrap_or_default(),
-                    read_only: settings.is_locked,
+                    read_only: settings.is_locked || settings.is_taken_at_start(name),
                     ..Default::default()
                 })
                 .collect(),

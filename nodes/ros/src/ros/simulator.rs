@@ -27,6 +27,7 @@ use crate::inbox::Inbox;
 use crate::lifecycle::{State, Transition};
 use crate::parameters::{Parameters, Section};
 use crate::qos;
+use crate::sensors::CameraSettings;
 use crate::settings::SimulatorSettings;
 use crate::truth;
 use crate::watch::Watch;
@@ -90,7 +91,8 @@ fn run(stop: &AtomicBool) -> Result<()> {
     let mut parameter_server = ParameterServer::new(&mut node, section, described)?;
     let mut managed = Managed::new(&mut node)?;
     let inbox = Arc::new(Inbox::default());
-    let mut subscriptions = Subscriptions::new(&mut node, HEARS, Arc::clone(&inbox))?;
+    let mut subscriptions =
+        Subscriptions::new(&mut node, HEARS, &CameraSettings::default(), Arc::clone(&inbox))?;
     let mut world = World {
         name: qos::diagnostics_name(&node.namespace()?, NAME),
         inbox,

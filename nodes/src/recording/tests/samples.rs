@@ -151,6 +151,75 @@ impl Draw {
         let data = (0..w * h).map(|_| draw(self)).collect();
         Arc::new(Image::new(w, h, data).unwrap())
     }
+    fn skill_state(&mut self) -> SkillState {
+        match self.below(3) {
+            0 => SkillState::Running,
+            1 => SkillState::Done,
+            _ => SkillState::Failed(self.skill_failure()),
+        }
+    }
+    fn reason(&mut self) -> FailureReason {
+        use FailureReason as F;
+        self.one_of(&[
+            F::ObjectNotFound,
+            F::TargetNotFound,
+            F::Unreachable,
+            F::GraspFailed,
+            F::PlaceFailed,
+            F::ContainerStuck,
+            F::NoPlan,
+            F::InvalidGoal,
+            F::TimedOut,
+            F::Cancelled,
+            F::SensorsLost,
+            F::Unconfirmed,
+            F::InvalidRule,
+            F::RuleConflict,
+            F::RuleViolated,
+            F::Busy,
+            F::SkillFailed,
+        ])
+    }
+    fn outcome(&mut self) -> Outcome {
+        self.maybe(Self::reason)
+            .map_or(Outcome::Succeeded, Outcome::Failed)
+    }
+    fn grid(&mut self, header: Header) -> OccupancyGrid {
+        let (width, height) = self.size();
+        OccupancyGrid {
+            header,
+            resolution_m: self.number(),
+            width,
+            height,
+            origin: self.pose2(),
+            cells: Arc::new((0..width * height).map(|_| self.0.random()).collect()),
+        }
+    }
+    fn scene(&mut self, header: Header) -> SceneGraph {
+        SceneGraph {
+            header,
+            objects: self.list(Self::object),
+            relations: self.list(|d| Relation {
+                subject: ObjectId(d.id()),
+                kind: d.relation(),
+                object: ObjectId(d.id()),
+            }),
+        }
+    }
+    fn map(&mut self, header: Header) -> MapSnapshot {
+        MapSnapshot {
+            request: self.id(),
+            floor: self.grid(header),
+            map_from_odom: self.pose2(),
+            walls: self.list(|d| WallPoint {
+                x_m: d.number() as f32,
+                y_m: d.number() as f32,
+                facing_x: d.number() as f32,
+                facing_y: d.number() as f32,
+                views: d.id() as u16,
+            }),
+        }
+    }
     fn skill_failure(&mut self) -> SkillFailure {
         use SkillFailure as F;
         self.one_of(&[
@@ -248,17 +317,7 @@ pub(super) fn random(topic: Topic, seed: u64) -> Message {
                 area: d.area(),
             }),
         })),
-        Topic::OccupancyGrid => {
-            let (width, height) = d.size();
-            Message::OccupancyGrid(Arc::new(OccupancyGrid {
-                header,
-                resolution_m: d.number(),
-                width,
-                height,
-                origin: d.pose2(),
-                cells: Arc::new((0..width * height).map(|_| d.0.random()).collect()),
-            }))
-        }
+        Topic::OccupancyGrid => Message::OccupancyGrid(Arc::new(d.grid(header))),
         Topic::ObstacleCloud => {
             let single = d.flag();
             let mut points = d.list(Draw::point);
@@ -273,15 +332,7 @@ pub(super) fn random(topic: Topic, seed: u64) -> Message {
                 points: Arc::new(points),
             }))
         }
-        Topic::SceneGraph => Message::SceneGraph(Arc::new(SceneGraph {
-            header,
-            objects: d.list(Draw::object),
-            relations: d.list(|d| Relation {
-                subject: ObjectId(d.id()),
-                kind: d.relation(),
-                object: ObjectId(d.id()),
-            }),
-        })),
+        Topic::SceneGraph => Message::SceneGraph(Arc::new(d.scene(header))),
         Topic::SceneChange => {
             use ChangeKind as C;
             Message::SceneChange(Arc::new(SceneChange {
@@ -335,11 +386,7 @@ pub(super) fn random(topic: Topic, seed: u64) -> Message {
             header,
             step: StepId(id),
             skill: d.skill(),
-            state: match d.below(3) {
-                0 => SkillState::Running,
-                1 => SkillState::Done,
-                _ => SkillState::Failed(d.skill_failure()),
-            },
+            state: d.skill_state(),
             detail: d.text(),
         })),
         Topic::Verdict => {
@@ -356,35 +403,83 @@ pub(super) fn random(topic: Topic, seed: u64) -> Message {
                 detail,
             }))
         }
-        Topic::TaskResult => {
-            use FailureReason as F;
-            let reasons = [
-                F::ObjectNotFound,
-                F::TargetNotFound,
-                F::Unreachable,
-                F::GraspFailed,
-                F::PlaceFailed,
-                F::ContainerStuck,
-                F::NoPlan,
-                F::InvalidGoal,
-                F::TimedOut,
-                F::Cancelled,
-                F::SensorsLost,
-                F::Unconfirmed,
-                F::InvalidRule,
-                F::RuleConflict,
-                F::RuleViolated,
+        Topic::TaskResult => Message::TaskResult(Arc::new(TaskResult {
+            header,
+            id: TaskId(id),
+            outcome: d.outcome(),
+            detail: d.text(),
+        })),
+        Topic::SkillRequest => Message::SkillRequest(Arc::new(SkillRequest {
+            header,
+            id: TaskId(id),
+            skill: d.skill(),
+            rules: d.list(Draw::text),
+            deadline: d.time(),
+        })),
+        Topic::SkillResult => Message::SkillResult(Arc::new(SkillResult {
+            header,
+            id: TaskId(id),
+            outcome: d.outcome(),
+            failure: d.maybe(Draw::skill_failure),
+            detail: d.text(),
+        })),
+        Topic::SetRules => Message::SetRules(Arc::new(SetRules {
+            header,
+            request: id,
+            rules: d.list(Draw::text),
+        })),
+        Topic::RuleMonitors => {
+            let verdicts = [
+                RuleVerdict::PermanentlySatisfied,
+                RuleVerdict::SatisfiedSoFar,
+                RuleVerdict::OpenObligation,
+                RuleVerdict::PermanentlyViolated,
             ];
-            let outcome = d
-                .maybe(|d| d.one_of(&reasons))
-                .map_or(Outcome::Succeeded, Outcome::Failed);
-            Message::TaskResult(Arc::new(TaskResult {
+            Message::RuleMonitors(Arc::new(RuleMonitors {
                 header,
-                id: TaskId(id),
-                outcome,
-                detail: d.text(),
+                task: TaskId(id),
+                monitors: d.list(|d| RuleMonitor {
+                    rule: d.text(),
+                    verdict: d.one_of(&verdicts),
+                    owed: d.list(Draw::text),
+                }),
             }))
         }
+        Topic::MapRequest => Message::MapRequest(Arc::new(MapRequest { header, request: id })),
+        Topic::MapSnapshot => Message::MapSnapshot(Arc::new(d.map(header))),
+        Topic::KnownMap => {
+            let of = d.header();
+            Message::KnownMap(Arc::new(KnownMap {
+                header,
+                request: id,
+                odometry_went_on: d.flag(),
+                map: d.map(of),
+            }))
+        }
+        Topic::KnownScene => {
+            let of = d.header();
+            Message::KnownScene(Arc::new(KnownScene {
+                header,
+                request: id,
+                scene: d.scene(of),
+            }))
+        }
+        Topic::Answer => Message::Answer(Arc::new(Answer {
+            header,
+            request: id,
+            refusal: d.text(),
+        })),
+        Topic::DriveGoal => Message::DriveGoal(Arc::new(DriveGoal {
+            header,
+            id,
+            to: d.maybe(Draw::pose2),
+        })),
+        Topic::DriveStatus => Message::DriveStatus(Arc::new(DriveStatus {
+            header,
+            id,
+            state: d.skill_state(),
+            detail: d.text(),
+        })),
         Topic::VelocityCommand => Message::VelocityCommand(Arc::new(VelocityCommand {
             header,
             linear_m_s: d.number(),

@@ -1,11 +1,12 @@
 use nalgebra::{Matrix2, Matrix3, Matrix6, SymmetricEigen, Vector3, Vector6};
 use serde::{Deserialize, Serialize};
 use steward_core::geometry::{Pose2, wrap_angle_rad};
+use steward_core::messages::WallPoint;
 
 use super::structure::{LineFit, StructureMap};
-use crate::Result;
 use crate::error::check_range;
 use crate::occupancy::{Scan, StructurePoint, check_pose};
+use crate::{Error, Result};
 
 /// How drift is corrected.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -104,7 +105,7 @@ impl Default for LocalizationConfig {
 
 impl LocalizationConfig {
     /// # Errors
-    /// [`Error::BadConfig`](crate::Error::BadConfig) naming the first field outside its range.
+    /// [`Error::BadConfig`] naming the first field outside its range.
     pub fn validate(&self) -> Result<()> {
         for (field, value, high) in [
             ("localization.translation_noise", self.translation_noise, 1.0),
@@ -194,7 +195,7 @@ pub struct Localizer {
 
 impl Localizer {
     /// # Errors
-    /// [`Error::BadConfig`](crate::Error::BadConfig)
+    /// [`Error::BadConfig`]
     pub fn new(config: LocalizationConfig) -> Result<Self> {
         config.validate()?;
         Ok(Localizer {
@@ -218,6 +219,34 @@ impl Localizer {
         self.last_odom = None;
         self.corrected_at = None;
         self.contradictions = 0;
+    }
+
+    /// What the pose is found by.
+    pub fn walls(&self) -> Vec<WallPoint> {
+        self.structure.points()
+    }
+
+    /// Goes on with walls of before and a correction of the odometry, in place of what it has.
+    ///
+    /// # Errors
+    /// [`Error::BadKnowledge`] for points that are not finite or beyond the largest side, [`Error::BadPose`] for such a
+    /// correction; nothing has then changed.
+    pub fn know(&mut self, walls: &[WallPoint], map_from_odom: Pose2) -> Result<()> {
+        check_pose("odometry in the map", &map_from_odom, self.config.max_side_m)?;
+        let mut structure = StructureMap::new(self.config.cell_m, self.config.max_side_m);
+        for point in walls {
+            let near = |x: f32| f64::from(x).abs() <= self.config.max_side_m;
+            let place = near(point.x_m) && near(point.y_m);
+            if !(place && point.facing_x.is_finite() && point.facing_y.is_finite() && structure.know(point)) {
+                return Err(Error::BadKnowledge(format!(
+                    "it has a wall at ({}, {}) m, outside the largest map",
+                    point.x_m, point.y_m
+                )));
+            }
+        }
+        self.clear();
+        (self.structure, self.map_from_odom) = (structure, map_from_odom);
+        Ok(())
     }
 
     /// The correction of the odometry.
@@ -244,7 +273,7 @@ impl Localizer {
     /// enters the scan into the structure map unless it contradicts it.
     ///
     /// # Errors
-    /// [`Error::BadPose`](crate::Error::BadPose) for an odometry that is not finite or farther out than the
+    /// [`Error::BadPose`] for an odometry that is not finite or farther out than the
     /// largest side; nothing has then changed.
     pub fn update(
         &mut self,

@@ -1,3 +1,5 @@
+use steward_core::messages::WallPoint;
+
 use crate::occupancy::GrowingCells;
 
 /// Observations after which a cell's mean stays where it is. Old walls must not follow the robot's errors.
@@ -80,6 +82,34 @@ impl StructureMap {
         StructureMap {
             cells: GrowingCells::new(cell_m, max_side_m),
         }
+    }
+
+    /// Everything in it, row by row.
+    pub(crate) fn points(&self) -> Vec<WallPoint> {
+        let seen = self.cells.data().iter().filter(|cell| cell.count > 0);
+        seen.map(|cell| WallPoint {
+            x_m: cell.mean[0],
+            y_m: cell.mean[1],
+            facing_x: cell.facing[0],
+            facing_y: cell.facing[1],
+            views: cell.count,
+        })
+        .collect()
+    }
+
+    /// Puts in a point of before; whether there is room for it.
+    pub(crate) fn know(&mut self, point: &WallPoint) -> bool {
+        let index = self.cells.index_of(point.x_m.into(), point.y_m.into());
+        let Some(cell) = self.cells.grown_mut(index) else {
+            return false;
+        };
+        *cell = StructureCell {
+            count: point.views.clamp(1, FROZEN_AFTER),
+            misses: 0,
+            mean: [point.x_m, point.y_m],
+            facing: [point.facing_x, point.facing_y],
+        };
+        true
     }
 
     /// Adds a point; `facing` is the unit vector from it to the camera.

@@ -11,7 +11,7 @@ use super::MemoryConfig;
 use super::cloud::Cloud;
 use super::shape::horizontal_axes;
 use super::view::{SQUARE, View, steepness};
-use crate::articulation::Joint;
+use crate::articulation::{Joint, PartKind};
 
 /// Names an entry within the memory; entries that are not confirmed have no [`ObjectId`] yet.
 pub(crate) type Key = u64;
@@ -99,6 +99,50 @@ impl Entry {
             provenance: Provenance::Expected,
             confidence: 0.5,
             ..Self::unseen(key, class, shape, stamp, config)
+        }
+    }
+
+    /// What was remembered of a thing before, without the views that it came from: its shape stands until it is seen to be
+    /// otherwise.
+    pub(crate) fn known(key: Key, object: &SceneObject, now: Time, config: &MemoryConfig) -> Self {
+        let half = object.shape.half;
+        let large = 2.0 * half.x.max(half.z) > config.large_m;
+        let mut cloud = Cloud::new(config.voxel_m, config.max_voxels);
+        let patches: Vec<Point3> = object.surfaces.iter().flat_map(|s| patch(s, config)).collect();
+        cloud.add(&patches, &vec![true; patches.len()]);
+        // One view's worth, from not very near: the next complete one counts more.
+        let complete = if large { vec![] } else { vec![(object.shape, 1e3)] };
+        Entry {
+            id: Some(object.id),
+            large,
+            // What was held may have been let go meanwhile, by a hand that nobody watched.
+            presence: match object.presence {
+                Presence::Held => Presence::Present,
+                other => other,
+            },
+            provenance: match object.presence {
+                Presence::Held => Provenance::Expected,
+                _ => object.provenance,
+            },
+            confidence: object.confidence,
+            first_seen: object.first_seen.min(now),
+            last_seen: object.last_seen.min(now),
+            // Seen often enough for its heading to be kept.
+            hits: 7,
+            joint: PartKind::of_class(&object.class).map(|kind| Joint::known(kind, object.articulation)),
+            further: if large {
+                corners(&object.shape, 1.0)
+            } else {
+                vec![]
+            },
+            surfaces: object.surfaces.clone(),
+            cloud,
+            complete: complete.into(),
+            probes: corners(&object.shape, 0.8)
+                .iter()
+                .map(|p| p - object.shape.center)
+                .collect(),
+            ..Self::unseen(key, object.class.clone(), object.shape, now, config)
         }
     }
 
@@ -390,6 +434,33 @@ impl Entry {
             surfaces: self.surfaces.clone(),
         }
     }
+}
+
+/// The corners of a box that is this much larger than another one around the same middle.
+fn corners(shape: &OrientedBox, scale: f64) -> Vec<Point3> {
+    let pose = shape.pose();
+    (0..8u8)
+        .map(|n| {
+            let side = |bit: u8| if n & bit == 0 { -scale } else { scale };
+            let signs = Vector3::new(side(1), side(2), side(4));
+            pose * Point3::from(shape.half.component_mul(&signs))
+        })
+        .collect()
+}
+
+/// Points of a surface, close enough together for its voxels to be full, as far as there is room.
+fn patch(surface: &SupportSurface, config: &MemoryConfig) -> Vec<Point3> {
+    let area_m2 = 4.0 * surface.half_x_m * surface.half_y_m;
+    let step_m = (0.7 * config.voxel_m).max((area_m2 / config.max_voxels as f64).sqrt());
+    let steps = |half_m: f64| {
+        let n = (2.0 * half_m / step_m).ceil().max(1.0) as u32;
+        (0..=n).map(move |i| half_m * (2.0 * f64::from(i) / f64::from(n) - 1.0))
+    };
+    let (s, c) = surface.yaw_rad.sin_cos();
+    let at = |x: f64, y: f64| surface.center + Vector3::new(c * x - s * y, s * x + c * y, 0.0);
+    steps(surface.half_x_m)
+        .flat_map(|x| steps(surface.half_y_m).map(move |y| at(x, y)))
+        .collect()
 }
 
 /// The side of a thing that a view from about its height, square to its front, does not show.

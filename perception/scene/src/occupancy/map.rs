@@ -8,8 +8,8 @@ use steward_core::messages::{Header, OccupancyGrid};
 
 use super::cells::{GrowingCells, check_pose};
 use super::scan::Scan;
-use crate::Result;
 use crate::error::check_range;
+use crate::{Error, Result};
 
 /// How the grid remembers.
 ///
@@ -50,7 +50,7 @@ impl Default for OccupancyConfig {
 
 impl OccupancyConfig {
     /// # Errors
-    /// [`Error::BadConfig`](crate::Error::BadConfig) naming the first field outside its range.
+    /// [`Error::BadConfig`] naming the first field outside its range.
     pub fn validate(&self) -> Result<()> {
         check_range("occupancy.cell_m", self.cell_m, 5e-3, 1.0)?;
         check_range("occupancy.max_side_m", self.max_side_m, self.cell_m, 200.0)?;
@@ -93,7 +93,7 @@ impl OccupancyMap {
     /// An empty map.
     ///
     /// # Errors
-    /// [`Error::BadConfig`](crate::Error::BadConfig)
+    /// [`Error::BadConfig`]
     pub fn new(config: OccupancyConfig) -> Result<Self> {
         config.validate()?;
         Ok(OccupancyMap {
@@ -119,7 +119,7 @@ impl OccupancyMap {
     /// Enters a scan taken at `stamp` from `map_from_base`.
     ///
     /// # Errors
-    /// [`Error::BadPose`](crate::Error::BadPose) for a pose that is not finite or farther out than the largest
+    /// [`Error::BadPose`] for a pose that is not finite or farther out than the largest
     /// side; the map is then unchanged.
     pub fn integrate(&mut self, scan: &Scan, map_from_base: &Pose2, stamp: Time) -> Result<()> {
         check_pose("base", map_from_base, self.config.max_side_m)?;
@@ -167,6 +167,49 @@ impl OccupancyMap {
         let low = -(self.config.max_free_log_odds / STEP).round();
         let high = (self.config.max_log_odds / STEP).round();
         cell.log_odds = (cell.log_odds as f64 + steps as f64).clamp(low, high) as i8;
+    }
+
+    /// Goes on with a floor of before, in place of what it has.
+    ///
+    /// # Errors
+    /// [`Error::BadKnowledge`] for a floor with other cells or beyond the largest side; the map is then unchanged.
+    pub fn know(&mut self, floor: &OccupancyGrid, now: Time) -> Result<()> {
+        let bad = |text: String| Err(Error::BadKnowledge(text));
+        let (width, height) = (floor.width as usize, floor.height as usize);
+        let most = self.config.max_side_m / self.config.cell_m + 128.0;
+        if (floor.resolution_m - self.config.cell_m).abs() > 1e-9 {
+            let (found, needed) = (floor.resolution_m, self.config.cell_m);
+            return bad(format!(
+                "its cells are {found} m wide and `occupancy.cell_m` is {needed}"
+            ));
+        }
+        if width as f64 > most || height as f64 > most || floor.cells.len() != width * height {
+            return bad(format!(
+                "a floor of {width} x {height} cells is too large, or some are missing"
+            ));
+        }
+        check_pose("floor", &floor.origin, self.config.max_side_m)?;
+        let mut cells = GrowingCells::new(self.config.cell_m, self.config.max_side_m);
+        let first = [floor.origin.x_m, floor.origin.y_m].map(|m| (m / self.config.cell_m).round() as i64);
+        let known = floor
+            .cells
+            .iter()
+            .enumerate()
+            .filter(|(_, percent)| **percent >= 0);
+        for (at, percent) in known {
+            let index = [first[0] + (at % width) as i64, first[1] + (at / width) as i64];
+            let Some(cell) = cells.grown_mut(index) else {
+                return bad(format!("it is larger than {} m", self.config.max_side_m));
+            };
+            let p = f64::from((*percent).clamp(1, 99)) / 100.0;
+            let log_odds = (p / (1.0 - p)).ln().clamp(-MAX_LOG_ODDS, MAX_LOG_ODDS);
+            *cell = Cell {
+                scan: 1,
+                log_odds: (log_odds / STEP).round() as i8,
+            };
+        }
+        (self.cells, self.scans, self.newest, self.outside) = (cells, 1, floor.header.stamp.min(now), 0);
+        Ok(())
     }
 
     /// The map as a message.

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use steward_core::geometry::{OrientedBox, Point3, Pose2, Pose3, Vector3, wrap_angle_rad};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
-    ArticulationState, Bumper, GripperContacts, Header, ObstacleCloud, OccupancyGrid, Presence, Provenance,
-    SceneGraph, SceneObject, Skill,
+    ArticulationState, Bumper, DriveStatus, GripperContacts, Header, ObstacleCloud, OccupancyGrid, Presence,
+    Provenance, SceneGraph, SceneObject, Skill,
 };
 use steward_core::robot::{JointPositions, KinematicModel};
 use steward_core::{Duration, Time, frames};
-use steward_skills::machine::{Inputs, Progress};
+use steward_skills::machine::{Inputs, Navigation, Progress};
 use steward_skills::parts::HandlePath;
 use steward_skills::{SkillRunner, SkillsConfig};
 
@@ -36,6 +36,10 @@ pub(crate) struct World {
     contact: bool,
     pub(crate) runner: SkillRunner,
     pub(crate) path: Vec<Pose2>,
+    /// What a navigation stack says, where there is one.
+    pub(crate) navigation: Option<Option<DriveStatus>>,
+    /// Where it is to drive.
+    pub(crate) drive_to: Option<Pose2>,
 }
 
 #[derive(Clone, Copy)]
@@ -99,6 +103,8 @@ impl World {
             contact: false,
             runner: SkillRunner::new(SkillsConfig::default(), URDF).unwrap(),
             path: Vec::new(),
+            navigation: None,
+            drive_to: None,
         }
     }
 
@@ -208,6 +214,9 @@ impl World {
             opening_m,
         };
         let inputs = Inputs {
+            navigation: self.navigation.as_ref().map(|status| Navigation {
+                status: status.as_ref(),
+            }),
             now: self.now,
             base: self.base,
             velocity: self.velocity,
@@ -223,6 +232,7 @@ impl World {
             assert!(target.0.is_finite() && target.1 > 0.0, "{name}: {target:?}");
             self.targets.insert(name, *target);
         }
+        self.drive_to = commands.drive_to;
         self.move_base(commands.base);
         self.move_joints();
         self.path.push(self.base);

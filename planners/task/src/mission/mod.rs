@@ -72,7 +72,7 @@ impl<'a> View<'a> {
         Belief { graph: self.graph }
     }
 
-    fn situation(&self) -> Situation<'a> {
+    pub(crate) fn situation(&self) -> Situation<'a> {
         Situation {
             now: self.now,
             graph: self.graph,
@@ -165,6 +165,8 @@ pub enum Purpose {
     Plan(Step),
     /// See whether a relation still holds.
     Verify(ObjectId),
+    /// It was asked for, see [`Single`](crate::single::Single).
+    Asked,
 }
 
 /// How a skill ended.
@@ -451,7 +453,7 @@ impl Mission {
             Purpose::Frontier(x, y, _) => self.search.frontiers.push((x, y)),
             Purpose::Glance => self.search.glance_due = false,
             Purpose::Peek => self.search.peek_due = None,
-            Purpose::Closer => {}
+            Purpose::Closer | Purpose::Asked => {}
             Purpose::Inspect(id) => {
                 self.search.inspected.insert(id);
             }
@@ -635,7 +637,7 @@ impl Mission {
                 }
             }
             Purpose::Peek => self.search.peek_due = None,
-            Purpose::Closer => {}
+            Purpose::Closer | Purpose::Asked => {}
             Purpose::Inspect(id) | Purpose::Unshut(id) if travelled && done => self.at = Some(id),
             Purpose::Inspect(id) => {
                 self.search.inspected.insert(id);
