@@ -124,6 +124,12 @@ pub struct DepthView<'a> {
     pub excluded: &'a [ExcludedBall],
 }
 
+/// The largest integer that is not larger. On processors without an instruction for it, `f64::floor` is a call.
+fn floor(x: f64) -> i64 {
+    let toward_zero = x as i64;
+    toward_zero - i64::from(x < toward_zero as f64)
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 struct Voxel {
     /// Images that saw it, less those that saw through it.
@@ -186,7 +192,7 @@ impl ObstacleMap {
         check_camera_pose(view.base_from_camera)?;
         check_pose("base", map_from_base, self.config.max_side_m)?;
         self.newest = self.newest.max(stamp);
-        let index = |x: f64| (x / self.config.voxel_m).floor() as i64;
+        let index = |x: f64| floor(x / self.config.voxel_m);
         self.center = [index(map_from_base.x_m), index(map_from_base.y_m)];
         let map_from_camera = map_from_base.to_pose3() * view.base_from_camera;
         self.count_points(view, map_from_base, &map_from_camera);
@@ -251,8 +257,10 @@ impl ObstacleMap {
         let rotation = map_from_camera.rotation.to_rotation_matrix();
         let r = rotation.matrix();
         let t = map_from_camera.translation.vector;
+        let voxels_per_m = 1.0 / c.voxel_m;
         for row in (0..camera.height).step_by(c.pixel_step as usize) {
             let y = (row as f64 + 0.5 - camera.cy) / camera.fy;
+            let of_row = r.column(1) * y + r.column(2);
             for column in (0..camera.width).step_by(c.pixel_step as usize) {
                 let at = row as usize * width + column as usize;
                 let d = view.depth.data()[at] as f64;
@@ -263,7 +271,7 @@ impl ObstacleMap {
                     continue;
                 }
                 let x = (column as f64 + 0.5 - camera.cx) / camera.fx;
-                let ray = (r * nalgebra::Vector3::new(x, y, 1.0)) * d;
+                let ray = (r.column(0) * x + of_row) * d;
                 let surface = Point3::from(t + ray);
                 if surface.z < c.floor_m + c.floor_noise_per_m * d * d {
                     continue;
@@ -275,7 +283,7 @@ impl ObstacleMap {
                     continue;
                 }
                 let p = surface + ray * (c.surface_offset_m / ray.norm());
-                let [i, j] = [(p.x / c.voxel_m).floor() as i64, (p.y / c.voxel_m).floor() as i64];
+                let [i, j] = [p.x, p.y].map(|x| floor(x * voxels_per_m));
                 let layer = (p.z.max(0.0) / c.voxel_m) as usize;
                 if layer >= self.layers || !self.is_inside([i, j]) {
                     continue;

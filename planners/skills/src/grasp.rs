@@ -7,7 +7,7 @@ use steward_core::geometry::{OrientedBox, Vector3, wrap_angle_rad};
 
 use crate::config::SkillsConfig;
 use crate::ik::HandPose;
-use crate::passage::ROUND;
+use crate::passage::may_be_round;
 use crate::robot::Robot;
 
 /// One way to take hold of something.
@@ -77,8 +77,11 @@ pub fn candidates(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox, bas
 fn width_across(shape: &OrientedBox, yaw_rad: f64) -> f64 {
     let a = yaw_rad - shape.yaw_rad;
     let (x, y) = (shape.half.x * a.cos().abs(), shape.half.y * a.sin().abs());
-    let is_round = shape.half.x.max(shape.half.y) < ROUND * shape.half.x.min(shape.half.y);
-    2.0 * if is_round { x.hypot(y) } else { x + y }
+    2.0 * if may_be_round(&shape.half) {
+        x.hypot(y)
+    } else {
+        x + y
+    }
 }
 
 /// Distance from the box's middle to its side along a horizontal direction, metres.
@@ -107,8 +110,7 @@ fn from_above(robot: &Robot, config: &SkillsConfig, shape: &OrientedBox) -> Vec<
     }
     let standoff_m = (top - z + robot.tip_m + OVER_TOP_M).max(DESCENT_M);
     let slender = top - bottom > TALL_M.max(2.0 * 2.0 * shape.half.x.min(shape.half.y));
-    let round = (shape.half.x - shape.half.y).abs() < 0.2 * shape.half.x.max(shape.half.y);
-    let turns: &[f64] = if round {
+    let turns: &[f64] = if may_be_round(&shape.half) {
         &[0.0, FRAC_PI_2, PI / 4.0, -PI / 4.0]
     } else {
         &[0.0, FRAC_PI_2, 0.3, -0.3, FRAC_PI_2 + 0.3, FRAC_PI_2 - 0.3]

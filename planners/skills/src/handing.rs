@@ -119,7 +119,7 @@ impl Handing {
 
     /// How far the hand is from where it should end: to the side or ahead, and above, metres.
     pub fn left_m(&self, ctx: &Context, inputs: &Inputs) -> (f64, f64) {
-        let hand = inputs.base.to_pose3() * ctx.robot.grasp_center(&inputs.posture());
+        let hand = inputs.hand(&ctx.robot);
         let left = hand.translation.vector - self.hand.position.coords;
         (left.x.hypot(left.y), left.z)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use steward_core::Time;
-use steward_core::geometry::{Point3, Pose2};
+use steward_core::geometry::{Point3, Pose2, Pose3};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
     Bumper, DriveStatus, GripperContacts, ObstacleCloud, OccupancyGrid, SceneGraph, SceneObject, SkillFailure,
@@ -67,6 +67,11 @@ impl<'a> Inputs<'a> {
         Posture::from_joints(self.joints)
     }
 
+    /// `map_from_grasp_center`: the measured hand.
+    pub fn hand(&self, robot: &Robot) -> Pose3 {
+        self.base.to_pose3() * robot.grasp_center(&self.posture())
+    }
+
     /// A point of the map in the base frame.
     pub fn in_base(&self, p: &Point3) -> Point3 {
         self.base.to_pose3().inverse_transform_point(p)
@@ -123,7 +128,7 @@ pub struct Held {
     /// Pitch of the fingers when it was picked, radians, positive down.
     pub pitch_rad: f64,
     /// `grasp_center_from_object`: where the middle of that box is in the hand.
-    pub hand_from_object: steward_core::geometry::Pose3,
+    pub hand_from_object: Pose3,
 }
 
 /// What outlives a single skill: the robot, the configuration, the map of the floor, and what is held.

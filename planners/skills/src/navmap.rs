@@ -6,7 +6,7 @@ use steward_core::messages::{CellState, OccupancyGrid};
 use crate::config::SkillsConfig;
 
 /// Clearances beyond this are not told apart, cells.
-const CLEARANCE_CAP_CELLS: i32 = 24;
+const CLEARANCE_CAP_CELLS: i16 = 24;
 
 /// Fixed-point cost of one metre through open space.
 pub const COST_PER_M: f64 = 1000.0;
@@ -26,46 +26,46 @@ impl NavMap {
     pub fn new(grid: &OccupancyGrid, config: &SkillsConfig) -> Self {
         let (w, h) = (grid.width as usize, grid.height as usize);
         let cap = CLEARANCE_CAP_CELLS;
-        let mut along_row = vec![cap; w * h];
-        for row in 0..h {
+        // Squared distances to the nearest occupied cell: along each row first, then over the rows above and below.
+        let mut along_rows = vec![cap; w * h];
+        for (row, along_row) in along_rows.chunks_exact_mut(w.max(1)).enumerate() {
             let occupied = |column: usize| grid.state(column as u32, row as u32) == CellState::Occupied;
             let mut d = cap;
-            for column in 0..w {
+            for (column, cell) in along_row.iter_mut().enumerate() {
                 d = if occupied(column) { 0 } else { (d + 1).min(cap) };
-                along_row[row * w + column] = d;
+                *cell = d;
             }
             let mut d = cap;
-            for column in (0..w).rev() {
-                d = if occupied(column) { 0 } else { (d + 1).min(cap) };
-                let cell = &mut along_row[row * w + column];
-                *cell = (*cell).min(d);
+            for cell in along_row.iter_mut().rev() {
+                d = (d + 1).min(*cell);
+                *cell = d * d;
             }
         }
-        let mut clearance_m = vec![0f32; w * h];
-        let mut factor = vec![0u16; w * h];
-        let (hard, comfort) = (config.hard_clearance_m(), config.comfort_distance_m);
+        let by_distance: Vec<(f32, u16)> = (0..=cap * cap)
+            .map(|squared| Self::of_distance(squared, grid, config))
+            .collect();
+        let mut clearance_m = Vec::with_capacity(w * h);
+        let mut factor = Vec::with_capacity(w * h);
+        let mut nearest = vec![0; w];
         for row in 0..h {
-            for column in 0..w {
-                let mut best = cap * cap;
-                for dy in 0..cap {
-                    if dy * dy >= best {
-                        break;
-                    }
-                    for y in [row as i64 - dy as i64, row as i64 + dy as i64] {
-                        if y >= 0 && (y as usize) < h {
-                            let g = along_row[y as usize * w + column];
-                            best = best.min(g * g + dy * dy);
-                        }
+            nearest.fill(cap * cap);
+            for dy in 0..cap {
+                let rows = [
+                    row.checked_sub(dy as usize),
+                    Some(row + dy as usize).filter(|y| *y < h),
+                ];
+                for y in rows.into_iter().flatten() {
+                    // Whole rows at a time, which the compiler turns into vector instructions.
+                    for (nearest, along_row) in nearest.iter_mut().zip(&along_rows[y * w..][..w]) {
+                        *nearest = (*nearest).min(along_row + dy * dy);
                     }
                 }
-                let clearance = ((best as f64).sqrt() - 0.5).max(0.0) * grid.resolution_m;
-                clearance_m[row * w + column] = clearance as f32;
-                let free = grid.state(column as u32, row as u32) == CellState::Free;
-                if free && clearance >= hard {
-                    let closeness = ((comfort - clearance) / (comfort - hard).max(1e-6)).clamp(0.0, 1.0);
-                    let f = 100.0 * (1.0 + config.clearance_weight * closeness * closeness);
-                    factor[row * w + column] = f.round() as u16;
-                }
+            }
+            for (column, squared) in nearest.iter().enumerate() {
+                let (clearance, cost) = by_distance[*squared as usize];
+                clearance_m.push(clearance);
+                let is_free = grid.state(column as u32, row as u32) == CellState::Free;
+                factor.push(if is_free { cost } else { 0 });
             }
         }
         NavMap {
@@ -73,6 +73,18 @@ impl NavMap {
             clearance_m,
             factor,
         }
+    }
+
+    /// Clearance, metres, and cost factor of a free cell at a squared distance, in cells, from the nearest occupied one.
+    fn of_distance(squared: i16, grid: &OccupancyGrid, config: &SkillsConfig) -> (f32, u16) {
+        let (hard, comfort) = (config.hard_clearance_m(), config.comfort_distance_m);
+        let clearance = (f64::from(squared).sqrt() - 0.5).max(0.0) * grid.resolution_m;
+        if clearance < hard {
+            return (clearance as f32, 0);
+        }
+        let closeness = ((comfort - clearance) / (comfort - hard).max(1e-6)).clamp(0.0, 1.0);
+        let factor = 100.0 * (1.0 + config.clearance_weight * closeness * closeness);
+        (clearance as f32, factor.round() as u16)
     }
 
     /// Stamp of the grid it was made from.

@@ -9,6 +9,7 @@ use steward_core::messages::{ArticulationState, SceneObject, SkillFailure};
 
 use crate::approach;
 use crate::drive::{Creep, Drive, Tolerance};
+use crate::grip::{Closing, Grip};
 use crate::handing::{HandState, Handing};
 use crate::handle_plan::{APPROACH_M, plan_from};
 use crate::ik::HandPose;
@@ -17,7 +18,6 @@ use crate::look::Gazing;
 use crate::machine::{Commands, Context, Inputs, Part, Progress};
 use crate::parts::HandlePath;
 use crate::path::CostField;
-use crate::pick::{Closing, Grip};
 use crate::posture::{ArmMotion, ArmState, Stow, StowState, fingers};
 use crate::robot::{GRIPPER, Posture};
 use crate::slide::Slide;
@@ -270,7 +270,7 @@ impl Operate {
                 match closing.step(ctx, inputs, out) {
                     Grip::Closing => {}
                     Grip::Holding => {
-                        let hand = inputs.base.to_pose3() * ctx.robot.grasp_center(&inputs.posture());
+                        let hand = inputs.hand(&ctx.robot);
                         let path = lead.path.taken_at(&hand.translation.vector.into(), lead.at);
                         self.phase = Phase::Lead(Lead::new(path, lead.at, lead.goal));
                     }
@@ -338,7 +338,7 @@ impl Operate {
                     // A finger is caught behind the bar.
                     ArmState::Stalled(_) if self.unhooked < MAX_UNHOOKS => {
                         self.unhooked += 1;
-                        let pose = inputs.base.to_pose3() * ctx.robot.grasp_center(&inputs.posture());
+                        let pose = inputs.hand(&ctx.robot);
                         let opening_m = 2.0 * inputs.joint(GRIPPER);
                         self.phase = Phase::SlideOut(Box::new(off_bar(&HandPose::of(&pose))), opening_m);
                     }

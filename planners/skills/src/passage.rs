@@ -16,8 +16,6 @@ const FINGER_BACK_M: f64 = 0.13;
 const STEP_M: f64 = 0.012;
 /// How far the hand may be from where it was sent, metres.
 const SLACK_M: f64 = 0.004;
-/// One side over the ground is at most this many times as long as the other: the thing may be round.
-pub const ROUND: f64 = 1.25;
 
 /// Whether the fingers may touch the thing on their way in or out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +33,11 @@ pub fn ways_to_try() -> impl Iterator<Item = (Care, f64)> {
         .flat_map(|care| MARGINS_M.into_iter().map(move |margin_m| (care, margin_m)))
 }
 
+/// Whether a thing of these half extents may be round: it is about as wide as deep.
+pub fn may_be_round(half: &Vector3) -> bool {
+    half.x.max(half.y) < 1.25 * half.x.min(half.y)
+}
+
 /// A thing as the fingers meet it.
 #[derive(Debug, Clone, Copy)]
 pub struct Thing {
@@ -49,8 +52,7 @@ impl Thing {
     fn contains(&self, p: &Point3) -> bool {
         let p = self.pose.inverse_transform_point(p);
         let half = self.half.add_scalar(SLACK_M);
-        let is_round = half.x.max(half.y) < ROUND * half.x.min(half.y);
-        let is_beside = if is_round {
+        let is_beside = if may_be_round(&half) {
             (p.x / half.x).hypot(p.y / half.y) > 1.0
         } else {
             p.x.abs() > half.x || p.y.abs() > half.y

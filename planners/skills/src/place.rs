@@ -9,13 +9,13 @@ use steward_core::messages::{Presence, Provenance, RelationKind, SceneObject, Sk
 use crate::approach::{self, Candidate};
 use crate::collision::{Contact, Payload, Support};
 use crate::drive::{Creep, Drive, Tolerance};
+use crate::grip::{Grip, grip};
 use crate::handing::{HandState, Handing};
 use crate::ik::{self, HandPose, Miss};
 use crate::look::Gazing;
 use crate::machine::{Commands, Context, Held, Inputs, Part, Progress};
 use crate::passage::{self, Care, Thing, ways_to_try};
 use crate::path::CostField;
-use crate::pick::{Grip, grip};
 use crate::posture::{ArmState, Stow, StowState, fingers};
 use crate::reach::{self, NoReach, Reach, Scene};
 use crate::robot::GRIPPER;
@@ -549,7 +549,7 @@ fn regained(ctx: &Context, inputs: &Inputs, object: &SceneObject) -> Option<Held
     if object.presence != Presence::Held {
         return None;
     }
-    let hand = inputs.base.to_pose3() * ctx.robot.grasp_center(&inputs.posture());
+    let hand = inputs.hand(&ctx.robot);
     let hand_from_object = hand.inverse() * object.shape.pose();
     let near = hand_from_object.translation.vector.norm() < 0.25;
     Some(Held {

@@ -5,11 +5,12 @@ use steward_core::{Duration, Time};
 
 use crate::config::SkillsConfig;
 use crate::error::Result;
+use crate::grip::{Grip, grip};
 use crate::look::Look;
 use crate::machine::{Commands, Context, Inputs, Progress};
 use crate::navigate::Navigate;
 use crate::operate::Operate;
-use crate::pick::{Grip, Pick, grip};
+use crate::pick::Pick;
 use crate::place::Place;
 use crate::robot::Robot;
 

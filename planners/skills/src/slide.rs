@@ -139,6 +139,6 @@ pub(crate) fn ease(error_m: f64) -> f64 {
 
 /// Distance between where the hand is and where it should be, metres.
 pub(crate) fn hand_error_m(robot: &Robot, inputs: &Inputs, hand: &HandPose) -> f64 {
-    let actual = inputs.base.to_pose3() * robot.grasp_center(&inputs.posture());
+    let actual = inputs.hand(robot);
     (actual.translation.vector - hand.position.coords).norm()
 }

@@ -28,7 +28,7 @@ enum Off {
 }
 
 fn hand_now(ctx: &Context, inputs: &Inputs) -> HandPose {
-    HandPose::of(&(inputs.base.to_pose3() * ctx.robot.grasp_center(&inputs.posture())))
+    HandPose::of(&inputs.hand(&ctx.robot))
 }
 
 impl Withdrawal {

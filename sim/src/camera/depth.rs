@@ -30,11 +30,16 @@ pub(super) fn measure(
     let (least, most) = (config.min_depth_m as f32, config.max_depth_m as f32);
     let (near, far) = (config.depth_noise_m as f32, config.depth_noise_at_1m_m as f32);
     let step = config.depth_step_m as f32;
+    let steps_per_m = 1.0 / step;
     let flattest = config.grazing_rad.sin() as f32;
     let (fx, fy) = (camera.fx as f32, camera.fy as f32);
+    let xs: Vec<f32> = (0..width)
+        .map(|column| (column as f32 + 0.5 - camera.cx as f32) / fx)
+        .collect();
     let out = image.data_mut();
     for row in 0..height {
-        for column in 0..width {
+        let y = (row as f32 + 0.5 - camera.cy as f32) / fy;
+        for (column, x) in xs.iter().enumerate() {
             let at = row * width + column;
             let is_glass = glass[at].is_finite();
             let z = if is_glass && config.sees_glass {
@@ -64,25 +69,24 @@ pub(super) fn measure(
             } else if flattest > 0.0 {
                 // The surface through the neighbours; with relative slopes zx, zy per unit of the image plane
                 // its normal is (-zx, -zy, 1 + x zx + y zy).
+                let per_depth = 1.0 / z;
                 let slope = |a: f32, b: f32, has_both: bool, f: f32| {
-                    let pixels = if has_both { 2.0 } else { 1.0 };
-                    (b - a) * f / (pixels * z)
+                    (b - a) * if has_both { 0.5 * f } else { f } * per_depth
                 };
                 let zx = slope(left, right, column > 0 && column + 1 < width, fx);
                 let zy = slope(above, below, row > 0 && row + 1 < height, fy);
-                let x = (column as f32 + 0.5 - camera.cx as f32) / fx;
-                let y = (row as f32 + 0.5 - camera.cy as f32) / fy;
                 let nz = 1.0 + x * zx + y * zy;
-                let length = ((zx * zx + zy * zy + nz * nz) * (x * x + y * y + 1.0)).sqrt();
                 // Ray (x, y, 1) times normal is 1 before both are made unit.
-                if 1.0 < flattest * length {
+                let length2 = (zx * zx + zy * zy + nz * nz) * (x * x + y * y + 1.0);
+                if 1.0 < flattest * flattest * length2 {
                     continue;
                 }
             }
             let noise = table.normal((bits >> 16) as u32) * (near + far * z * z);
             let measured = z + noise;
+            // Rounds to whole steps; `f32::round` is a call on processors without an instruction for it.
             out[at] = if step > 0.0 {
-                (measured / step).round() * step
+                (measured * steps_per_m + 0.5) as i32 as f32 * step
             } else {
                 measured
             };

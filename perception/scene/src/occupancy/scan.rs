@@ -1,3 +1,4 @@
+use nalgebra as na;
 use serde::{Deserialize, Serialize};
 use steward_core::camera::CameraIntrinsics;
 use steward_core::geometry::{Point3, Pose3};
@@ -183,19 +184,54 @@ pub struct Scanner {
     /// Cells written by the current image.
     touched: Vec<u32>,
     seen_bearings: Vec<bool>,
-    /// Distance and height of the points of the last rows.
+    /// Distance and height of the points of the last rows in a column.
     above: Vec<[f32; 2]>,
+    rays: Rays,
 }
 
-/// The angle of (x, y) from the x axis, 0 to 2π, to 1e-5 rad: much finer than a bearing, and several times
+/// Rays through the pixels that are read, for one metre of depth, along the axes of the base.
+#[derive(Debug, Clone, Default)]
+struct Rays {
+    /// What each row adds.
+    of_rows: Vec<na::Vector3<f32>>,
+    /// Those of the present column.
+    of_column: Vec<na::Vector3<f32>>,
+    /// Their lengths over the floor.
+    lengths: Vec<f32>,
+    /// Their bearings; the number of one is its whole part.
+    bearings: Vec<f32>,
+}
+
+impl Rays {
+    /// Goes to the next column. None of this depends on the depth, so it is done for all rows at once without a branch.
+    fn trace(&mut self, of_column: &na::Vector3<f32>, bearing_per_rad: f32) {
+        self.of_column.clear();
+        self.of_column
+            .extend(self.of_rows.iter().map(|row| of_column + row));
+        self.lengths.clear();
+        self.lengths.extend(
+            self.of_column
+                .iter()
+                .map(|ray| (ray.x * ray.x + ray.y * ray.y).sqrt()),
+        );
+        self.bearings.clear();
+        self.bearings.extend(
+            self.of_column
+                .iter()
+                .map(|ray| full_turn_angle_rad(ray.y, ray.x) * bearing_per_rad),
+        );
+    }
+}
+
+/// The angle of (x, y) from the x axis, 0 to 2π, to 2e-5 rad: much finer than a bearing, and several times
 /// faster than the exact one. Polynomial of Abramowitz and Stegun, 4.4.47, for the arc tangent up to 1.
-fn full_turn_angle_rad(y: f64, x: f64) -> f64 {
-    use std::f64::consts::{FRAC_PI_2, PI, TAU};
+fn full_turn_angle_rad(y: f32, x: f32) -> f32 {
+    use std::f32::consts::{FRAC_PI_2, PI, TAU};
     let (ax, ay) = (x.abs(), y.abs());
-    let ratio = ax.min(ay) / ax.max(ay).max(f64::MIN_POSITIVE);
+    let ratio = ax.min(ay) / ax.max(ay).max(f32::MIN_POSITIVE);
     let s = ratio * ratio;
     let mut angle =
-        ratio * (0.999_866_0 + s * (-0.330_299_5 + s * (0.180_141_0 + s * (-0.085_133_0 + s * 0.020_835_1))));
+        ratio * (0.999_866 + s * (-0.330_299_5 + s * (0.180_141 + s * (-0.085_133 + s * 0.020_835_1))));
     if ay > ax {
         angle = FRAC_PI_2 - angle;
     }
@@ -219,6 +255,7 @@ impl Scanner {
             touched: Vec::new(),
             seen_bearings: vec![false; bearings],
             above: Vec::new(),
+            rays: Rays::default(),
             config,
         })
     }
@@ -279,7 +316,7 @@ impl Scanner {
     ) -> PixelCounts {
         /// Horizontal distance per height of an upright surface, above what noise and oblique walls make.
         const LARGEST_LEAN: f32 = 0.6;
-        const TALL_M: f64 = 0.08;
+        const TALL_M: f32 = 0.08;
         let c = &self.config;
         let near = if robot_pixels.is_some() {
             c.near_m
@@ -287,21 +324,47 @@ impl Scanner {
             c.unmasked_near_m
         } as f32;
         let mut pixels = PixelCounts::default();
-        let rotation = base_from_camera.rotation.to_rotation_matrix();
-        let r = rotation.matrix();
-        let t = base_from_camera.translation.vector;
+        let rotation = base_from_camera
+            .rotation
+            .to_rotation_matrix()
+            .matrix()
+            .cast::<f32>();
+        let origin = base_from_camera.translation.vector.cast::<f32>();
         let width = camera.width as usize;
-        let bearing_per_rad = self.bearings as f64 / std::f64::consts::TAU;
-        // Distance and height of the points of the last rows, in a ring.
-        let (columns, rows_back) = (width.div_ceil(c.column_step as usize), c.structure_rows as usize);
-        self.above.clear();
-        self.above.resize(columns * rows_back, [f32::NAN; 2]);
-        for (row_number, row) in (0..camera.height).step_by(c.row_step as usize).enumerate() {
-            let y = (row as f64 + 0.5 - camera.cy) / camera.fy;
-            let above_row = row_number % rows_back * columns;
-            for (k, column) in (0..camera.width).step_by(c.column_step as usize).enumerate() {
-                let above = std::mem::replace(&mut self.above[above_row + k], [f32::NAN; 2]);
-                let at = row as usize * width + column as usize;
+        let rings_per_m = (1.0 / c.ring_step_m) as f32;
+        let bearing_per_rad = (self.bearings as f64 / std::f64::consts::TAU) as f32;
+        let (floor_m, floor_noise_per_m) = (c.floor_tolerance_m as f32, c.floor_noise_per_m as f32);
+        let obstacle_top_m = c.obstacle_top_m as f32;
+        let structure_m = c.structure_bottom_m as f32..c.structure_top_m as f32;
+        let excluded: Vec<_> = excluded
+            .iter()
+            .map(|b| (b.center.coords.cast::<f32>(), (b.radius_m * b.radius_m) as f32))
+            .collect();
+        // What a row adds to the ray through a pixel, along the axes of the base.
+        self.rays.of_rows.clear();
+        self.rays
+            .of_rows
+            .extend((0..camera.height).step_by(c.row_step as usize).map(|row| {
+                let y = ((f64::from(row) + 0.5 - camera.cy) / camera.fy) as f32;
+                rotation.column(1) * y + rotation.column(2)
+            }));
+        let row_stride = width * c.row_step as usize;
+        // Column by column, so that the cells of a bearing stay in the cache.
+        for column in (0..camera.width).step_by(c.column_step as usize) {
+            let x = ((f64::from(column) + 0.5 - camera.cx) / camera.fx) as f32;
+            self.rays.trace(&(rotation.column(0) * x), bearing_per_rad);
+            // Distance and height of the points of the last rows, in a ring.
+            self.above.clear();
+            self.above.resize(c.structure_rows as usize, [f32::NAN; 2]);
+            let mut above_at = 0;
+            for (row, ray) in self.rays.of_column.iter().enumerate() {
+                let above = std::mem::replace(&mut self.above[above_at], [f32::NAN; 2]);
+                let this = above_at;
+                above_at += 1;
+                if above_at == self.above.len() {
+                    above_at = 0;
+                }
+                let at = row * row_stride + column as usize;
                 let d = depth.data()[at];
                 if !d.is_finite() || d <= 0.0 {
                     pixels.missing += 1;
@@ -311,39 +374,36 @@ impl Scanner {
                     pixels.robot += 1;
                     continue;
                 }
-                let d = d as f64;
-                let x = (column as f64 + 0.5 - camera.cx) / camera.fx;
                 // From the camera to the point, along the axes of the base.
-                let dx = (r[(0, 0)] * x + r[(0, 1)] * y + r[(0, 2)]) * d;
-                let dy = (r[(1, 0)] * x + r[(1, 1)] * y + r[(1, 2)]) * d;
-                let dz = (r[(2, 0)] * x + r[(2, 1)] * y + r[(2, 2)]) * d;
-                let range = (dx * dx + dy * dy).sqrt();
-                let ring = (range / c.ring_step_m) as usize;
+                let ahead = ray * d;
+                let range = self.rays.lengths[row] * d;
+                let ring = (range * rings_per_m) as usize;
                 if ring >= self.rings {
                     pixels.far += 1;
                     continue;
                 }
-                let p = Point3::new(t.x + dx, t.y + dy, t.z + dz);
-                self.above[above_row + k] = [range as f32, p.z as f32];
-                let held = |b: &ExcludedBall| (p - b.center).norm_squared() < b.radius_m * b.radius_m;
-                if excluded.iter().any(held) {
+                let p = origin + ahead;
+                self.above[this] = [range, p.z];
+                if excluded
+                    .iter()
+                    .any(|(center, radius2)| (p - center).norm_squared() < *radius2)
+                {
                     pixels.robot += 1;
                     continue;
                 }
                 pixels.used += 1;
                 let height = p.z;
-                let threshold = c.floor_threshold_m(d);
+                let threshold = floor_m + floor_noise_per_m * d * d;
                 let is_floor = height.abs() < threshold;
-                let is_obstacle = height >= threshold && height < c.obstacle_top_m;
+                let is_obstacle = height >= threshold && height < obstacle_top_m;
                 // Upright: the point some rows above is higher by more than it is farther. False for NaN.
-                let rise = above[1] - height as f32;
-                let is_upright = (above[0] - range as f32).abs() < LARGEST_LEAN * rise;
-                let is_structure = is_upright && height > c.structure_bottom_m && height < c.structure_top_m;
+                let rise = above[1] - height;
+                let is_upright = (above[0] - range).abs() < LARGEST_LEAN * rise;
+                let is_structure = is_upright && structure_m.contains(&height);
                 if !(is_floor || is_obstacle || is_structure) {
                     continue;
                 }
-                let bearing =
-                    ((full_turn_angle_rad(dy, dx) * bearing_per_rad) as usize).min(self.bearings - 1);
+                let bearing = (self.rays.bearings[row] as usize).min(self.bearings - 1);
                 let index = bearing * self.rings + ring;
                 let cell = &mut self.cells[index];
                 if cell.floor_points + cell.obstacle_points + cell.structure_points == 0 {
@@ -355,26 +415,25 @@ impl Scanner {
                 }
                 if is_obstacle {
                     cell.tall |= height > threshold + TALL_M;
-                    let slope = (dz / range.max(1e-6)) as f32;
+                    let slope = ahead.z / range.max(1e-6);
                     cell.max_slope = if cell.obstacle_points == 0 {
                         slope
                     } else {
                         cell.max_slope.max(slope)
                     };
                     cell.obstacle_points += 1;
-                    cell.obstacle_sum[0] += p.x as f32;
-                    cell.obstacle_sum[1] += p.y as f32;
+                    cell.obstacle_sum[0] += p.x;
+                    cell.obstacle_sum[1] += p.y;
                 }
                 if is_structure {
-                    let z = height as f32;
                     cell.structure_z = if cell.structure_points == 0 {
-                        [z, z]
+                        [height, height]
                     } else {
-                        [cell.structure_z[0].min(z), cell.structure_z[1].max(z)]
+                        [cell.structure_z[0].min(height), cell.structure_z[1].max(height)]
                     };
                     cell.structure_points += 1;
-                    cell.structure_sum[0] += p.x as f32;
-                    cell.structure_sum[1] += p.y as f32;
+                    cell.structure_sum[0] += p.x;
+                    cell.structure_sum[1] += p.y;
                 }
             }
         }

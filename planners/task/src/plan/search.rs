@@ -139,9 +139,21 @@ impl<'t> Search<'t> {
         self.intern(start.to_vec(), NOBODY, NOBODY, 0);
     }
 
+    /// A node for a state that was not met before.
     fn intern(&mut self, state: Vec<u64>, parent: u32, operator: u32, cost: Cost) -> u32 {
-        let number = self.nodes.len() as u32;
         self.states.extend_from_slice(&state);
+        let number = self.push(parent, operator, cost);
+        self.number.insert(state.into_boxed_slice(), number);
+        number
+    }
+
+    /// A node for `self.next`, whether or not that state was met before: for following a plan.
+    fn follow(&mut self, parent: u32, operator: u32) -> u32 {
+        self.states.extend_from_slice(&self.next);
+        self.push(parent, operator, 0)
+    }
+
+    fn push(&mut self, parent: u32, operator: u32, cost: Cost) -> u32 {
         self.nodes.push(Node {
             parent,
             operator,
@@ -149,8 +161,13 @@ impl<'t> Search<'t> {
             left: UNREACHABLE,
             priced: false,
         });
-        self.number.insert(state.into_boxed_slice(), number);
-        number
+        self.nodes.len() as u32 - 1
+    }
+
+    /// Takes away the nodes after one, none of which [`Search::intern`] made.
+    fn forget_after(&mut self, node: u32) {
+        self.nodes.truncate(node as usize + 1);
+        self.states.truncate((node as usize + 1) * self.words);
     }
 
     fn state(&self, node: u32) -> &[u64] {
@@ -388,28 +405,29 @@ impl<'t> Search<'t> {
         let mut plan = plan.to_vec();
         let mut possible = Vec::new();
         let mut at = 0;
+        self.restart(&start);
         while at + 1 < plan.len() {
+            // Nodes up to this one are the states along the plan.
+            let node = at as u32;
+            self.forget_after(node);
             let both = cost_of(self.task, plan[at]).saturating_add(cost_of(self.task, plan[at + 1]));
-            self.restart(&start);
-            let Some(node) = self.run(0, &plan[..at]) else {
-                break;
-            };
             self.possible(node, &mut possible);
             possible.retain(|operator| cost_of(self.task, *operator) < both);
             possible.sort_by_key(|operator| (cost_of(self.task, *operator), *operator));
             let shortcut = possible.iter().copied().find(|operator| {
-                self.restart(&start);
-                let before = self.run(0, &plan[..at]);
-                let after = before.and_then(|node| self.run(node, &[*operator]));
+                self.forget_after(node);
+                let after = self.run(node, &[*operator]);
                 let end = after.and_then(|node| self.run(node, &plan[at + 2..]));
                 end.is_some_and(|node| self.is_final(node))
             });
+            self.forget_after(node);
             match shortcut {
                 Some(operator) => {
                     plan.splice(at..at + 2, [operator]);
                     at = at.saturating_sub(1);
                 }
-                None => at += 1,
+                None if self.run(node, &plan[at..=at]).is_some() => at += 1,
+                None => break,
             }
         }
         self.restart(&start);
@@ -425,7 +443,7 @@ impl<'t> Search<'t> {
             let precondition = self.task.operators[*operator as usize].precondition;
             let is_possible = self.task.gates.holds(precondition, facts, &mut self.memory)
                 && self.advance(node, *operator as usize);
-            is_possible.then(|| self.intern(self.next.clone(), node, *operator, 0))
+            is_possible.then(|| self.follow(node, *operator))
         })
     }
 
@@ -443,7 +461,7 @@ impl<'t> Search<'t> {
             if self.task.gates.holds(precondition, facts, &mut self.memory)
                 && self.advance(node, *operator as usize)
             {
-                node = self.intern(self.next.clone(), node, *operator, 0);
+                node = self.follow(node, *operator);
                 kept.push(*operator);
             }
         }

@@ -1,0 +1,168 @@
+//! Choosing a grasp that the arm can reach from where the base stands.
+
+use steward_core::geometry::{OrientedBox, Point3, Vector3};
+use steward_core::messages::SceneObject;
+
+use crate::approach;
+use crate::collision::{Contact, Member, Support};
+use crate::grasp::{self, Grasp};
+use crate::ik::HandPose;
+use crate::machine::{Context, Inputs};
+use crate::passage::{self, Care, Thing};
+use crate::reach::{self, NoReach, Reach, Scene};
+use crate::roofs;
+use crate::trays;
+
+/// How much wider than the thing the fingers open, best first, metres: what was seen of it from afar is rarely all. The
+/// last is for between walls.
+const ROOM_M: [f64; 3] = [0.09, 0.05, 0.03];
+
+/// A grasp that was decided on.
+#[derive(Debug, Clone)]
+pub(crate) struct GraspPlan {
+    pub(crate) grasp: Grasp,
+    pub(crate) reach: Reach,
+    /// The thing, frame `map`.
+    pub(crate) shape: OrientedBox,
+    /// How far the fingers open, metres.
+    pub(crate) opening_m: f64,
+    /// What it stands on or is in.
+    pub(crate) carrier: OrientedBox,
+}
+
+/// The best grasp that a base at a position can reach without touching anything, not counting those tried already.
+pub(crate) fn best_grasp(
+    ctx: &Context,
+    inputs: &Inputs,
+    object: &SceneObject,
+    base: (f64, f64),
+    tried: &[HandPose],
+    (care, margin_m): (Care, f64),
+) -> Result<GraspPlan, String> {
+    let shape = &object.shape;
+    let tray = inputs.graph.and_then(|g| trays::around(g, &shape.center));
+    let mut ignored = vec![object_region(shape)];
+    let shape = &tray.map_or(*shape, |t| trays::reaching_down(t, shape));
+    if let Some(tray) = tray.filter(|_| margin_m < 0.0) {
+        // Voxels are too coarse for the walls that the fingers go down between.
+        ignored.push(around_in(tray, shape));
+    }
+    let mut grasps = grasp::candidates(&ctx.robot, &ctx.config, shape, base);
+    if let Some(tray) = tray {
+        for g in &mut grasps {
+            g.before = trays::over_rim(tray, &g.before, g.comes_down, ctx.robot.tip_m);
+        }
+    }
+    if grasps.is_empty() {
+        return Err(format!("at {} no side fits between the fingers", size(shape)));
+    }
+    // Into what is open at the top only, the hand comes steeply.
+    grasps.retain(|g| tray.is_none_or(|t| trays::clears_rim(t, &g.hand)));
+    // From above is no way in under a board.
+    let top = Point3::new(shape.center.x, shape.center.y, shape.top_m());
+    if tray.is_none() && inputs.graph.is_some_and(|g| roofs::is_roofed(g, &top)) {
+        grasps.retain(|g| !g.comes_down);
+    }
+    if grasps.is_empty() {
+        return Err("a hand from above does not go under what is over it".into());
+    }
+    // What is in the way of the best of them says more than that others are out of range.
+    let mut reason: Option<NoReach> = None;
+    let mut note = |miss: NoReach| {
+        if !matches!(reason, Some(NoReach::Collision(_))) {
+            reason = Some(miss);
+        }
+    };
+    let again = |g: &Grasp| {
+        tried
+            .iter()
+            .filter(|t| {
+                t.fingers.dot(&g.hand.fingers) > 0.98
+                    && t.closing.dot(&g.hand.closing).abs() > 0.97
+                    && (t.position - g.hand.position).norm() < 0.015
+            })
+            .count()
+    };
+    let mut order: Vec<(usize, &Grasp)> = grasps.iter().map(|g| (again(g), g)).collect();
+    order.sort_by_key(|(n, _)| *n);
+    let thing = Thing {
+        pose: shape.pose(),
+        half: shape.half,
+    };
+    // Where voxels leave no room the fingers open no further than they must.
+    let rooms =
+        &ROOM_M[if margin_m < 0.0 { 1 } else { 0 }..if margin_m < 0.0 || tray.is_some() { 3 } else { 2 }];
+    let openings = |grasp: &Grasp| {
+        let (width_m, widest_m) = (grasp.width_m, 2.0 * ctx.robot.gripper.upper);
+        rooms.iter().map(move |room| (width_m + room).min(widest_m))
+    };
+    for (grasp, opening_m) in order.iter().flat_map(|(_, g)| openings(g).map(|o| (*g, o))) {
+        if ctx.was_stopped(&grasp.hand, opening_m, inputs.now) {
+            note(NoReach::Stopped);
+            continue;
+        }
+        if let Some(tray) = tray
+            && !trays::is_between_walls(&ctx.robot, tray, &grasp.hand, opening_m)
+        {
+            note(NoReach::Collision(Contact::Obstacle(
+                Member::Hand,
+                grasp.hand.position,
+            )));
+            continue;
+        }
+        let scene = Scene {
+            ignored: &ignored,
+            support: Some(Support {
+                center: shape.center,
+                radius_m: 0.3,
+                height_m: shape.bottom_m(),
+            }),
+            gripper: opening_m * 0.5,
+            ..Scene::of(ctx, inputs)
+        };
+        if care == Care::Untouched
+            && !passage::is_clear(&ctx.robot, base, &grasp.hand, &grasp.before, opening_m, &thing)
+        {
+            note(NoReach::Collision(Contact::Thing));
+            continue;
+        }
+        match reach::plan_within(&scene, base, &grasp.hand, &grasp.before, margin_m) {
+            Ok(reach) => {
+                return Ok(GraspPlan {
+                    grasp: *grasp,
+                    reach,
+                    shape: *shape,
+                    opening_m,
+                    carrier: approach::carrier(inputs, object),
+                });
+            }
+            Err(miss) => note(miss),
+        }
+    }
+    Err(reason.map_or_else(|| "no grasp fits".into(), |r| r.explain(inputs.graph)))
+}
+
+/// Boxes in which voxels belong to the object.
+pub(crate) fn object_region(shape: &OrientedBox) -> OrientedBox {
+    OrientedBox {
+        half: shape.half.add_scalar(0.03),
+        ..*shape
+    }
+}
+
+/// What is around a thing in a drawer or a bin, up to the rim.
+fn around_in(tray: &SceneObject, shape: &OrientedBox) -> OrientedBox {
+    const AROUND_M: f64 = 0.2;
+    let (low, high) = (shape.bottom_m() - 0.05, tray.shape.top_m() + 0.02);
+    OrientedBox {
+        center: Point3::new(shape.center.x, shape.center.y, 0.5 * (low + high)),
+        yaw_rad: tray.shape.yaw_rad,
+        half: Vector3::new(AROUND_M, AROUND_M, 0.5 * (high - low)),
+    }
+}
+
+/// Length, width and height for people.
+pub(crate) fn size(shape: &OrientedBox) -> String {
+    let [x, y, z] = [shape.half.x, shape.half.y, shape.half.z].map(|half| 2.0 * half);
+    format!("{x:.2} x {y:.2} x {z:.2} m")
+}
