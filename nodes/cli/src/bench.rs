@@ -74,6 +74,9 @@ pub(crate) struct LoopArguments {
     /// Also write the story of every episode as text into this folder
     #[arg(long, value_name = "FOLDER")]
     traces: Option<std::path::PathBuf>,
+    /// Also record every episode into this folder; about 2 MB for every simulated second
+    #[arg(long, value_name = "FOLDER")]
+    recordings: Option<std::path::PathBuf>,
     /// Print the result as one JSON object on the last line
     #[arg(long)]
     json: bool,
@@ -131,6 +134,7 @@ fn closed_loop(arguments: &LoopArguments) -> Result<ExitCode> {
         threads: arguments.threads.unwrap_or_else(ui::cores),
         only: arguments.only,
         traces: arguments.traces.clone(),
+        recordings: arguments.recordings.clone(),
     };
     let stop = ui::stop_on_ctrl_c()?;
     let bar = ui::progress(bench.len() as u64, "episodes");
@@ -225,6 +229,7 @@ fn same_bytes(arguments: &DeterminismArguments) -> Result<ExitCode> {
         threads: 1,
         only: None,
         traces: None,
+        recordings: None,
     };
     let folder = std::env::temp_dir().join(format!("steward-determinism-{}", std::process::id()));
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;

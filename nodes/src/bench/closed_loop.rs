@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,6 +17,7 @@ use super::rules::{self, Judged, Order};
 use super::{disturb, tasks};
 use crate::episode::{Episode, EpisodeConfig, EpisodeReport, EpisodeSpec};
 use crate::error::{Error, Result};
+use crate::recording::{Recorder, RunMetadata};
 use crate::trace::Trace;
 
 /// Seeds of homes from here on are for measuring and never for development.
@@ -48,6 +49,8 @@ pub struct LoopBench {
     pub only: Option<usize>,
     /// Folder that gets the story of each episode as text, `episode-007.txt`.
     pub traces: Option<PathBuf>,
+    /// Folder that gets the recording of each episode, `episode-007.mcap`.
+    pub recordings: Option<PathBuf>,
 }
 
 /// What was measured.
@@ -309,7 +312,7 @@ impl LoopBench {
         let (home, relations, order, report) = match self.episode(index) {
             Ok((mut episode, home, relations, order)) => {
                 episode.set_stop_flag(Arc::clone(stop));
-                let report = self.run_traced(index, episode).map_err(|e| e.to_string());
+                let report = self.run_observed(index, home, episode).map_err(|e| e.to_string());
                 (home, relations, order, report)
             }
             Err(e) => (
@@ -329,21 +332,52 @@ impl LoopBench {
         }
     }
 
-    fn run_traced(&self, index: usize, episode: Episode) -> Result<EpisodeReport> {
-        let Some(folder) = &self.traces else {
-            return episode.run(&mut ());
+    /// Runs an episode and writes what was asked for about it.
+    fn run_observed(&self, index: usize, home: u64, episode: Episode) -> Result<EpisodeReport> {
+        let file = |folder: &Path, extension: &str| {
+            std::fs::create_dir_all(folder)
+                .map(|()| folder.join(format!("episode-{index:03}.{extension}")))
+                .map_err(|source| Error::File {
+                    action: "make",
+                    path: folder.to_path_buf(),
+                    source,
+                })
         };
-        let path = folder.join(format!("episode-{index:03}.txt"));
+        let mut recorder = match &self.recordings {
+            Some(folder) => Some(Recorder::create(&file(folder, "mcap")?, &self.metadata(home)?)?),
+            None => None,
+        };
+        let Some(folder) = &self.traces else {
+            let report = episode.run(&mut recorder)?;
+            recorder.map(Recorder::finish).transpose()?;
+            return Ok(report);
+        };
+        let path = file(folder, "txt")?;
         let failed = |source| Error::File {
             action: "write",
             path: path.clone(),
             source,
         };
-        std::fs::create_dir_all(folder).map_err(failed)?;
-        let mut trace = Trace::new(BufWriter::new(File::create(&path).map_err(failed)?));
-        let report = episode.run(&mut trace)?;
+        let trace = Trace::new(BufWriter::new(File::create(&path).map_err(failed)?));
+        let mut observers = (trace, recorder);
+        let report = episode.run(&mut observers)?;
+        let (trace, recorder) = observers;
         trace.finish().map_err(failed)?;
+        recorder.map(Recorder::finish).transpose()?;
         Ok(report)
+    }
+
+    /// What the recording of an episode says about it.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`]
+    pub(super) fn metadata(&self, home: u64) -> Result<RunMetadata> {
+        let config = serde_json::to_value(&self.config).map_err(|e| Error::Metadata(e.to_string()))?;
+        Ok(RunMetadata::simulated(
+            self.seed,
+            config,
+            format!("seed: {home}\n"),
+        ))
     }
 
     fn sum_up(&self, all: Vec<EpisodeResult>) -> LoopReport {

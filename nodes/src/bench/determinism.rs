@@ -88,9 +88,7 @@ fn record(bench: &LoopBench, index: usize, threads: usize, path: &Path) -> Resul
         .map_err(|e| Error::Threads(e.to_string()))?;
     pool.install(|| {
         let (episode, home, ..) = bench.episode(index)?;
-        let config = serde_json::to_value(&bench.config).map_err(|e| Error::Metadata(e.to_string()))?;
-        let metadata = RunMetadata::simulated(bench.seed, config, format!("seed: {home}\n"));
-        let mut recorder = Recorder::create(path, &metadata)?;
+        let mut recorder = Recorder::create(path, &bench.metadata(home)?)?;
         episode.run(&mut recorder)?;
         Ok((recorder.finish()?, home))
     })

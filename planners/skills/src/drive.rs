@@ -245,6 +245,7 @@ pub struct Creep {
     start: Option<(Pose2, Time)>,
     /// The furthest it got and when that was.
     furthest: Option<(f64, Time)>,
+    is_held: bool,
     smoother: Smoother,
 }
 
@@ -256,8 +257,14 @@ impl Creep {
             speed_m_s,
             start: None,
             furthest: None,
+            is_held: false,
             smoother: Smoother::default(),
         }
+    }
+
+    /// Whether it ended because the wheels turned and nothing moved.
+    pub fn is_held(&self) -> bool {
+        self.is_held
     }
 
     /// One control period. Ends early, finished, where the floor behind or ahead is not free or the robot does not
@@ -274,8 +281,8 @@ impl Creep {
         if done > *furthest + 0.005 {
             (*furthest, *at) = (done, inputs.now);
         }
-        let stuck = (inputs.now - *at).secs_f64() > 0.8;
-        if stuck
+        self.is_held = (inputs.now - *at).secs_f64() > 0.8;
+        if self.is_held
             || left * self.distance_m.signum() < 0.004
             || seconds > 3.0 + self.distance_m.abs() / self.speed_m_s
             || bumped

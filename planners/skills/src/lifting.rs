@@ -88,20 +88,25 @@ pub(crate) fn lifted(ctx: &Context, inputs: &Inputs, plan: &GraspPlan, margin_m:
     free.unwrap_or(up(least))
 }
 
+/// Whether what was taken comes level out of furniture: from under a board or between walls.
+pub(crate) fn is_enclosed(inputs: &Inputs, plan: &GraspPlan) -> bool {
+    let shape = &plan.shape;
+    let top = Point3::new(shape.center.x, shape.center.y, shape.top_m());
+    let is_roofed = inputs.graph.is_some_and(|g| roofs::is_roofed(g, &top));
+    let is_inside = plan.carrier.contains(&shape.center, 0.0);
+    !plan.grasp.comes_down && (is_roofed || is_inside)
+}
+
 /// How far the base backs off with a thing in the hand: from within furniture until it is all out, before it is turned and
 /// raised.
 pub(crate) fn back_off_m(inputs: &Inputs, plan: &GraspPlan) -> f64 {
     const LEAST_M: f64 = 0.22;
     const MOST_M: f64 = 0.7;
     const FREE_M: f64 = 0.06;
-    let shape = &plan.shape;
-    let top = Point3::new(shape.center.x, shape.center.y, shape.top_m());
-    let is_roofed = inputs.graph.is_some_and(|g| roofs::is_roofed(g, &top));
-    let within = &plan.carrier;
-    let is_inside = within.contains(&shape.center, 0.0);
-    if plan.grasp.comes_down || !(is_roofed || is_inside) {
+    if !is_enclosed(inputs, plan) {
         return LEAST_M;
     }
+    let (shape, within) = (&plan.shape, &plan.carrier);
     let (s, c) = inputs.base.yaw_rad.sin_cos();
     let is_within = |p: &Point3| within.contains(&Point3::new(p.x, p.y, within.center.z), 0.0);
     let depth_m = (0..)

@@ -12,7 +12,7 @@ use crate::grasp_plan::{GraspPlan, best_grasp};
 use crate::grip::{Closing, Grip, grip, opening_m};
 use crate::handing::{HandState, Handing};
 use crate::ik::HandPose;
-use crate::lifting::{back_off_m, lifted};
+use crate::lifting::{back_off_m, is_enclosed, lifted};
 use crate::look::Gazing;
 use crate::machine::{Commands, Context, Held, Inputs, Part, Progress};
 use crate::passage::ways_to_try;
@@ -341,7 +341,8 @@ impl Pick {
                 }
                 if backed && retracted {
                     let posture = inputs.posture();
-                    if posture.extend_m > CAUGHT_M {
+                    let is_held = creep.is_held() && is_enclosed(inputs, plan);
+                    if posture.extend_m > CAUGHT_M || is_held {
                         let Some(by_m) = WRIGGLES_M.get(self.wriggles).copied() else {
                             self.last_problem = Some((
                                 SkillFailure::Stuck,

@@ -127,13 +127,18 @@ impl Place {
             );
         };
         let to = format!("{} {}", target.class, target.id);
-        if let Some(held) = ctx.held
+        if let Some(held) = &mut ctx.held
             && held.object != self.object
         {
-            return Progress::Failed(
-                SkillFailure::Precondition,
-                format!("the hand holds {} and not {}", held.object, self.object),
-            );
+            // Memory, which sees more than the fingers feel, may know by now that another thing was picked up.
+            let is_taken_for = |id, presence| inputs.object(id).is_some_and(|o| o.presence == presence);
+            if is_taken_for(held.object, Presence::Held) || !is_taken_for(self.object, Presence::Held) {
+                return Progress::Failed(
+                    SkillFailure::Precondition,
+                    format!("the hand holds {} and not {}", held.object, self.object),
+                );
+            }
+            held.object = self.object;
         }
         let released = self.is_letting_go();
         if ctx.held.is_none() && !released && grip(inputs) == Grip::Holding {

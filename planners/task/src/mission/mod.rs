@@ -506,14 +506,14 @@ impl Mission {
                 purpose: Purpose::Closer,
             }]);
         }
+        let ways = Ways::new(view, self.config.clearance_m);
         // Before anything else is decided: what is inside may settle it.
         if let Some((part, is_close)) = self.search.peek_due {
             match belief.object(part) {
-                Some(part) => return Decision::Do(peek(&belief, view, part, is_close)),
+                Some(part) => return Decision::Do(peek(&belief, view, &ways, part, is_close)),
                 None => self.search.peek_due = None,
             }
         }
-        let ways = Ways::new(view, self.config.clearance_m);
         let relations = self.goal.relations.clone();
         let mut wanted = Vec::new();
         let mut taken = BTreeSet::new();
@@ -549,7 +549,7 @@ impl Mission {
                 return step;
             }
             if self.rules.rules().may_end() {
-                return self.verify(&belief, view, &wanted);
+                return self.verify(&belief, view, &ways, &wanted);
             }
             missing.extend(self.owed_and_unknown(&belief));
             if missing.is_empty() {

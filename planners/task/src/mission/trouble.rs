@@ -174,7 +174,14 @@ impl Mission {
             },
         );
         if no_way && times == 1 {
-            self.closer = Some(id);
+            // What is behind a door is seen from in front of the opening only.
+            let parts = view.belief().parts_of(id);
+            match parts.iter().find(|part| part.id != id) {
+                Some(part) if manipulation == Manipulation::Put => {
+                    self.search.peek_due = Some((part.id, false));
+                }
+                _ => self.closer = Some(id),
+            }
         }
         if times == self.config.max_attempts {
             // Another thing of the class, or another place, may do; look for one.

@@ -4,12 +4,19 @@ use steward_core::Duration;
 use steward_core::messages::{FailureReason, NavigationTarget, RelationKind, Skill};
 
 use super::views::peek;
+use super::ways::Ways;
 use super::{Decision, Intended, Mission, Purpose, View, label};
 use crate::belief::{Belief, Wanted};
 
 impl Mission {
     /// Success, once every relation was seen to hold recently.
-    pub(super) fn verify(&mut self, belief: &Belief<'_>, view: &View<'_>, wanted: &[Wanted]) -> Decision {
+    pub(super) fn verify(
+        &mut self,
+        belief: &Belief<'_>,
+        view: &View<'_>,
+        ways: &Ways<'_>,
+        wanted: &[Wanted],
+    ) -> Decision {
         let since = *self.complete_since.get_or_insert(view.now);
         let fresh = since - Duration::from_secs_f64(self.config.fresh_s);
         for &(subject, kind, target) in wanted {
@@ -41,7 +48,7 @@ impl Mission {
             if let (true, Some(holder)) = (tries >= beside_first, belief.object(target)) {
                 let part = belief.parts_of(target).first().copied().unwrap_or(holder);
                 let is_close = self.at == Some(subject);
-                let mut steps = peek(belief, view, part, is_close);
+                let mut steps = peek(belief, view, ways, part, is_close);
                 for step in &mut steps {
                     step.purpose = purpose;
                 }

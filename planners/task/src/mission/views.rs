@@ -3,11 +3,14 @@
 use steward_core::geometry::{OrientedBox, Point3, Pose2, Vector3, wrap_angle_rad};
 use steward_core::messages::{NavigationTarget, SceneObject, Skill};
 
+use super::ways::Ways;
 use super::{Intended, Purpose, View, label};
 use crate::belief::Belief;
 
 /// From where the base can just stand beside a thing to its side, metres.
 const BESIDE_M: f64 = 0.33;
+/// How far from there it may stand where things are in the way, metres.
+const BESIDE_GAP_M: f64 = 0.5;
 /// Where the head camera is, seen from the middle of the base: to the left behind it, radians from straight ahead.
 const CAMERA_BEARING_RAD: f64 = 2.23;
 /// Furniture this many times longer than deep has its front on a long side.
@@ -65,6 +68,7 @@ pub(super) fn glance(view: &View<'_>) -> Intended {
 pub(super) fn peek(
     belief: &Belief<'_>,
     view: &View<'_>,
+    ways: &Ways<'_>,
     part: &SceneObject,
     is_close: bool,
 ) -> Vec<Intended> {
@@ -100,7 +104,7 @@ pub(super) fn peek(
     let place = if is_close {
         None
     } else if is_lid || is_open_above || is_drawer {
-        Some(beside(shape, &view.base))
+        Some(beside(shape, ways))
     } else {
         articulation
             .and_then(|a| a.opening_heading(shape))
@@ -119,20 +123,20 @@ pub(super) fn peek(
     vec![go, look]
 }
 
-/// Right beside a thing, at the side that the base is nearest to, with the head towards it: from there the camera looks
-/// over the rim most steeply.
-fn beside(shape: &OrientedBox, base: &Pose2) -> Pose2 {
-    let pose = shape.pose();
-    let local = pose.inverse_transform_point(&Point3::new(base.x_m, base.y_m, shape.center.z));
-    let half = shape.half;
-    let at = if local.x.abs() - half.x > local.y.abs() - half.y {
-        Point3::new((half.x + BESIDE_M).copysign(local.x), 0.0, 0.0)
-    } else {
-        Point3::new(0.0, (half.y + BESIDE_M).copysign(local.y), 0.0)
-    };
-    let ahead = facing(&(pose * at), &shape.center);
-    let yaw_rad = wrap_angle_rad(ahead.yaw_rad - CAMERA_BEARING_RAD);
-    Pose2::new(ahead.x_m, ahead.y_m, yaw_rad)
+/// Right beside a thing with the head towards it: from there the camera looks over the rim most steeply. Of its sides the
+/// one that the base gets closest to, and of those the nearest.
+fn beside(shape: &OrientedBox, ways: &Ways<'_>) -> Pose2 {
+    let (pose, half) = (shape.pose(), shape.half);
+    let (x, y) = (half.x + BESIDE_M, half.y + BESIDE_M);
+    let sides = [(x, 0.0), (-x, 0.0), (0.0, y), (0.0, -y)].map(|(x, y)| pose * Point3::new(x, y, 0.0));
+    let places = sides
+        .iter()
+        .filter_map(|side| ways.place_near((side.x, side.y), BESIDE_GAP_M));
+    let (x, y) = places
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map_or((sides[0].x, sides[0].y), |(place, _)| place);
+    let ahead = facing(&Point3::new(x, y, 0.0), &shape.center);
+    Pose2::new(x, y, wrap_angle_rad(ahead.yaw_rad - CAMERA_BEARING_RAD))
 }
 
 /// In front of the opening of furniture, [`None`] for a base that sees all of the inside from where it stands.

@@ -77,6 +77,19 @@ impl<'a> Ways<'a> {
             .collect()
     }
 
+    /// The place nearest to a point where the base can get, within a distance of it, and what it is worth to stand there
+    /// rather than elsewhere, less for a better one: the gap between them counts much more than the way.
+    pub(super) fn place_near(&self, point: (f64, f64), radius_m: f64) -> Option<((f64, f64), f64)> {
+        const GAP_WEIGHT: f64 = 5.0;
+        let place = match &self.field {
+            Some((grid, field)) => field.place_near(grid, point, radius_m)?,
+            None => point,
+        };
+        let gap_m = (place.0 - point.0).hypot(place.1 - point.1);
+        let way_m = (place.0 - self.base.0).hypot(place.1 - self.base.1);
+        Some((place, GAP_WEIGHT * gap_m + way_m))
+    }
+
     /// Whether the base can get near a thing as far as is known now.
     pub(super) fn lead_to(&self, o: &SceneObject) -> bool {
         self.travel_m(o).is_some()
