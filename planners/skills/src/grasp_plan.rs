@@ -48,19 +48,28 @@ pub(crate) fn best_grasp(
         ignored.push(around_in(tray, shape));
     }
     let mut grasps = grasp::candidates(&ctx.robot, &ctx.config, shape, base);
-    if let Some(tray) = tray {
+    let top = Point3::new(shape.center.x, shape.center.y, shape.top_m());
+    let basin_m = inputs
+        .graph
+        .and_then(|g| roofs::basin_rim_m(g, inputs.cloud, &top));
+    if let Some(rim_m) = tray.map(|t| t.shape.top_m()).or(basin_m) {
         for g in &mut grasps {
-            g.before = trays::over_rim(tray, &g.before, g.comes_down, ctx.robot.tip_m);
+            g.before = trays::over_rim(rim_m, &g.before, g.comes_down, ctx.robot.tip_m);
         }
     }
     if grasps.is_empty() {
         return Err(format!("at {} no side fits between the fingers", size(shape)));
     }
     // Into what is open at the top only, the hand comes steeply.
-    grasps.retain(|g| tray.is_none_or(|t| trays::clears_rim(t, &g.hand)));
+    grasps.retain(|g| {
+        tray.is_none_or(|t| trays::clears_rim(t, &g.hand)) && (basin_m.is_none() || g.comes_down)
+    });
     // From above is no way in under a board.
-    let top = Point3::new(shape.center.x, shape.center.y, shape.top_m());
-    if tray.is_none() && inputs.graph.is_some_and(|g| roofs::is_roofed(g, &top)) {
+    if tray.is_none()
+        && inputs
+            .graph
+            .is_some_and(|g| roofs::is_roofed(g, inputs.cloud, &top))
+    {
         grasps.retain(|g| !g.comes_down);
     }
     if grasps.is_empty() {

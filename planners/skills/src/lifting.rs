@@ -32,14 +32,20 @@ pub(crate) fn lifted(ctx: &Context, inputs: &Inputs, plan: &GraspPlan, margin_m:
     // Under a board, of which the underside is never seen, no further than it is sure to go.
     let shape = &plan.shape;
     let top = Point3::new(shape.center.x, shape.center.y, shape.top_m());
-    let roof = inputs.graph.and_then(|g| roofs::room_above_m(g, &top));
+    let roof = inputs
+        .graph
+        .and_then(|g| roofs::room_above_m(g, inputs.cloud, &top));
     let least = roof.map_or(least, |room_m| {
         least.min((0.3 * (room_m - BOARD_M)).max(LEAST_RISE_M))
     });
-    // Out of a drawer or a bin it goes over the rim.
-    let tray = inputs.graph.and_then(|g| trays::around(g, &plan.shape.center));
-    let least = tray.map_or(least, |t| {
-        least.max(t.shape.top_m() - plan.shape.bottom_m() + OVER_RIM_M)
+    // Out of a drawer, a bin or a basin it goes over the rim.
+    let rim_m = inputs.graph.and_then(|g| {
+        let tray = trays::around(g, &plan.shape.center);
+        tray.map(|t| t.shape.top_m())
+            .or_else(|| roofs::basin_rim_m(g, inputs.cloud, &top))
+    });
+    let least = rim_m.map_or(least, |rim_m| {
+        least.max(rim_m - plan.shape.bottom_m() + OVER_RIM_M)
     });
     let up = |rise: f64| Posture {
         lift_m: ctx.robot.arm[0].clamp(now.lift_m + rise),
@@ -92,7 +98,9 @@ pub(crate) fn lifted(ctx: &Context, inputs: &Inputs, plan: &GraspPlan, margin_m:
 pub(crate) fn is_enclosed(inputs: &Inputs, plan: &GraspPlan) -> bool {
     let shape = &plan.shape;
     let top = Point3::new(shape.center.x, shape.center.y, shape.top_m());
-    let is_roofed = inputs.graph.is_some_and(|g| roofs::is_roofed(g, &top));
+    let is_roofed = inputs
+        .graph
+        .is_some_and(|g| roofs::is_roofed(g, inputs.cloud, &top));
     let is_inside = plan.carrier.contains(&shape.center, 0.0);
     !plan.grasp.comes_down && (is_roofed || is_inside)
 }

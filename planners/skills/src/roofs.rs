@@ -2,7 +2,7 @@
 //! head, and of a board behind things that stand in front of it not every voxel is.
 
 use steward_core::geometry::Point3;
-use steward_core::messages::{Presence, SceneGraph};
+use steward_core::messages::{ObstacleCloud, Presence, SceneGraph, SupportSurface};
 
 /// Surfaces up to this far above a thing leave no room for a hand that points down, metres: from the finger tips to
 /// the arm.
@@ -12,20 +12,61 @@ const SAME_M: f64 = 0.06;
 /// How far past the edge of a surface a hand beside it still touches it, metres.
 const BESIDE_M: f64 = 0.03;
 
+/// How far around a point a surface that goes on over it was measured somewhere, metres.
+const MEASURED_M: f64 = 0.06;
+/// How far around a hole its edge is looked for, metres, and how many voxels tell that it was seen.
+const EDGE: (f64, usize) = (0.4, 12);
+
 /// Whether a known surface lies close above a point.
-pub fn is_roofed(graph: &SceneGraph, point: &Point3) -> bool {
-    room_above_m(graph, point).is_some()
+pub fn is_roofed(graph: &SceneGraph, cloud: Option<&ObstacleCloud>, point: &Point3) -> bool {
+    room_above_m(graph, cloud, point).is_some()
 }
 
 /// Distance from a point up to the top of the nearest board over it, metres; [`None`] where there is none near.
-pub fn room_above_m(graph: &SceneGraph, point: &Point3) -> Option<f64> {
+pub fn room_above_m(graph: &SceneGraph, cloud: Option<&ObstacleCloud>, point: &Point3) -> Option<f64> {
+    above(graph, point)
+        .filter(|s| !is_hole(cloud, s, point))
+        .map(|s| s.height_m() - point.z)
+        .min_by(f64::total_cmp)
+}
+
+/// Height of the worktop around a basin that a point is in, metres: a surface was measured around it and not over it.
+pub fn basin_rim_m(graph: &SceneGraph, cloud: Option<&ObstacleCloud>, point: &Point3) -> Option<f64> {
+    above(graph, point)
+        .filter(|s| is_hole(cloud, s, point))
+        .map(SupportSurface::height_m)
+        .max_by(f64::total_cmp)
+}
+
+fn above<'a>(graph: &'a SceneGraph, point: &Point3) -> impl Iterator<Item = &'a SupportSurface> {
+    let (x, y, z) = (point.x, point.y, point.z);
     graph
         .objects
         .iter()
         .filter(|o| o.presence == Presence::Present)
         .flat_map(|o| &o.surfaces)
-        .filter(|s| s.covers(point.x, point.y, BESIDE_M))
-        .map(|s| s.height_m() - point.z)
-        .filter(|above_m| *above_m > SAME_M && *above_m < HAND_M)
-        .min_by(f64::total_cmp)
+        .filter(move |s| {
+            let above_m = s.height_m() - z;
+            s.covers(x, y, BESIDE_M) && above_m > SAME_M && above_m < HAND_M
+        })
+}
+
+/// Whether a surface, which is known as a rectangle, has a hole over a point. What hides it by standing on it counts as it.
+fn is_hole(cloud: Option<&ObstacleCloud>, surface: &SupportSurface, point: &Point3) -> bool {
+    let Some(cloud) = cloud else {
+        return false;
+    };
+    let mut edge = 0;
+    for p in cloud.points.iter() {
+        let above_m = p.z - surface.height_m();
+        let aside_m = (p.x - point.x).hypot(p.y - point.y);
+        if aside_m > EDGE.0 || !(-cloud.voxel_m..HAND_M).contains(&above_m) {
+            continue;
+        }
+        if aside_m < MEASURED_M {
+            return false;
+        }
+        edge += usize::from(above_m < cloud.voxel_m && surface.covers(p.x, p.y, 0.0));
+    }
+    edge >= EDGE.1
 }

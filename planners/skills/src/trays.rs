@@ -126,8 +126,8 @@ pub fn reaching_down(tray: &SceneObject, shape: &OrientedBox) -> OrientedBox {
 
 /// Where the hand is before and after it is in something that is open at the top: further up, or back along its fingers, to
 /// where the finger tips are over the rim.
-pub fn over_rim(tray: &SceneObject, before: &HandPose, comes_down: bool, tip_m: f64) -> HandPose {
-    let lack_m = (tray.shape.top_m() + OVER_RIM_M + tip_m - before.position.z).max(0.0);
+pub fn over_rim(rim_m: f64, before: &HandPose, comes_down: bool, tip_m: f64) -> HandPose {
+    let lack_m = (rim_m + OVER_RIM_M + tip_m - before.position.z).max(0.0);
     if comes_down {
         before.moved(Vector3::z() * lack_m)
     } else {

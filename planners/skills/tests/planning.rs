@@ -428,11 +428,53 @@ fn a_hand_from_above_does_not_go_under_a_board() {
         objects: vec![shelf],
         ..SceneGraph::default()
     };
-    assert!(roofs::is_roofed(&graph, &Point3::new(1.0, 0.0, 0.4)));
+    assert!(roofs::is_roofed(&graph, None, &Point3::new(1.0, 0.0, 0.4)));
     // On the top board, beside the shelf, and on the floor far below.
-    assert!(!roofs::is_roofed(&graph, &Point3::new(1.0, 0.0, 0.75)));
-    assert!(!roofs::is_roofed(&graph, &Point3::new(1.0, 0.4, 0.4)));
-    assert!(!roofs::is_roofed(&graph, &Point3::new(1.0, 0.0, -0.2)));
+    assert!(!roofs::is_roofed(&graph, None, &Point3::new(1.0, 0.0, 0.75)));
+    assert!(!roofs::is_roofed(&graph, None, &Point3::new(1.0, 0.4, 0.4)));
+    assert!(!roofs::is_roofed(&graph, None, &Point3::new(1.0, 0.0, -0.2)));
+}
+
+#[test]
+fn a_hand_goes_into_a_basin_over_its_rim() {
+    let worktop = SupportSurface {
+        center: Point3::new(1.0, 0.0, 0.85),
+        yaw_rad: 0.0,
+        half_x_m: 0.5,
+        half_y_m: 0.3,
+        clearance_m: 1.0,
+    };
+    let sink = SceneObject {
+        class: "sink".into(),
+        articulation: None,
+        surfaces: vec![worktop],
+        ..drawer()
+    };
+    let graph = SceneGraph {
+        objects: vec![sink],
+        ..SceneGraph::default()
+    };
+    // Voxels all over the worktop but for a square hole.
+    let cloud = |hole_half_m: f64| {
+        let points = (0..20).flat_map(|i| (0..12).map(move |j| (i, j)));
+        let points = points.map(|(i, j)| (0.525 + 0.05 * f64::from(i), -0.275 + 0.05 * f64::from(j)));
+        let is_left = |(x, y): &(f64, f64)| (x - 1.0).abs() > hole_half_m || y.abs() > hole_half_m;
+        let points = points.filter(is_left).map(|(x, y)| Point3::new(x, y, 0.825));
+        ObstacleCloud {
+            header: Header::default(),
+            voxel_m: 0.05,
+            points: Arc::new(points.collect()),
+        }
+    };
+    let at_the_bottom = Point3::new(1.0, 0.0, 0.72);
+    let (basin, closed) = (cloud(0.15), cloud(0.0));
+    assert!(!roofs::is_roofed(&graph, Some(&basin), &at_the_bottom));
+    assert_eq!(
+        roofs::basin_rim_m(&graph, Some(&basin), &at_the_bottom),
+        Some(0.85)
+    );
+    assert!(roofs::is_roofed(&graph, Some(&closed), &at_the_bottom));
+    assert_eq!(roofs::basin_rim_m(&graph, Some(&closed), &at_the_bottom), None);
 }
 
 /// Spots for a thing of 8 x 8 x 15 cm on furniture.
