@@ -59,9 +59,9 @@ pub(crate) struct LoopArguments {
     /// Size of the head camera's images
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "320x240", value_parser = parse_size)]
     camera: (u32, u32),
-    /// Leave colour out of the images, which nothing in the loop looks at: same results, sooner
+    /// Render colour, too, which nothing in the loop looks at: same results, later. Recordings always have it
     #[arg(long)]
-    no_color: bool,
+    color: bool,
     /// Episodes at the same time; default: one per core
     #[arg(long)]
     threads: Option<usize>,
@@ -123,7 +123,7 @@ pub(crate) fn run(command: BenchCommand) -> Result<ExitCode> {
 fn closed_loop(arguments: &LoopArguments) -> Result<ExitCode> {
     let mut config = episode_config(arguments.sensors, None)?;
     (config.simulation.camera.width, config.simulation.camera.height) = arguments.camera;
-    config.simulation.camera.color = !arguments.no_color;
+    config.simulation.camera.color = arguments.color || arguments.recordings.is_some();
     let bench = LoopBench {
         episodes: arguments.episodes,
         seed: arguments.seed,

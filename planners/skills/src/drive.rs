@@ -245,8 +245,19 @@ pub struct Creep {
     start: Option<(Pose2, Time)>,
     /// The furthest it got and when that was.
     furthest: Option<(f64, Time)>,
-    is_held: bool,
+    end: Option<CreepEnd>,
     smoother: Smoother,
+}
+
+/// Why a creep ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CreepEnd {
+    /// It is there.
+    Arrived,
+    /// The wheels turned and nothing moved.
+    Held,
+    /// Something is in the way, or it took too long.
+    Short,
 }
 
 impl Creep {
@@ -257,47 +268,29 @@ impl Creep {
             speed_m_s,
             start: None,
             furthest: None,
-            is_held: false,
+            end: None,
             smoother: Smoother::default(),
         }
     }
 
-    /// Whether it ended because the wheels turned and nothing moved.
-    pub fn is_held(&self) -> bool {
-        self.is_held
+    /// Why it ended, once it has.
+    pub fn end(&self) -> Option<CreepEnd> {
+        self.end
     }
 
     /// One control period. Ends early, finished, where the floor behind or ahead is not free or the robot does not
     /// get on: a creep is a courtesy to what follows.
     pub fn step(&mut self, ctx: &mut Context, inputs: &Inputs, out: &mut Commands) -> Part {
+        if self.end.is_some() {
+            return Part::Finished;
+        }
         let (start, since) = *self.start.get_or_insert((inputs.base, inputs.now));
         let (s, c) = start.yaw_rad.sin_cos();
         let along = c * (inputs.base.x_m - start.x_m) + s * (inputs.base.y_m - start.y_m);
         let left = self.distance_m - along;
-        let seconds = (inputs.now - since).secs_f64();
-        let bumped = inputs.bumper.is_some_and(|b| b.pressed) && seconds > 0.3;
-        let done = along * self.distance_m.signum();
-        let (furthest, at) = self.furthest.get_or_insert((done, inputs.now));
-        if done > *furthest + 0.005 {
-            (*furthest, *at) = (done, inputs.now);
-        }
-        self.is_held = (inputs.now - *at).secs_f64() > 0.8;
-        if self.is_held
-            || left * self.distance_m.signum() < 0.004
-            || seconds > 3.0 + self.distance_m.abs() / self.speed_m_s
-            || bumped
-        {
+        self.end = self.end_at(ctx, inputs, along, (inputs.now - since).secs_f64());
+        if self.end.is_some() {
             return Part::Finished;
-        }
-        if let Some(map) = ctx.map(inputs) {
-            let ahead = 0.06 * left.signum();
-            let (s, c) = inputs.base.yaw_rad.sin_cos();
-            let next = (inputs.base.x_m + ahead * c, inputs.base.y_m + ahead * s);
-            let here = map.clearance_at(inputs.base.x_m, inputs.base.y_m);
-            let there = map.clearance_at(next.0, next.1);
-            if there < ctx.config.footprint_radius_m && there < here - 1e-6 {
-                return Part::Finished;
-            }
         }
         let speed = braking_speed(left.abs(), ctx.config.max_acceleration_m_s2)
             .min(self.speed_m_s)
@@ -305,6 +298,32 @@ impl Creep {
         let turn = 1.5 * wrap_angle_rad(start.yaw_rad - inputs.base.yaw_rad);
         out.base = self.smoother.limit(ctx, inputs, (speed * left.signum(), turn));
         Part::Busy
+    }
+
+    fn end_at(&mut self, ctx: &mut Context, inputs: &Inputs, along: f64, seconds: f64) -> Option<CreepEnd> {
+        let left = self.distance_m - along;
+        if left * self.distance_m.signum() < 0.004 {
+            return Some(CreepEnd::Arrived);
+        }
+        let done = along * self.distance_m.signum();
+        let (furthest, at) = self.furthest.get_or_insert((done, inputs.now));
+        if done > *furthest + 0.005 {
+            (*furthest, *at) = (done, inputs.now);
+        }
+        if (inputs.now - *at).secs_f64() > 0.8 {
+            return Some(CreepEnd::Held);
+        }
+        let bumped = inputs.bumper.is_some_and(|b| b.pressed) && seconds > 0.3;
+        if bumped || seconds > 3.0 + self.distance_m.abs() / self.speed_m_s {
+            return Some(CreepEnd::Short);
+        }
+        let map = ctx.map(inputs)?;
+        let ahead = 0.06 * left.signum();
+        let (s, c) = inputs.base.yaw_rad.sin_cos();
+        let next = (inputs.base.x_m + ahead * c, inputs.base.y_m + ahead * s);
+        let here = map.clearance_at(inputs.base.x_m, inputs.base.y_m);
+        let there = map.clearance_at(next.0, next.1);
+        (there < ctx.config.footprint_radius_m && there < here - 1e-6).then_some(CreepEnd::Short)
     }
 }
 

@@ -7,7 +7,7 @@ use steward_core::geometry::{Point3, Pose2};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{Presence, SceneObject, SkillFailure};
 
-use crate::drive::{Creep, Drive, Tolerance};
+use crate::drive::{Creep, CreepEnd, Drive, Tolerance};
 use crate::grasp_plan::{GraspPlan, best_grasp};
 use crate::grip::{Closing, Grip, grip, opening_m};
 use crate::handing::{HandState, Handing};
@@ -341,7 +341,7 @@ impl Pick {
                 }
                 if backed && retracted {
                     let posture = inputs.posture();
-                    let is_held = creep.is_held() && is_enclosed(inputs, plan);
+                    let is_held = creep.end() == Some(CreepEnd::Held) && is_enclosed(inputs, plan);
                     if posture.extend_m > CAUGHT_M || is_held {
                         let Some(by_m) = WRIGGLES_M.get(self.wriggles).copied() else {
                             self.last_problem = Some((

@@ -627,7 +627,7 @@ fn plan_spot(
     let is_roofed = !matches!(spot.entry, Entry::Drop(_))
         && inputs
             .graph
-            .is_some_and(|g| roofs::is_roofed(g, inputs.cloud, &spot.point));
+            .is_some_and(|g| roofs::is_roofed(g, None, &spot.point));
     let opening_m = release_opening(ctx, inputs);
     let mut reason = None;
     for (hand, before, comes_down) in hands(&held, spot, base) {

@@ -14,8 +14,9 @@ const BESIDE_M: f64 = 0.03;
 
 /// How far around a point a surface that goes on over it was measured somewhere, metres.
 const MEASURED_M: f64 = 0.06;
-/// How far around a hole its edge is looked for, metres, and how many voxels tell that it was seen.
-const EDGE: (f64, usize) = (0.4, 12);
+/// How far around a hole its edge is looked for, metres, and how many voxels in each quarter tell that it was seen: of a
+/// board that is looked at from the front the far side is not.
+const EDGE: (f64, usize) = (0.4, 4);
 
 /// Whether a known surface lies close above a point.
 pub fn is_roofed(graph: &SceneGraph, cloud: Option<&ObstacleCloud>, point: &Point3) -> bool {
@@ -56,7 +57,7 @@ fn is_hole(cloud: Option<&ObstacleCloud>, surface: &SupportSurface, point: &Poin
     let Some(cloud) = cloud else {
         return false;
     };
-    let mut edge = 0;
+    let mut edge = [0; 4];
     for p in cloud.points.iter() {
         let above_m = p.z - surface.height_m();
         let aside_m = (p.x - point.x).hypot(p.y - point.y);
@@ -66,7 +67,9 @@ fn is_hole(cloud: Option<&ObstacleCloud>, surface: &SupportSurface, point: &Poin
         if aside_m < MEASURED_M {
             return false;
         }
-        edge += usize::from(above_m < cloud.voxel_m && surface.covers(p.x, p.y, 0.0));
+        if above_m < cloud.voxel_m && surface.covers(p.x, p.y, 0.0) {
+            edge[usize::from(p.x < point.x) + 2 * usize::from(p.y < point.y)] += 1;
+        }
     }
-    edge >= EDGE.1
+    edge.iter().all(|voxels| *voxels >= EDGE.1)
 }
