@@ -7,7 +7,8 @@ mod kinematic;
 use kinematic::{World, upright};
 use steward_core::geometry::{Point3, Pose2, Vector3};
 use steward_core::messages::{
-    ArticulationState, DriveStatus, Header, NavigationTarget, RelationKind, Skill, SkillFailure, SkillState,
+    ArticulationState, DriveStatus, Header, NavigationTarget, Presence, RelationKind, Skill, SkillFailure,
+    SkillState,
 };
 use steward_skills::machine::Progress;
 
@@ -151,6 +152,32 @@ fn picks_from_one_table_and_places_on_another() {
         );
         assert!((end.bottom_m() - 0.75).abs() < 0.03, "{end:?}");
     }
+}
+
+#[test]
+fn what_memory_knows_by_another_name_once_it_is_held_is_put_down() {
+    let mut w = World::new(8.0, 6.0);
+    let desk = table(&mut w, 2.0, 0.0);
+    let mug = w.add_object("mug", upright([1.8, 0.0, 0.8], [0.04, 0.04, 0.05], 0.0), None);
+    assert_done(w.run(Skill::Pick { object: mug }, 100.0));
+    let place = |object| Skill::Place {
+        object,
+        relation: RelationKind::On,
+        target: desk,
+    };
+    let other = w.add_object("mug", upright([2.2, 0.3, 0.8], [0.04, 0.04, 0.05], 0.0), None);
+    assert!(matches!(
+        w.run(place(other), 1.0),
+        Progress::Failed(SkillFailure::Precondition, _)
+    ));
+    // It was the other one: memory changes its mind about which is where.
+    let (a, b) = (w.graph.objects.len() - 2, w.graph.objects.len() - 1);
+    let shape = w.graph.objects[a].shape;
+    w.graph.objects[a].shape = w.graph.objects[b].shape;
+    w.graph.objects[b].shape = shape;
+    w.graph.objects[b].presence = Presence::Held;
+    w.hand_over(a, b);
+    assert_done(w.run(place(other), 100.0));
 }
 
 #[test]

@@ -534,3 +534,52 @@ fn a_drawer_is_looked_into_with_the_head_towards_it() {
     let look = step(&mut m, &view(&g, 12.0));
     assert!(matches!(look.skill, Skill::Look { .. }), "{look:?}");
 }
+
+#[test]
+fn a_bin_is_looked_into_from_a_side_that_the_base_gets_close_to() {
+    let bin = object(FRIDGE, "bin", (2.0, 0.0, 0.3), (0.16, 0.16, 0.3));
+    let mut lid = object(DOOR, "bin_lid", (2.0, 0.0, 0.6), (0.16, 0.16, 0.02));
+    lid.articulation = Some(ArticulationState {
+        owner: Some(FRIDGE),
+        prismatic: false,
+        pivot: Point3::new(2.16, 0.0, 0.6),
+        axis: Vector3::y(),
+        handle: Some(Point3::new(1.8, 0.0, 0.6)),
+        position: Some(0.0),
+        open_at: 1.2,
+    });
+    let g = graph([bin, lid], &[]);
+    let mut m = mission("on(mug, desk)", &g);
+    for _ in 0..10 {
+        let next = step(&mut m, &view(&g, 10.0));
+        m.finished(&view(&g, 10.0), &next, &Ended::Confirmed, "");
+        if next.skill == (Skill::Open { part: DOOR }) {
+            break;
+        }
+    }
+    // A stool stands before it, the bin itself is in the way of what is behind.
+    let mut grid = floor(3.5);
+    let mut cells = (*grid.cells).clone();
+    for row in 0..grid.height {
+        for column in 0..grid.width {
+            let (x, y) = grid.center_of(column, row);
+            if (1.3..2.16).contains(&x) && y.abs() < 0.16 {
+                cells[(row * grid.width + column) as usize] = 100;
+            }
+        }
+    }
+    grid.cells = cells.into();
+    let on_the_floor = View {
+        grid: Some(&grid),
+        ..view(&g, 11.0)
+    };
+    let next = step(&mut m, &on_the_floor);
+    let Skill::Navigate {
+        to: NavigationTarget::Pose(place),
+    } = next.skill
+    else {
+        panic!("{next:?}");
+    };
+    let away_m = (place.x_m - 2.0).hypot(place.y_m);
+    assert!((0.4..0.6).contains(&away_m) && place.y_m.abs() > 0.4, "{place:?}");
+}

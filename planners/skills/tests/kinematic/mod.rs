@@ -163,6 +163,15 @@ impl World {
         id
     }
 
+    /// What the fingers hold is another thing from now on, by place in the graph.
+    pub(crate) fn hand_over(&mut self, from: usize, to: usize) {
+        if let Some(Holding::Object { index, .. }) = &mut self.holding
+            && *index == from
+        {
+            *index = to;
+        }
+    }
+
     pub(crate) fn object(&self, id: ObjectId) -> &SceneObject {
         self.graph.objects.iter().find(|o| o.id == id).unwrap()
     }
