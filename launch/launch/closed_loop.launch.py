@@ -23,8 +23,8 @@ SHARE = get_package_share_directory("steward_bringup")
 NODES = ["mapper", "grapher", "validator", "planner", "executor"]
 # Those that look at images.
 SEEING = ["mapper", "grapher"]
-# Those of them that can go on with what one before them knew.
-KEEPERS = ["mapper", "grapher"]
+# Those that can go on with what one before them knew.
+KEEPERS = ["mapper", "grapher", "planner"]
 # Where Fast DDS looks for its settings: up to version 2, and since.
 FAST_DDS_SETTINGS = ["FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"]
 BOOLEAN = ["True", "False", "true", "false"]

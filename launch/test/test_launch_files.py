@@ -116,7 +116,7 @@ def test_each_way_of_starting_starts_the_right_nodes(sim, composed, respawn, sha
         is_seeing = named["executable"] in ("mapper", "grapher")
         assert labels == (sim if is_seeing and sim in ("gazebo", "isaac") else "detector")
         assert values.get("camera.labels_file") == (str(exported / "labels.yaml") if labels == "gazebo" else None)
-        keeps = named["executable"] in ("mapper", "grapher") and respawn == "T"
+        keeps = named["executable"] in ("mapper", "grapher", "planner") and respawn == "T"
         assert ("keep" in values) == keeps and (not keeps or os.path.isdir(os.path.dirname(values["keep"])))
 
 

@@ -1,9 +1,9 @@
-//! Files of what the robot knows: the mapper's floor and walls, the grapher's things.
+//! Files of what the robot knows: the mapper's floor and walls, the grapher's things, the planner's standing rules.
 //!
 //! ```text
 //!   steward map 1\n            what it is, and the version of the format
 //!   sha256 6ab3…\n             of what follows
-//!   00 01 00 00 …              the message `steward_msgs/MapSnapshot` or `SceneGraph` as in recordings
+//!   00 01 00 00 …              the message `steward_msgs/MapSnapshot`, `SceneGraph` or `SetRules` as in recordings
 //! ```
 
 use std::fs;
@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use steward_core::messages::{MapSnapshot, SceneGraph};
+use steward_core::messages::{Header, MapSnapshot, SceneGraph, SetRules};
 
 use crate::error::{Error, Result};
 use crate::message::{Message, Topic};
@@ -22,6 +22,7 @@ const LARGEST: u64 = 256 << 20;
 
 const MAP: &str = "steward map 1";
 const THINGS: &str = "steward things 1";
+const RULES: &str = "steward rules 1";
 
 /// Writes a map; an older file of the name is replaced as a whole.
 ///
@@ -57,6 +58,30 @@ pub fn save_scene(path: &Path, scene: &SceneGraph) -> Result<()> {
 pub fn load_scene(path: &Path) -> Result<SceneGraph> {
     match load(path, THINGS, Topic::SceneGraph)? {
         Message::SceneGraph(scene) => Ok(Arc::unwrap_or_clone(scene)),
+        _ => Err(bad(path, "it holds something else")),
+    }
+}
+
+/// Writes rules; an older file of the name is replaced as a whole.
+///
+/// # Errors
+/// [`Error::File`] where they cannot be written, [`Error::Known`] for rules that have no encoding.
+pub fn save_rules(path: &Path, rules: &[String]) -> Result<()> {
+    let rules = SetRules {
+        header: Header::default(),
+        request: 0,
+        rules: rules.to_vec(),
+    };
+    save(path, RULES, &Message::SetRules(Arc::new(rules)))
+}
+
+/// Reads rules.
+///
+/// # Errors
+/// [`Error::File`] where they cannot be read, [`Error::Known`] where the file holds no rules or is damaged.
+pub fn load_rules(path: &Path) -> Result<Vec<String>> {
+    match load(path, RULES, Topic::SetRules)? {
+        Message::SetRules(set) => Ok(set.rules.clone()),
         _ => Err(bad(path, "it holds something else")),
     }
 }
@@ -160,9 +185,17 @@ mod tests {
         assert_eq!(load_map(&floor).unwrap(), map());
         save_scene(&things, &SceneGraph::default()).unwrap();
         assert_eq!(load_scene(&things).unwrap(), SceneGraph::default());
+        let file = folder.path().join("a.rules");
+        for rules in [
+            vec![],
+            vec!["G !open(fridge)".to_owned(), "F held(mug)".to_owned()],
+        ] {
+            save_rules(&file, &rules).unwrap();
+            assert_eq!(load_rules(&file).unwrap(), rules);
+        }
         assert_eq!(
             fs::read_dir(folder.path()).unwrap().count(),
-            2,
+            3,
             "nothing else is left"
         );
     }

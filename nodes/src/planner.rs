@@ -33,7 +33,7 @@ use steward_core::messages::{
 use steward_core::transforms::TransformBuffer;
 use steward_core::{Duration, Time, frames};
 use steward_task::config::MissionConfig;
-use steward_task::house_rules::{HouseRules, Rules};
+use steward_task::house_rules::{self, HouseRules, Rules};
 use steward_task::mission::{Decision, Ended, Intended, Mission, View};
 use steward_task::single::Single;
 
@@ -52,6 +52,8 @@ pub struct PlannerConfig {
     pub mission: MissionConfig,
     /// Classes that the detector tells apart; rules may name no others. Empty: they may name any.
     pub classes: BTreeSet<String>,
+    /// Rules that every order must keep, beside its own and those that are set later.
+    pub rules: Vec<String>,
     /// How often it looks whether there is something to do, hertz.
     pub rate_hz: f64,
     /// How long it waits for the validator before a step counts as undecided, seconds.
@@ -65,6 +67,7 @@ impl Default for PlannerConfig {
         PlannerConfig {
             mission: MissionConfig::default(),
             classes: known_classes(),
+            rules: Vec::new(),
             rate_hz: 10.0,
             verdict_timeout_s: 10.0,
             silence_timeout_s: 10.0,
@@ -85,6 +88,7 @@ impl PlannerConfig {
     /// A sentence that names the field and its allowed range.
     pub fn validate(&self) -> Result<(), String> {
         self.mission.validate().map_err(|e| format!("mission.{e}"))?;
+        house_rules::check(&self.rules).map_err(|e| format!("rules: {e}"))?;
         let fields = [
             ("rate_hz", self.rate_hz),
             ("verdict_timeout_s", self.verdict_timeout_s),
@@ -107,7 +111,7 @@ pub struct Planner {
     /// When the newest scene graph came.
     graph_at: Time,
     next_step: u32,
-    /// Rules of every later order.
+    /// Rules of every later order that were set.
     standing: Vec<String>,
     active: Option<Active>,
     counters: Counters,
@@ -171,6 +175,13 @@ impl Planner {
         }
     }
 
+    /// With rules that were set before. They are not looked at: one that cannot be read refuses every order.
+    #[must_use]
+    pub fn under(mut self, standing: Vec<String>) -> Self {
+        self.standing = standing;
+        self
+    }
+
     /// What is known now; `None` before the first scene graph or while the base is not localised.
     fn known(&self) -> Option<Known> {
         let in_map = |frame| self.transforms.latest(frames::MAP, frame).ok();
@@ -192,7 +203,8 @@ impl Planner {
 
     /// Rules with the standing ones.
     fn rules(&self, texts: &[String]) -> steward_task::Result<HouseRules> {
-        let all: Vec<String> = texts.iter().chain(&self.standing).cloned().collect();
+        let all = texts.iter().chain(&self.standing).chain(&self.config.rules);
+        let all: Vec<String> = all.cloned().collect();
         let plan = self.floor_plan.as_deref();
         let rules = Rules::read(&all, &self.config.classes, plan)?;
         Ok(HouseRules::new(rules, plan.cloned().unwrap_or_default()))

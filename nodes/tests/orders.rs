@@ -21,8 +21,12 @@ struct Operated {
 impl Operated {
     /// A planner in a kitchen of 4 by 4 metres, with a hall beside it, in a home with nothing in it.
     fn new() -> Self {
+        Operated::with(Planner::new(PlannerConfig::default()))
+    }
+
+    fn with(planner: Planner) -> Self {
         let mut operated = Operated {
-            planner: Planner::new(PlannerConfig::default()),
+            planner,
             now: Time::from_secs_f64(1.0),
             said: Vec::new(),
         };
@@ -296,6 +300,49 @@ fn rules_that_stand_hold_for_later_orders_and_what_is_malformed_changes_nothing(
     loop_.ask(drive(4.0), &[]);
     loop_.tick();
     assert!(loop_.command().is_some());
+}
+
+#[test]
+fn rules_of_the_settings_stand_whatever_is_set_beside_them() {
+    let config = PlannerConfig {
+        rules: vec!["G !in(robot, hall)".into()],
+        ..PlannerConfig::default()
+    };
+    let mut loop_ = Operated::with(Planner::new(config));
+    assert_eq!(loop_.set_rules(&[]), "");
+    loop_.ask(drive(4.0), &[]);
+    (0..3).for_each(|_| loop_.tick());
+    assert_eq!(
+        loop_.end().unwrap().outcome,
+        Outcome::Failed(FailureReason::RuleConflict)
+    );
+    for bad in ["G !in(robot", "X held(mug)"] {
+        let config = PlannerConfig {
+            rules: vec![bad.into()],
+            ..PlannerConfig::default()
+        };
+        assert!(config.validate().unwrap_err().starts_with("rules: "), "{bad}");
+    }
+}
+
+#[test]
+fn a_planner_under_rules_of_before_does_nothing_that_they_forbid_or_that_it_cannot_judge() {
+    for (rule, reason) in [
+        ("G !in(robot, hall)", FailureReason::RuleConflict),
+        ("G !in(robot, cellar)", FailureReason::InvalidRule),
+        ("G !in(robot", FailureReason::InvalidRule),
+    ] {
+        let planner = Planner::new(PlannerConfig::default()).under(vec![rule.into()]);
+        let mut loop_ = Operated::with(planner);
+        loop_.ask(drive(4.0), &[]);
+        (0..3).for_each(|_| loop_.tick());
+        assert_eq!(loop_.end().unwrap().outcome, Outcome::Failed(reason), "{rule}");
+        assert!(loop_.command().is_none());
+        assert_eq!(loop_.set_rules(&[]), "");
+        loop_.ask(drive(4.0), &[]);
+        loop_.tick();
+        assert!(loop_.command().is_some());
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ use steward_nodes::node::{Node, Outbox, message};
 use steward_nodes::runtime::DIAGNOSTICS_PERIOD;
 
 use crate::inbox::Inbox;
+use crate::lasting;
 use crate::watch::Watch;
 
 /// Longest time that the thread waits before it looks around.
@@ -92,13 +93,14 @@ pub struct Host {
 pub type Make = Box<dyn Fn() -> Result<Box<dyn Node>, String> + Send>;
 
 impl Host {
-    /// A node at rest, with its name in diagnostics.
+    /// A node at rest, with its name in diagnostics, and what it hears first of all.
     ///
     /// # Errors
     /// Why the node cannot be made.
     pub fn build(
         name: String,
         make: Make,
+        first: Vec<Message>,
         clock: Clock,
         inbox: Arc<Inbox>,
         watch: Watch,
@@ -109,6 +111,8 @@ impl Host {
             name,
             node: make()?,
             make,
+            first,
+            knows_what_lasts: false,
             clock,
             watch,
             outlet,
@@ -168,6 +172,10 @@ struct Runner<O> {
     name: String,
     node: Box<dyn Node>,
     make: Make,
+    /// What it is to hear before all else.
+    first: Vec<Message>,
+    /// Whether it was told what is said once and holds from then on.
+    knows_what_lasts: bool,
     clock: Clock,
     watch: Watch,
     outlet: O,
@@ -189,8 +197,10 @@ impl<O: Outlet> Runner<O> {
         while !self.stop.load(Ordering::SeqCst) {
             let arrived = self.inbox.take(self.longest_wait());
             let Some(now) = self.now() else {
-                // Nobody knows the time of what comes while the node rests or before there is a clock.
-                if arrived.is_some() {
+                // Nobody knows the time of what comes while the node rests or before there is a clock. What lasts
+                // it is told when it wakes.
+                self.knows_what_lasts = false;
+                if arrived.is_some_and(|m| !lasting::lasts(&m)) {
                     self.inbox.count("at_rest", 1);
                 }
                 continue;
@@ -199,14 +209,26 @@ impl<O: Outlet> Runner<O> {
                 return;
             }
             self.latest = Some(now);
-            if let Some(arrived) = &arrived {
-                self.watch.hear(now, arrived);
-                if self.node.subscriptions().contains(&arrived.topic()) {
-                    self.node.on_message(now, arrived, &mut self.outbox);
-                    self.send();
+            for known in std::mem::take(&mut self.first) {
+                self.hear(now, &known);
+            }
+            if !std::mem::replace(&mut self.knows_what_lasts, true) {
+                for lasting in self.inbox.lasting() {
+                    self.hear(now, &lasting);
                 }
             }
+            if let Some(arrived) = &arrived {
+                self.watch.hear(now, arrived);
+                self.hear(now, arrived);
+            }
             self.tick(now);
+        }
+    }
+
+    fn hear(&mut self, now: Time, what: &Message) {
+        if self.node.subscriptions().contains(&what.topic()) {
+            self.node.on_message(now, what, &mut self.outbox);
+            self.send();
         }
     }
 
@@ -243,6 +265,7 @@ impl<O: Outlet> Runner<O> {
         *self.own_counters.entry("time_jumped_back".into()).or_default() += 1;
         self.begun_anew.store(true, Ordering::SeqCst);
         self.inbox.clear();
+        self.knows_what_lasts = false;
         (self.next_tick, self.next_diagnostics) = (None, None);
         self.watch.reset();
         match (self.make)() {
@@ -301,5 +324,100 @@ impl<O: Outlet> Runner<O> {
             self.watch.sent(&sent);
             self.outlet.on_message(&sent);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::PoisonError;
+
+    use steward_core::messages::{CancelTask, FloorPlan};
+    use steward_nodes::message::Topic;
+
+    use super::*;
+
+    /// A node that writes down what it hears.
+    struct Listener(Arc<Mutex<Vec<Topic>>>);
+
+    impl Node for Listener {
+        fn name(&self) -> &'static str {
+            "listener"
+        }
+
+        fn subscriptions(&self) -> &'static [Topic] {
+            &[Topic::FloorPlan, Topic::CancelTask]
+        }
+
+        fn period(&self) -> Option<Duration> {
+            None
+        }
+
+        fn on_message(&mut self, _: Time, received: &Message, _: &mut Outbox) {
+            let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.push(received.topic());
+        }
+
+        fn on_tick(&mut self, _: Time, _: &mut Outbox) {}
+
+        fn counters(&self) -> BTreeMap<String, u64> {
+            BTreeMap::new()
+        }
+    }
+
+    struct Nobody;
+
+    impl Outlet for Nobody {
+        fn on_message(&mut self, _: &Message) {}
+    }
+
+    fn wait(condition: impl Fn() -> bool) {
+        let end = Instant::now() + std::time::Duration::from_secs(60);
+        while !condition() {
+            assert!(Instant::now() < end);
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn what_lasts_reaches_a_node_that_rested_waited_for_a_clock_or_began_anew() {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let said = Arc::clone(&heard);
+        let make: Make = Box::new(move || Ok(Box::new(Listener(Arc::clone(&said))) as Box<dyn Node>));
+        let (time, inbox) = (Arc::new(HeardTime::default()), Arc::new(Inbox::default()));
+        let header = Header::default();
+        let cancel = CancelTask {
+            header: header.clone(),
+            id: steward_core::ids::TaskId(1),
+        };
+        let cancel = message(Message::CancelTask, cancel);
+        let host = Host::build(
+            "listener".into(),
+            make,
+            vec![cancel.clone()],
+            Clock::Heard(Arc::clone(&time)),
+            Arc::clone(&inbox),
+            Watch::default(),
+            Nobody,
+        )
+        .unwrap();
+        let plan = FloorPlan {
+            header,
+            rooms: Vec::new(),
+        };
+        inbox.put(message(Message::FloorPlan, plan));
+        inbox.put(cancel);
+        let dropped = || inbox.counters().get("at_rest").copied();
+        wait(|| dropped() == Some(1));
+        host.set_active(true);
+        time.set(Time::from_secs_f64(5.0));
+        inbox.call();
+        let is_heard = |topics: &[Topic]| *heard.lock().unwrap_or_else(PoisonError::into_inner) == topics;
+        wait(|| is_heard(&[Topic::CancelTask, Topic::FloorPlan]));
+        time.set(Time::from_secs_f64(1.0));
+        inbox.call();
+        wait(|| is_heard(&[Topic::CancelTask, Topic::FloorPlan, Topic::FloorPlan]));
+        assert!(host.take_begun_anew());
+        assert_eq!(dropped(), Some(1));
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use steward_nodes::message::Message;
 use steward_nodes::runtime::Queue;
 
+use crate::lasting::Lasting;
+
 /// Messages that may wait, camera images not counted.
 const BOUND: usize = 256;
 
@@ -18,6 +20,7 @@ pub struct Inbox {
 
 struct Waiting {
     queue: Queue,
+    lasting: Lasting,
     is_called: bool,
 }
 
@@ -26,6 +29,7 @@ impl Default for Inbox {
         Inbox {
             waiting: Mutex::new(Waiting {
                 queue: Queue::new(BOUND),
+                lasting: Lasting::default(),
                 is_called: false,
             }),
             arrived: Condvar::new(),
@@ -36,7 +40,10 @@ impl Default for Inbox {
 impl Inbox {
     /// Puts a message in; what is dropped is counted.
     pub fn put(&self, message: Message) {
-        let put = self.lock().queue.put(message);
+        let mut waiting = self.lock();
+        waiting.lasting.note(&message);
+        let put = waiting.queue.put(message);
+        drop(waiting);
         if put.is_ok() {
             self.arrived.notify_one();
         }
@@ -54,6 +61,11 @@ impl Inbox {
         }
         waiting.is_called = false;
         waiting.queue.pop()
+    }
+
+    /// Of all that was ever put in, what is said once and holds from then on.
+    pub fn lasting(&self) -> Vec<Message> {
+        self.lock().lasting.messages()
     }
 
     /// Lets who waits look at the time.

@@ -12,6 +12,7 @@ pub mod descriptions;
 pub mod disturbances;
 pub mod host;
 pub mod inbox;
+pub mod lasting;
 pub mod lifecycle;
 pub mod motion;
 pub mod overrides;

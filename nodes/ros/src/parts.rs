@@ -34,6 +34,14 @@ pub trait Part: Clone + Default + Serialize + DeserializeOwned + Send + 'static 
     /// One sentence: which setting is out of range, and why.
     fn make(&self) -> Result<Box<dyn Node>, String>;
 
+    /// Makes the node under rules that were set before, beside those of its settings.
+    ///
+    /// # Errors
+    /// As [`Part::make`].
+    fn make_under(&self, _standing: Vec<String>) -> Result<Box<dyn Node>, String> {
+        self.make()
+    }
+
     /// Classes that goals may name; empty: any.
     fn classes(&self) -> BTreeSet<String> {
         BTreeSet::new()
@@ -122,10 +130,15 @@ impl Part for PlannerConfig {
         Topic::Answer,
         Topic::Diagnostics,
     ];
+    const KEEPS: bool = true;
 
     fn make(&self) -> Result<Box<dyn Node>, String> {
+        self.make_under(Vec::new())
+    }
+
+    fn make_under(&self, standing: Vec<String>) -> Result<Box<dyn Node>, String> {
         self.validate()?;
-        Ok(Box::new(Planner::new(self.clone())))
+        Ok(Box::new(Planner::new(self.clone()).under(standing)))
     }
 
     fn classes(&self) -> BTreeSet<String> {

@@ -78,28 +78,7 @@ impl Rules {
     /// # Errors
     /// [`Error::Rule`], whose text says which rule, what is wrong and what to write instead.
     pub fn read(texts: &[String], classes: &BTreeSet<String>, plan: Option<&FloorPlan>) -> Result<Rules> {
-        if texts.len() > MAX_RULES {
-            return Err(Error::Rule(format!(
-                "{} rules are given, at most {MAX_RULES} are possible; join some with &",
-                texts.len()
-            )));
-        }
-        let named = texts
-            .iter()
-            .enumerate()
-            .map(|(at, text)| (format!("rule {}", at + 1), text));
-        let set = RuleSet::one_shot(named).map_err(|error| Error::Rule(error.to_string()))?;
-        for rule in set.rules() {
-            let steps =
-                |f: &steward_ltl::Formula| matches!(set.arena().node(*f), Node::Next(_) | Node::WeakNext(_));
-            if set.arena().subformulas(&[rule.formula()]).iter().any(steps) {
-                return Err(Error::Rule(format!(
-                    "{}, {}: at home there is no next step, things change when they change; use F, G, U or W",
-                    rule.name(),
-                    set.arena().text(rule.formula())
-                )));
-            }
-        }
+        let set = parse(texts)?;
         let mut used: Vec<Prop> = set
             .rules()
             .iter()
@@ -220,6 +199,40 @@ fn told(verdict: Verdict) -> RuleVerdict {
         Verdict::OpenObligation => RuleVerdict::OpenObligation,
         Verdict::PermanentlyViolated => RuleVerdict::PermanentlyViolated,
     }
+}
+
+/// Whether these are rules, whatever they name: that can be looked up only once there is a floor plan.
+///
+/// # Errors
+/// As [`Rules::read`].
+pub fn check(texts: &[String]) -> Result<()> {
+    parse(texts).map(drop)
+}
+
+fn parse(texts: &[String]) -> Result<RuleSet> {
+    if texts.len() > MAX_RULES {
+        return Err(Error::Rule(format!(
+            "{} rules are given, at most {MAX_RULES} are possible; join some with &",
+            texts.len()
+        )));
+    }
+    let named = texts
+        .iter()
+        .enumerate()
+        .map(|(at, text)| (format!("rule {}", at + 1), text));
+    let set = RuleSet::one_shot(named).map_err(|error| Error::Rule(error.to_string()))?;
+    for rule in set.rules() {
+        let steps =
+            |f: &steward_ltl::Formula| matches!(set.arena().node(*f), Node::Next(_) | Node::WeakNext(_));
+        if set.arena().subformulas(&[rule.formula()]).iter().any(steps) {
+            return Err(Error::Rule(format!(
+                "{}, {}: at home there is no next step, things change when they change; use F, G, U or W",
+                rule.name(),
+                set.arena().text(rule.formula())
+            )));
+        }
+    }
+    Ok(set)
 }
 
 /// Reads `on(mug, desk)`, `in(robot, bedroom)`, `open(fridge)` or `held(mug)`.

@@ -1,30 +1,27 @@
 //! Joint commands of the executor through an action `FollowJointTrajectory` of `ros2_control`.
 
-use std::collections::BTreeMap;
-use std::pin::Pin;
+use std::collections::{BTreeMap, VecDeque};
 
 use anyhow::Result;
-use futures::{Future, FutureExt};
 use r2r::control_msgs::action::FollowJointTrajectory;
 use r2r::sensor_msgs::msg::JointState;
 use r2r::trajectory_msgs::msg::{JointTrajectory, JointTrajectoryPoint};
 use r2r::{ActionClient, GoalStatus, QosProfile};
 use steward_core::messages::JointCommand;
 
+use super::sent::{Sent, Step};
 use super::{Incoming, next};
 use crate::motion::trajectory;
 
-/// Ends that are waited for; a controller drops a goal when the next one comes.
+/// Commands whose end is waited for; a controller drops one when the next comes.
 const MOST_WAITING: usize = 16;
-
-type Answer = r2r::Result<(GoalStatus, FollowJointTrajectory::Result)>;
 
 /// The client of a controller.
 pub struct Arm {
     client: ActionClient<FollowJointTrajectory::Action>,
     states: Incoming<JointState>,
     joints: BTreeMap<String, f64>,
-    ends: Vec<Pin<Box<dyn Future<Output = Answer>>>>,
+    commands: VecDeque<Sent<FollowJointTrajectory::Action>>,
 }
 
 impl Arm {
@@ -36,7 +33,7 @@ impl Arm {
             client: node.create_action_client(action)?,
             states: Box::pin(states),
             joints: BTreeMap::new(),
-            ends: Vec::new(),
+            commands: VecDeque::new(),
         })
     }
 
@@ -60,18 +57,12 @@ impl Arm {
             },
             ..Default::default()
         };
-        match self.client.send_goal_request(goal) {
-            Ok(accepted) => {
-                let end = accepted.then(|answer| async move {
-                    let (_, end, _) = answer?;
-                    end.await
-                });
-                self.ends.push(Box::pin(end));
-            }
+        match Sent::new(&self.client, goal) {
+            Ok(sent) => self.commands.push_back(sent),
             Err(e) => log::error!("a joint command cannot be passed on: {e}"),
         }
-        if self.ends.len() > MOST_WAITING {
-            self.ends.remove(0);
+        if self.commands.len() > MOST_WAITING {
+            self.commands.pop_front();
         }
     }
 
@@ -82,9 +73,9 @@ impl Arm {
             self.joints
                 .extend(known.filter(|(_, position)| position.is_finite()));
         }
-        self.ends.retain_mut(|end| match end.now_or_never() {
-            None => true,
-            Some(Ok((GoalStatus::Aborted, result))) if result.error_code != 0 => {
+        self.commands.retain_mut(|command| match command.turn() {
+            None | Some(Step::Taken) => true,
+            Some(Step::Ended(GoalStatus::Aborted, result)) if result.error_code != 0 => {
                 log::warn!(
                     "a joint command failed with {}: {}",
                     result.error_code,
@@ -92,8 +83,8 @@ impl Arm {
                 );
                 false
             }
-            Some(Ok(_)) => false,
-            Some(Err(e)) => {
+            Some(Step::Ended(..)) => false,
+            Some(Step::Refused(e)) => {
                 log::warn!("a joint command was refused: {e}");
                 false
             }

@@ -119,7 +119,7 @@ impl Inside {
             _ => {
                 self.end_tasks(Code::SHUT_DOWN as u16, "the node was taken down");
                 self.running = None;
-                self.operator.begin("");
+                self.operator.begin("").map_err(|e| format!("{e:#}"))?;
                 settings.is_locked = false;
             }
         }

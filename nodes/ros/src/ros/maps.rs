@@ -59,7 +59,6 @@ impl Floor {
         self.load.turn(give, |request, asked| {
             know_map(request, Path::new(&asked.file), asked.odometry_went_on)
         });
-        self.kept.turn(give, |file| know_map(KEPT, file, true));
         if let Some(give) = give.filter(|_| self.kept.is_due()) {
             self.kept.written = Some(Instant::now());
             if let Err(e) = give(Order::SaveMap { request: KEPT }) {
@@ -83,9 +82,11 @@ impl Floor {
         }
     }
 
-    /// Keeps the map in a file from now on; empty: no more.
-    pub fn keep(&mut self, file: &str) {
-        self.kept = Kept::new(file);
+    /// Keeps the map in a file from now on; `None`: no more. What the mapper is to go on with.
+    pub fn keep(&mut self, file: Option<PathBuf>) -> Option<Order> {
+        let (kept, known) = Kept::new(file, |file| know_map(KEPT, file, true));
+        self.kept = kept;
+        known
     }
 }
 
@@ -129,7 +130,6 @@ impl Things {
         });
         self.load
             .turn(give, |request, asked| know_scene(request, Path::new(&asked.file)));
-        self.kept.turn(give, |file| know_scene(KEPT, file));
         if let Some(newest) = newest.filter(|_| self.kept.is_due()) {
             self.kept.write(|file| known::save_scene(file, newest));
         }
@@ -145,10 +145,12 @@ impl Things {
         }
     }
 
-    /// Keeps the things in a file from now on; empty: no more.
-    pub fn keep(&mut self, file: &str) {
+    /// Keeps the things in a file from now on; `None`: no more. What the grapher is to go on with.
+    pub fn keep(&mut self, file: Option<PathBuf>) -> Option<Order> {
         self.newest = None;
-        self.kept = Kept::new(file);
+        let (kept, known) = Kept::new(file, |file| know_scene(KEPT, file));
+        self.kept = kept;
+        known
     }
 }
 
@@ -163,41 +165,25 @@ fn know_scene(request: u32, file: &Path) -> Result<Order> {
 #[derive(Default)]
 struct Kept {
     file: Option<PathBuf>,
-    /// When the node was last asked to go on with what the file says.
-    asked: Option<Instant>,
-    is_read: bool,
+    /// Whether the node goes on with what the file said, if there was one.
+    is_taken: bool,
     written: Option<Instant>,
 }
 
 impl Kept {
-    fn new(file: &str) -> Self {
-        let file = Some(PathBuf::from(file)).filter(|f| !f.as_os_str().is_empty());
-        Kept {
-            is_read: !file.as_ref().is_some_and(|f| f.exists()),
+    fn new(file: Option<PathBuf>, read: impl FnOnce(&Path) -> Result<Order>) -> (Self, Option<Order>) {
+        let known = file.as_ref().filter(|f| f.exists()).map(|file| read(file));
+        let mut kept = Kept {
+            is_taken: known.is_none(),
             file,
             ..Kept::default()
-        }
-    }
-
-    /// Asks the node to go on with what the file says, until it answers: at first it may not hear yet.
-    fn turn(&mut self, give: Option<Give<'_>>, order: impl FnOnce(&Path) -> Result<Order>) {
-        let (Some(give), Some(file), false) = (give, &self.file, self.is_read) else {
-            return;
         };
-        if self.asked.is_some_and(|at| at.elapsed() < Duration::from_secs(1)) {
-            return;
-        }
-        self.asked = Some(Instant::now());
-        match order(file).map(give) {
-            Ok(Ok(())) => {}
-            // Nobody says yet what time it is.
-            Ok(Err(_)) => {}
-            Err(e) => self.answered(&format!("{e:#}")),
-        }
+        let known = known.and_then(|known| known.inspect_err(|e| kept.answered(&format!("{e:#}"))).ok());
+        (kept, known)
     }
 
     fn answered(&mut self, refusal: &str) {
-        self.is_read = true;
+        self.is_taken = true;
         // What was said before it was taken is not worth keeping.
         self.written = Some(Instant::now());
         if !refusal.is_empty() {
@@ -206,7 +192,7 @@ impl Kept {
     }
 
     fn is_due(&self) -> bool {
-        self.file.is_some() && self.is_read && self.written.is_none_or(|at| at.elapsed() >= KEEP_EVERY)
+        self.file.is_some() && self.is_taken && self.written.is_none_or(|at| at.elapsed() >= KEEP_EVERY)
     }
 
     fn write(&mut self, write: impl FnOnce(&Path) -> steward_nodes::error::Result<()>) {

@@ -2,20 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use r2r::steward_msgs::action::ExecuteTask::Result as Code;
 use serde::{Deserialize, Serialize};
+use steward_core::Time;
 use steward_nodes::message::{Message, Topic};
 use steward_nodes::node::message;
 
 use super::managed::Managed;
 use super::movers::Movers;
-use super::operator::{self, Operator};
+use super::operator::{self, Begin, Operator};
 use super::orders::Terms;
 use super::process;
 use super::publishers::Publishers;
@@ -107,7 +108,9 @@ fn run<P: Part>(stop: &AtomicBool) -> Result<()> {
     described.insert("autostart".into(), "Configure and activate at the start.".into());
     described.insert(
         "keep".into(),
-        "File that what is known is written to every 10 s, and read from at the start; empty: none.".into(),
+        "File that what is known is read from at the start, and written to every 10 s, or when rules are set; empty: \
+         none."
+            .into(),
     );
     described.insert(
         "joint_action".into(),
@@ -201,19 +204,24 @@ impl<P: Part> Member<P> {
             (State::Inactive, false) => {
                 let own = settings.get().own.clone();
                 self.classes = own.classes();
-                self.operator
-                    .begin(settings.get().keep.as_deref().unwrap_or_default());
+                let keep = settings.get().keep.as_deref().unwrap_or_default();
+                let Begin { known, rules } = self.operator.begin(keep).map_err(|e| format!("{e:#}"))?;
+                let now = self.clock.now().unwrap_or(Time::ZERO);
+                let first = known.into_iter().map(|order| order.message(now)).collect();
                 let outlet = Said {
                     publishers: self.publishers.clone(),
                     sender: self.sender.clone(),
                     moves_joints: self.movers.moves_joints(),
                 };
-                let make = Box::new(move || own.make());
+                let make = Box::new(move || {
+                    own.make_under(rules.lock().unwrap_or_else(PoisonError::into_inner).clone())
+                });
                 let named = |node: &str| qos::diagnostics_name(&self.namespace, node);
                 let watch = Watch::new(P::WATCHES.iter().map(|node| named(node)).collect());
                 self.host = Some(Host::build(
                     named(P::NAME),
                     make,
+                    first,
                     self.clock.clone(),
                     Arc::clone(&self.inbox),
                     watch,

@@ -22,6 +22,8 @@ pub mod process;
 pub mod publishers;
 pub mod rules;
 pub mod scene;
+#[cfg(any(has_control, has_nav2))]
+pub(crate) mod sent;
 pub mod settings;
 pub mod simulator;
 pub mod skills;

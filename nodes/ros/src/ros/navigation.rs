@@ -1,23 +1,21 @@
 //! Drives of the executor through Nav2: goals and ends of its action `navigate_to_pose`, carried as messages.
 
-use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use futures::{Future, FutureExt};
 use r2r::nav2_msgs::action::NavigateToPose;
-use r2r::{ActionClient, ActionClientGoal, GoalStatus};
+use r2r::{ActionClient, GoalStatus};
 use steward_core::geometry::Pose2;
 use steward_core::messages::{DriveGoal, DriveStatus, Header, SkillFailure, SkillState};
 use steward_core::{Time, frames};
 
+use super::sent::{Sent, Step};
 use crate::motion::navigation_failure;
 
 /// Nav2 answers a goal within this, or is not there.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-type Goal = ActionClientGoal<NavigateToPose::Action>;
-type End = Pin<Box<dyn Future<Output = r2r::Result<(GoalStatus, NavigateToPose::Result)>>>>;
+const UNHEARD: &str =
+    "nobody answers the action navigate_to_pose; start Nav2, or set the parameter driver to own";
 
 /// The client of Nav2.
 pub struct Navigation {
@@ -29,8 +27,9 @@ pub struct Navigation {
 struct Drive {
     id: u32,
     since: Instant,
-    accepted: Option<Pin<Box<dyn Future<Output = r2r::Result<(Goal, End)>>>>>,
-    under_way: Option<(Goal, End)>,
+    /// `None` where Nav2 cannot be told.
+    sent: Option<Sent<NavigateToPose::Action>>,
+    is_taken: bool,
     is_wanted: bool,
 }
 
@@ -48,34 +47,22 @@ impl Navigation {
     pub fn on_goal(&mut self, order: &DriveGoal) {
         self.stop();
         let Some(to) = order.to else { return };
-        let accepted: Option<Pin<Box<dyn Future<Output = _>>>> =
-            match self.client.send_goal_request(goal(order.header.stamp, to)) {
-                Ok(accepted) => {
-                    Some(Box::pin(accepted.map(|answer| {
-                        answer.map(|(goal, end, _)| (goal, Box::pin(end) as End))
-                    })))
-                }
-                Err(e) => {
-                    log::error!("Nav2 cannot be told where to drive: {e}");
-                    None
-                }
-            };
+        let sent = Sent::new(&self.client, goal(order.header.stamp, to))
+            .inspect_err(|e| log::error!("Nav2 cannot be told where to drive: {e}"));
         self.drives.push(Drive {
             id: order.id,
             since: Instant::now(),
-            accepted,
-            under_way: None,
+            sent: sent.ok(),
+            is_taken: false,
             is_wanted: true,
         });
     }
 
     /// Lets Nav2 stop the base.
     pub fn stop(&mut self) {
-        for drive in &mut self.drives {
+        for drive in self.drives.iter_mut().filter(|drive| drive.is_wanted) {
             drive.is_wanted = false;
-            if let Some((goal, _)) = &drive.under_way {
-                cancel(goal);
-            }
+            drive.sent.iter().for_each(Sent::cancel);
         }
     }
 
@@ -103,46 +90,37 @@ impl Drive {
     /// What became of it since the last step.
     fn step(&mut self) -> Option<(SkillState, String)> {
         let failed = |why, text: &str| Some((SkillState::Failed(why), text.to_owned()));
-        if let Some((_, end)) = &mut self.under_way {
-            return match end.now_or_never()? {
-                Ok((GoalStatus::Succeeded, _)) => Some((SkillState::Done, "Nav2 arrived".into())),
-                Ok((GoalStatus::Canceled, _)) => {
-                    failed(SkillFailure::Cancelled, "Nav2 was stopped by somebody")
-                }
-                Ok((_, result)) => {
-                    let (why, text) = navigation_failure(result.error_code);
-                    failed(
-                        why,
-                        &format!("Nav2 gave up with code {}: {text}", result.error_code),
-                    )
-                }
-                Err(e) => failed(SkillFailure::Blocked, &format!("Nav2 ended: {e}")),
-            };
-        }
-        let unheard =
-            "nobody answers the action navigate_to_pose; start Nav2, or set the parameter driver to own";
-        let Some(accepted) = &mut self.accepted else {
-            return failed(SkillFailure::Precondition, unheard);
+        let Some(sent) = &mut self.sent else {
+            return failed(SkillFailure::Precondition, UNHEARD);
         };
-        match accepted.now_or_never() {
-            Some(Ok((goal, end))) => {
+        match sent.turn() {
+            Some(Step::Taken) => {
+                self.is_taken = true;
                 if !self.is_wanted {
-                    cancel(&goal);
+                    sent.cancel();
                 }
-                self.under_way = Some((goal, end));
                 Some((SkillState::Running, "Nav2 drives".into()))
             }
-            Some(Err(e)) => failed(SkillFailure::Precondition, &format!("Nav2 refuses the goal: {e}")),
-            None if self.since.elapsed() > PATIENCE => failed(SkillFailure::Precondition, unheard),
+            Some(Step::Refused(e)) if self.is_taken => {
+                failed(SkillFailure::Blocked, &format!("Nav2 ended: {e}"))
+            }
+            Some(Step::Refused(e)) => {
+                failed(SkillFailure::Precondition, &format!("Nav2 refuses the goal: {e}"))
+            }
+            Some(Step::Ended(GoalStatus::Succeeded, _)) => Some((SkillState::Done, "Nav2 arrived".into())),
+            Some(Step::Ended(GoalStatus::Canceled, _)) => {
+                failed(SkillFailure::Cancelled, "Nav2 was stopped by somebody")
+            }
+            Some(Step::Ended(_, result)) => {
+                let (why, text) = navigation_failure(result.error_code);
+                let text = format!("Nav2 gave up with code {}: {text}", result.error_code);
+                failed(why, &text)
+            }
+            None if !self.is_taken && self.since.elapsed() > PATIENCE => {
+                failed(SkillFailure::Precondition, UNHEARD)
+            }
             None => None,
         }
-    }
-}
-
-fn cancel(goal: &Goal) {
-    // The answer says nothing that the end does not.
-    if let Err(e) = goal.cancel() {
-        log::error!("Nav2 cannot be told to stop: {e}");
     }
 }
 

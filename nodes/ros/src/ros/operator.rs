@@ -1,12 +1,15 @@
 //! Everything that whoever operates the robot asks of the loop: actions and services.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use steward_nodes::message::{Message, Topic};
 
 use super::maps::{Floor, Things};
 use super::orders::{Give, Orders, Terms};
-use super::rules::RuleSetting;
+use super::rules::{RuleSetting, Standing};
 use super::scene::SceneQueries;
+use crate::world::Order;
 
 /// What the operator, and those who move the robot, are to be told of.
 pub const HEARS: &[Topic] = &[
@@ -22,6 +25,14 @@ pub const HEARS: &[Topic] = &[
     Topic::DriveGoal,
     Topic::JointCommand,
 ];
+
+/// What the nodes of a process begin with.
+pub struct Begin {
+    /// What they are to hear before all else.
+    pub known: Vec<Order>,
+    /// Rules that were set.
+    pub rules: Standing,
+}
 
 /// The actions and services of a process: those of the nodes in it.
 pub struct Operator {
@@ -95,15 +106,20 @@ impl Operator {
     }
 
     /// The nodes begin anew, with what is kept in this file; empty: with nothing.
-    pub fn begin(&mut self, keep: &str) {
-        if let Some(floor) = &mut self.floor {
-            floor.keep(keep);
-        }
-        if let Some(things) = &mut self.things {
-            things.keep(keep);
-        }
+    ///
+    /// # Errors
+    /// Where the file holds rules and cannot be read.
+    pub fn begin(&mut self, keep: &str) -> Result<Begin> {
+        let keep = (!keep.is_empty()).then(|| PathBuf::from(keep));
+        let floor = self.floor.as_mut().and_then(|floor| floor.keep(keep.clone()));
+        let things = self.things.as_mut().and_then(|things| things.keep(keep.clone()));
         if let Some(queries) = &mut self.queries {
             queries.set(None);
         }
+        let rules = self.rules.as_mut().map(|rules| rules.keep(keep));
+        Ok(Begin {
+            known: floor.into_iter().chain(things).collect(),
+            rules: rules.transpose()?.unwrap_or_default(),
+        })
     }
 }

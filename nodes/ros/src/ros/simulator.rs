@@ -172,6 +172,7 @@ impl World {
         Host::build(
             self.name.clone(),
             make,
+            Vec::new(),
             clock,
             Arc::clone(&self.inbox),
             Watch::default(),
