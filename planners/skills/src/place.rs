@@ -235,6 +235,7 @@ impl Place {
                     self.last_problem =
                         Some((SkillFailure::OutOfReach, format!("the spot on {to} is {why}")));
                     if handing.is_out() {
+                        ctx.stopped_at(&plan.hand, 2.0 * inputs.joint(GRIPPER), inputs.now);
                         self.withdraw(ctx, inputs)
                     } else {
                         self.next_place()
