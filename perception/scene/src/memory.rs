@@ -26,6 +26,7 @@ mod cloud;
 mod config;
 mod entry;
 mod known;
+mod see_through;
 pub(crate) mod shape;
 mod view;
 mod visibility;

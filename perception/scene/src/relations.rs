@@ -36,6 +36,9 @@ pub struct RelationsConfig {
     pub container_classes: Vec<String>,
     /// Those of them with open boards: what stands on one is in the furniture and on it. Matched like `container_classes`.
     pub shelf_classes: Vec<String>,
+    /// Classes of furniture with a basin: what lies lower than their top within their outline lies on them. Matched like
+    /// `container_classes`.
+    pub basin_classes: Vec<String>,
 }
 
 impl Default for RelationsConfig {
@@ -62,6 +65,7 @@ impl Default for RelationsConfig {
             .map(str::to_owned)
             .to_vec(),
             shelf_classes: ["shelf", "bookcase"].map(str::to_owned).to_vec(),
+            basin_classes: ["sink", "bathtub"].map(str::to_owned).to_vec(),
         }
     }
 }
@@ -190,6 +194,9 @@ struct Thing<'a> {
     radius_m: f64,
 }
 
+/// No basin reaches lower than this above the floor, metres.
+const BASIN_FLOOR_M: f64 = 0.04;
+
 /// The thing is much smaller than what holds or carries it.
 fn is_smaller(a: &OrientedBox, b: &OrientedBox) -> bool {
     let flat = |s: &OrientedBox| s.half.x * s.half.y;
@@ -220,9 +227,12 @@ fn is_on(a: &SceneObject, b: &SceneObject, config: &RelationsConfig, slack: f64)
         return false;
     }
     let on_top = (bottom - b.shape.top_m()).abs() <= gap;
+    let in_basin = is_one_of(&b.class, &config.basin_classes)
+        && b.shape.contains(&center, 0.0)
+        && bottom > b.shape.bottom_m() + BASIN_FLOOR_M;
     let on_surface = b
         .surfaces
         .iter()
         .any(|s| (bottom - s.height_m()).abs() <= gap && s.covers(center.x, center.y, overhang + 0.05));
-    on_top || on_surface
+    on_top || on_surface || in_basin
 }

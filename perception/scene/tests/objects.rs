@@ -322,6 +322,40 @@ fn a_thing_seen_from_above_reaches_down_to_what_it_stands_on() {
     assert!((tin.shape.top_m() - top - 0.12).abs() < 0.015, "{:?}", tin.shape);
 }
 
+/// Of glass a depth camera measures next to nothing, and what it does measure is behind it.
+#[test]
+fn a_thing_of_glass_stands_where_its_foot_is_seen() {
+    let mut behind = room();
+    behind.extend(table("desk", 3, 1.6, 0.0, 0.0));
+    // It hides a part of the foot.
+    behind.push(block("book", 5, [1.33, 0.06, 0.765], [0.06, 0.08, 0.03], 0.0));
+    let mut all = behind.clone();
+    all.push(block("glass", 4, [1.5, 0.0, 0.81], [0.07, 0.07, 0.12], 0.0));
+    let pose = looking([0.5, 0.0, 1.35], [1.5, 0.0, 0.75]);
+    let mut memory = ObjectMemory::new(MemoryConfig::default()).unwrap();
+    for i in 0..4 {
+        let mut frame = render(&all, &pose, 1.0, i);
+        let through = render(&behind, &pose, 1.0, i);
+        let labels = frame.labels.data();
+        let depth = frame.depth.data_mut().iter_mut().zip(through.depth.data());
+        for (at, (seen, through)) in depth.enumerate().filter(|(at, _)| labels[*at] == 4) {
+            *seen = if at % 10 == 0 { *through } else { f32::NAN };
+        }
+        let stamp = Time::from_secs_f64(1.0 + i as f64);
+        memory.observe(&observation(&frame, pose, stamp)).unwrap();
+    }
+    let objects = memory.objects();
+    let glass = objects.iter().find(|o| o.class == "glass").unwrap();
+    let shape = glass.shape;
+    assert!(
+        (shape.center - Point3::new(1.5, 0.0, 0.81)).norm() < 0.02,
+        "{shape:?}"
+    );
+    for (half, expected) in [(shape.half.x, 0.035), (shape.half.y, 0.035), (shape.half.z, 0.06)] {
+        assert!((half - expected).abs() < 0.01, "{shape:?}");
+    }
+}
+
 #[test]
 fn a_thing_is_as_deep_as_it_was_seen_to_be() {
     let mut rig = Rig::new(1.0);
@@ -949,6 +983,23 @@ fn on_a_board_of_an_open_shelf_is_on_it_and_in_it() {
         found.contains(&RelationKind::In) && !found.contains(&RelationKind::On),
         "{found:?}"
     );
+}
+
+#[test]
+fn what_lies_in_a_basin_lies_on_its_furniture() {
+    let furniture = |class: &str| thing(1, class, [0.0, 0.0, 0.45], [1.2, 0.6, 0.9]);
+    let kinds = |class: &str, z: f64| -> Vec<RelationKind> {
+        let jar = thing(2, "jar", [0.3, 0.0, z], [0.08, 0.08, 0.1]);
+        relations(&[furniture(class), jar], &[], &RelationsConfig::default())
+            .iter()
+            .map(|r| r.kind)
+            .collect()
+    };
+    assert_eq!(kinds("sink", 0.78), [RelationKind::On]);
+    assert_eq!(kinds("kitchen_sink", 0.78), [RelationKind::On]);
+    // On the floor before it, and under a table.
+    assert_eq!(kinds("sink", 0.05), [RelationKind::Near]);
+    assert_eq!(kinds("table", 0.78), [RelationKind::Near]);
 }
 
 #[test]

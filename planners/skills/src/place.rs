@@ -485,18 +485,22 @@ impl Place {
         }
         spots.sort_by(|a, b| a.cost.total_cmp(&b.cost));
         if spots.is_empty() {
-            return Err((
-                SkillFailure::NoSpace,
-                format!(
-                    "no free spot of {:.2} x {:.2} m {} {} {} with {} known surfaces",
-                    2.0 * held.half.x,
-                    2.0 * held.half.y,
-                    self.relation,
-                    target.class,
-                    target.id,
-                    target.surfaces.len()
-                ),
-            ));
+            let mut text = format!(
+                "no free spot of {:.2} x {:.2} m {} {} {} with {} known surfaces",
+                2.0 * held.half.x,
+                2.0 * held.half.y,
+                self.relation,
+                target.class,
+                target.id,
+                target.surfaces.len()
+            );
+            for o in graph.objects.iter().filter(|o| o.id != self.object) {
+                let is_there = o.presence == Presence::Present && target.shape.contains(&o.shape.center, 0.0);
+                if is_there && o.id != target.id && o.articulation.is_none() {
+                    text += &format!(", where {} {} stands", o.class, o.id);
+                }
+            }
+            return Err((SkillFailure::NoSpace, text));
         }
         Ok(spots)
     }

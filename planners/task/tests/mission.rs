@@ -583,3 +583,48 @@ fn a_bin_is_looked_into_from_a_side_that_the_base_gets_close_to() {
     let away_m = (place.x_m - 2.0).hypot(place.y_m);
     assert!((0.4..0.6).contains(&away_m) && place.y_m.abs() > 0.4, "{place:?}");
 }
+
+#[test]
+fn behind_a_door_that_did_not_open_all_the_way_is_looked_past_its_edge() {
+    let mut door = object(DOOR, "fridge_door", (2.0, 3.0, 0.9), (0.02, 0.3, 0.8));
+    // The fridge opens towards the origin, its hinge is on the left of who stands before it.
+    let articulation = |position: f64| {
+        let closed = ArticulationState {
+            owner: Some(FRIDGE),
+            prismatic: false,
+            pivot: Point3::new(2.7, 0.3, 0.9),
+            axis: -Vector3::z(),
+            handle: Some(Point3::new(2.65, -0.25, 0.9)),
+            position: Some(0.0),
+            open_at: 1.4,
+        };
+        ArticulationState {
+            handle: closed.handle.map(|handle| closed.moved(position) * handle),
+            position: Some(position),
+            ..closed
+        }
+    };
+    door.articulation = Some(articulation(0.0));
+    let fridge = object(FRIDGE, "fridge", (3.0, 0.0, 0.9), (0.3, 0.3, 0.9));
+    let shut = graph([fridge.clone(), door.clone()], &[]);
+    let mut m = mission("on(mug, desk)", &shut);
+    let mut next = step(&mut m, &view(&shut, 10.0));
+    for _ in 0..10 {
+        if next.skill == (Skill::Open { part: DOOR }) {
+            break;
+        }
+        m.finished(&view(&shut, 10.0), &next, &Ended::Confirmed, "");
+        next = step(&mut m, &view(&shut, 10.0));
+    }
+    door.articulation = Some(articulation(1.0));
+    let ajar = graph([fridge, door], &[]);
+    m.finished(&view(&ajar, 11.0), &next, &Ended::Refuted, "seen 57 degrees open");
+    let Skill::Navigate {
+        to: NavigationTarget::Pose(place),
+    } = step(&mut m, &view(&ajar, 12.0)).skill
+    else {
+        panic!("it is not looked into");
+    };
+    // Away from the hinge, and before the opening.
+    assert!(place.y_m < -0.25 && (1.8..2.4).contains(&place.x_m), "{place:?}");
+}

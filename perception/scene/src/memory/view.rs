@@ -5,8 +5,8 @@ use steward_core::camera::CameraIntrinsics;
 use steward_core::geometry::{OrientedBox, Point3, Pose3, Vector3};
 use steward_core::image::{DepthImage, Detection, LabelImage};
 
-use super::MemoryConfig;
 use super::shape::{fit_box, fit_sides_box, horizontal_axes, median};
+use super::{MemoryConfig, see_through};
 use crate::{Error, Result};
 
 /// One frame with what a detector said about it and where the camera was.
@@ -56,6 +56,11 @@ impl Observation<'_> {
         Ok(())
     }
 
+    /// What a pixel shows at a depth, frame `map`.
+    pub(crate) fn point_at(&self, column: f64, row: f64, depth_m: f64) -> Point3 {
+        self.map_from_camera * self.camera.unproject(column + 0.5, row + 0.5, depth_m)
+    }
+
     /// Depth at a pixel, if it is a measurement within range.
     pub(crate) fn depth_at(&self, column: u32, row: u32, config: &MemoryConfig) -> Option<f64> {
         let z = f64::from(*self.depth.get(column, row)?);
@@ -97,16 +102,16 @@ impl View {
 
 /// Counts while a mask is scanned.
 #[derive(Debug, Clone, Default)]
-struct Mask {
-    pixels: usize,
+pub(crate) struct Mask {
+    pub(crate) pixels: usize,
     outline: usize,
     /// Outline pixels without usable depth.
     blind: usize,
     hidden: usize,
-    left: u32,
-    right: u32,
-    top: u32,
-    bottom: u32,
+    pub(crate) left: u32,
+    pub(crate) right: u32,
+    pub(crate) top: u32,
+    pub(crate) bottom: u32,
 }
 
 /// Pixels further than this from the expected surface of their neighbours are flying.
@@ -253,6 +258,30 @@ fn view_of(
     let camera = &observation.camera;
     let labels = observation.labels;
     let label = detection.instance;
+    let camera_at = Point3::from(observation.map_from_camera.translation.vector);
+    let (right, bottom) = (camera.width - 1, camera.height - 1);
+    let view = |shape: OrientedBox, points: Vec<Point3>, upward: Vec<bool>, depth_m: f64| View {
+        class: detection.class.clone(),
+        score: f64::from(detection.score).clamp(0.0, 1.0),
+        upward,
+        pixels: mask.pixels,
+        shape,
+        cut_sideways: mask.left == 0 || mask.right == right,
+        cut_vertically: mask.top == 0 || mask.bottom == bottom,
+        hidden_share: mask.hidden as f64 / mask.outline.max(1) as f64,
+        depth_m,
+        camera_at,
+        points,
+    };
+    if let Some(shape) = see_through::box_of(observation, config, mask, label) {
+        let points = see_through::points_on(&shape, &camera_at);
+        let depth_m = observation
+            .map_from_camera
+            .inverse_transform_point(&shape.center)
+            .z;
+        let upward = vec![false; points.len()];
+        return Some(view(shape, points, upward, depth_m));
+    }
     let same = |c: i64, r: i64| c >= 0 && r >= 0 && labels.get(c as u32, r as u32) == Some(&label);
     let stride = ((mask.pixels as f64 / config.max_points as f64).sqrt().ceil() as u32).max(1);
 
@@ -328,10 +357,9 @@ fn view_of(
         picked.retain(|p| (p.2 - depth_m).abs() <= limit);
     }
 
-    let pose = &observation.map_from_camera;
     let points: Vec<Point3> = picked
         .iter()
-        .map(|&(c, r, z)| pose * camera.unproject(f64::from(c) + 0.5, f64::from(r) + 0.5, z))
+        .map(|&(c, r, z)| observation.point_at(f64::from(c), f64::from(r), z))
         .collect();
     let upward = picked
         .iter()
@@ -339,7 +367,6 @@ fn view_of(
         .collect();
     let trim = if points.len() >= 80 { 0.01 } else { 0.0 };
     let mut shape = fit_box(&points, trim)?;
-    let camera_at = Point3::from(pose.translation.vector);
     if extent_m < config.large_m && steepness(&shape, &camera_at) < STEEP {
         shape = fit_sides_box(&points, trim)?;
     }
@@ -362,20 +389,7 @@ fn view_of(
         shape.center.z = top * 0.5;
     }
 
-    let (right, bottom) = (camera.width - 1, camera.height - 1);
-    Some(View {
-        class: detection.class.clone(),
-        score: f64::from(detection.score).clamp(0.0, 1.0),
-        upward,
-        pixels: mask.pixels,
-        shape,
-        cut_sideways: mask.left == 0 || mask.right == right,
-        cut_vertically: mask.top == 0 || mask.bottom == bottom,
-        hidden_share: mask.hidden as f64 / mask.outline.max(1) as f64,
-        depth_m,
-        camera_at,
-        points,
-    })
+    Some(view(shape, points, upward, depth_m))
 }
 
 /// Height of what a small thing stands on, from what is seen right beside its mask, where that is lower than what was seen of
@@ -415,9 +429,7 @@ fn support_height_m(
                 let Some(z) = observation.depth_at(c, r, config) else {
                     continue;
                 };
-                let camera = &observation.camera;
-                let ray = camera.unproject(f64::from(c) + 0.5, f64::from(r) + 0.5, z);
-                let p = observation.map_from_camera * ray;
+                let p = observation.point_at(f64::from(c), f64::from(r), z);
                 let is_below = p.z < shape.bottom_m() && p.z > shape.bottom_m() - DEEPEST_M;
                 if is_below && shape.contains(&Point3::new(p.x, p.y, shape.center.z), BESIDE_M) {
                     heights.push(p.z);

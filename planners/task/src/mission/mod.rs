@@ -644,7 +644,10 @@ impl Mission {
             }
             Purpose::Unshut(part) => {
                 self.search.opened.insert(part);
-                if done && !travelled {
+                // Also into what did not open all the way.
+                let part_now = view.belief().object(part).and_then(|o| o.articulation);
+                let lets_in = part_now.is_some_and(|a| a.lets_in() == Some(true));
+                if (done || lets_in) && !travelled {
                     self.search.peek_due = Some((part, false));
                 }
             }

@@ -1,7 +1,7 @@
 //! From where, and at what, to look: what shows floor, furniture, and what is inside of things.
 
 use steward_core::geometry::{OrientedBox, Point3, Pose2, Vector3, wrap_angle_rad};
-use steward_core::messages::{NavigationTarget, SceneObject, Skill};
+use steward_core::messages::{ArticulationState, NavigationTarget, SceneObject, Skill};
 
 use super::ways::Ways;
 use super::{Intended, Purpose, View, label};
@@ -21,6 +21,10 @@ const FACING: f64 = 0.6;
 const BEFORE_OPENING_M: f64 = 0.65;
 /// From this far aside of straight ahead the walls hide no more than a corner of what is inside, radians.
 const FULLY_SEEN_RAD: f64 = 0.4;
+/// A door that is open this far hides nothing from straight ahead, radians; for every radian less one stands a radian
+/// further aside of its hinge, up to so much.
+const PAST_THE_DOOR_RAD: f64 = 1.6;
+const MOST_ASIDE_RAD: f64 = 0.7;
 /// Furniture higher than this is looked at as if it had boards, metres.
 const SHELVES_FROM_M: f64 = 1.05;
 
@@ -106,9 +110,7 @@ pub(super) fn peek(
     } else if is_lid || is_open_above || is_drawer {
         Some(beside(shape, ways))
     } else {
-        articulation
-            .and_then(|a| a.opening_heading(shape))
-            .and_then(|heading| in_front_of_opening(shape, heading, &view.base))
+        articulation.and_then(|a| in_front_of_opening(shape, &a, &view.base))
     };
     let Some(place) = place else {
         return vec![look];
@@ -139,14 +141,20 @@ fn beside(shape: &OrientedBox, ways: &Ways<'_>) -> Pose2 {
     Pose2::new(x, y, wrap_angle_rad(ahead.yaw_rad - CAMERA_BEARING_RAD))
 }
 
-/// In front of the opening of furniture, [`None`] for a base that sees all of the inside from where it stands.
-fn in_front_of_opening(shape: &OrientedBox, heading: f64, base: &Pose2) -> Option<Pose2> {
-    let away = Vector3::new(heading.cos(), heading.sin(), 0.0);
-    let local = shape.pose().inverse_transform_vector(&away);
+/// In front of the opening of furniture, past the edge of a door that stands in the way; [`None`] for a base that sees all
+/// of the inside from where it stands.
+fn in_front_of_opening(shape: &OrientedBox, door: &ArticulationState, base: &Pose2) -> Option<Pose2> {
+    let heading = door.opening_heading(shape)?;
+    let out = Vector3::new(heading.cos(), heading.sin(), 0.0);
+    let local = shape.pose().inverse_transform_vector(&out);
     let depth = (local.x * shape.half.x).abs() + (local.y * shape.half.y).abs();
-    let opening = shape.center + away * depth;
+    let opening = shape.center + out * depth;
+    let from_hinge = (opening - door.pivot).dot(&Vector3::new(-out.y, out.x, 0.0));
+    let swing = (PAST_THE_DOOR_RAD - door.position.unwrap_or(door.open_at)).clamp(0.0, MOST_ASIDE_RAD);
+    let best = heading + swing.copysign(from_hinge);
     let bearing = (base.y_m - opening.y).atan2(base.x_m - opening.x);
-    let aside = wrap_angle_rad(bearing - heading).abs();
+    let aside = wrap_angle_rad(bearing - best).abs();
+    let away = Vector3::new(best.cos(), best.sin(), 0.0);
     (aside > FULLY_SEEN_RAD).then(|| facing(&(opening + away * BEFORE_OPENING_M), &shape.center))
 }
 
