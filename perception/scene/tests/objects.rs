@@ -998,8 +998,9 @@ fn what_lies_in_a_basin_lies_on_its_furniture() {
     assert_eq!(kinds("sink", 0.78), [RelationKind::On]);
     assert_eq!(kinds("kitchen_sink", 0.78), [RelationKind::On]);
     // On the floor before it, and under a table.
-    assert_eq!(kinds("sink", 0.05), [RelationKind::Near]);
-    assert_eq!(kinds("table", 0.78), [RelationKind::Near]);
+    let both_ways = [RelationKind::Near, RelationKind::Near];
+    assert_eq!(kinds("sink", 0.05), both_ways);
+    assert_eq!(kinds("table", 0.78), both_ways);
 }
 
 #[test]

@@ -322,14 +322,19 @@ fn into_a_drawer_the_hand_goes_over_its_front_and_between_its_walls() {
         room.center.z - room.half.z + robot.tip_m,
     );
     let hand = HandPose::from_above(floor, room.yaw_rad);
-    let before = trays::over_rim(&drawer, &hand.moved(Vector3::z() * 0.02), true, robot.tip_m);
+    let before = trays::over_rim(
+        drawer.shape.top_m(),
+        &hand.moved(Vector3::z() * 0.02),
+        true,
+        robot.tip_m,
+    );
     assert!(before.position.z - robot.tip_m > drawer.shape.top_m());
     assert!(
         (before.position - hand.position).xy().norm() < 1e-9,
         "straight up"
     );
     let sloped = HandPose::from_front(floor, room.yaw_rad + PI, 1.15, false);
-    let before = trays::over_rim(&drawer, &sloped, false, robot.tip_m);
+    let before = trays::over_rim(drawer.shape.top_m(), &sloped, false, robot.tip_m);
     let way = before.position - sloped.position;
     assert!(before.position.z - robot.tip_m > drawer.shape.top_m());
     assert!(

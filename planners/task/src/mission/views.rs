@@ -150,7 +150,9 @@ fn in_front_of_opening(shape: &OrientedBox, door: &ArticulationState, base: &Pos
     let depth = (local.x * shape.half.x).abs() + (local.y * shape.half.y).abs();
     let opening = shape.center + out * depth;
     let from_hinge = (opening - door.pivot).dot(&Vector3::new(-out.y, out.x, 0.0));
-    let swing = (PAST_THE_DOOR_RAD - door.position.unwrap_or(door.open_at)).clamp(0.0, MOST_ASIDE_RAD);
+    let lets_in = door.lets_in() == Some(true);
+    let open_rad = door.position.filter(|_| lets_in).unwrap_or(door.open_at);
+    let swing = (PAST_THE_DOOR_RAD - open_rad).clamp(0.0, MOST_ASIDE_RAD);
     let best = heading + swing.copysign(from_hinge);
     let bearing = (base.y_m - opening.y).atan2(base.x_m - opening.x);
     let aside = wrap_angle_rad(bearing - best).abs();
