@@ -194,6 +194,11 @@ impl OrientedBox {
         self.center.z + self.half.z
     }
 
+    /// Middle of the top face.
+    pub fn top(&self) -> Point3 {
+        Point3::new(self.center.x, self.center.y, self.top_m())
+    }
+
     /// Height of the bottom face, metres.
     pub fn bottom_m(&self) -> f64 {
         self.center.z - self.half.z

@@ -343,26 +343,25 @@ impl LoopBench {
                     source,
                 })
         };
-        let mut recorder = match &self.recordings {
+        let recorder = match &self.recordings {
             Some(folder) => Some(Recorder::create(&file(folder, "mcap")?, &self.metadata(home)?)?),
             None => None,
         };
-        let Some(folder) = &self.traces else {
-            let report = episode.run(&mut recorder)?;
-            recorder.map(Recorder::finish).transpose()?;
-            return Ok(report);
-        };
-        let path = file(folder, "txt")?;
+        let path = self
+            .traces
+            .as_deref()
+            .map(|folder| file(folder, "txt"))
+            .transpose()?;
         let failed = |source| Error::File {
             action: "write",
-            path: path.clone(),
+            path: path.clone().unwrap_or_default(),
             source,
         };
-        let trace = Trace::new(BufWriter::new(File::create(&path).map_err(failed)?));
-        let mut observers = (trace, recorder);
+        let story = path.as_ref().map(File::create).transpose().map_err(failed)?;
+        let mut observers = (story.map(|file| Trace::new(BufWriter::new(file))), recorder);
         let report = episode.run(&mut observers)?;
         let (trace, recorder) = observers;
-        trace.finish().map_err(failed)?;
+        trace.map(Trace::finish).transpose().map_err(failed)?;
         recorder.map(Recorder::finish).transpose()?;
         Ok(report)
     }

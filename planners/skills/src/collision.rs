@@ -133,6 +133,17 @@ pub struct Support {
     pub height_m: f64,
 }
 
+impl Support {
+    /// The support at a height below a thing.
+    pub fn around(thing: &Point3, height_m: f64) -> Self {
+        Support {
+            center: *thing,
+            radius_m: 0.3,
+            height_m,
+        }
+    }
+}
+
 /// How far from the base obstacles matter, metres.
 const RANGE_M: f64 = 1.6;
 /// Voxels up to this far above a support belong to it, metres.

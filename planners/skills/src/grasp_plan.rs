@@ -30,28 +30,59 @@ pub(crate) struct GraspPlan {
     pub(crate) carrier: OrientedBox,
 }
 
+/// An object, and what is around it that bears on how a hand gets there from anywhere.
+#[derive(Debug)]
+pub(crate) struct Surrounded<'a> {
+    object: &'a SceneObject,
+    /// As far as it reaches down.
+    shape: OrientedBox,
+    /// The drawer or bin that it is in.
+    tray: Option<&'a SceneObject>,
+    /// Height of the rim of the basin that it is in, metres.
+    basin_m: Option<f64>,
+    is_roofed: bool,
+}
+
+impl<'a> Surrounded<'a> {
+    /// As memory has it now.
+    pub(crate) fn of(inputs: &Inputs<'a>, object: &'a SceneObject) -> Self {
+        let tray = inputs.graph.and_then(|g| trays::around(g, &object.shape.center));
+        let shape = tray.map_or(object.shape, |t| trays::reaching_down(t, &object.shape));
+        let top = shape.top();
+        let basin = |g| roofs::basin_rim_m(g, inputs.cloud, &top);
+        let roofed = |g| roofs::is_roofed(g, inputs.cloud, &top);
+        Surrounded {
+            object,
+            shape,
+            tray,
+            basin_m: inputs.graph.and_then(basin),
+            is_roofed: tray.is_none() && inputs.graph.is_some_and(roofed),
+        }
+    }
+}
+
 /// The best grasp that a base at a position can reach without touching anything, not counting those tried already.
 pub(crate) fn best_grasp(
     ctx: &Context,
     inputs: &Inputs,
-    object: &SceneObject,
+    surrounded: &Surrounded,
     base: (f64, f64),
     tried: &[HandPose],
     (care, margin_m): (Care, f64),
 ) -> Result<GraspPlan, String> {
-    let shape = &object.shape;
-    let tray = inputs.graph.and_then(|g| trays::around(g, &shape.center));
-    let mut ignored = vec![object_region(shape)];
-    let shape = &tray.map_or(*shape, |t| trays::reaching_down(t, shape));
+    let Surrounded {
+        object,
+        ref shape,
+        tray,
+        basin_m,
+        is_roofed,
+    } = *surrounded;
+    let mut ignored = vec![object_region(&object.shape)];
     if let Some(tray) = tray.filter(|_| margin_m < 0.0) {
         // Voxels are too coarse for the walls that the fingers go down between.
         ignored.push(around_in(tray, shape));
     }
     let mut grasps = grasp::candidates(&ctx.robot, &ctx.config, shape, base);
-    let top = Point3::new(shape.center.x, shape.center.y, shape.top_m());
-    let basin_m = inputs
-        .graph
-        .and_then(|g| roofs::basin_rim_m(g, inputs.cloud, &top));
     if let Some(rim_m) = tray.map(|t| t.shape.top_m()).or(basin_m) {
         for g in &mut grasps {
             g.before = trays::over_rim(rim_m, &g.before, g.comes_down, ctx.robot.tip_m);
@@ -65,11 +96,7 @@ pub(crate) fn best_grasp(
         tray.is_none_or(|t| trays::clears_rim(t, &g.hand)) && (basin_m.is_none() || g.comes_down)
     });
     // From above is no way in under a board.
-    if tray.is_none()
-        && inputs
-            .graph
-            .is_some_and(|g| roofs::is_roofed(g, inputs.cloud, &top))
-    {
+    if is_roofed {
         grasps.retain(|g| !g.comes_down);
     }
     if grasps.is_empty() {
@@ -121,11 +148,7 @@ pub(crate) fn best_grasp(
         }
         let scene = Scene {
             ignored: &ignored,
-            support: Some(Support {
-                center: shape.center,
-                radius_m: 0.3,
-                height_m: shape.bottom_m(),
-            }),
+            support: Some(Support::around(&shape.center, shape.bottom_m())),
             gripper: opening_m * 0.5,
             ..Scene::of(ctx, inputs)
         };

@@ -30,8 +30,7 @@ pub(crate) fn lifted(ctx: &Context, inputs: &Inputs, plan: &GraspPlan, margin_m:
         RISES_M[0]
     };
     // Under a board, of which the underside is never seen, no further than it is sure to go.
-    let shape = &plan.shape;
-    let top = Point3::new(shape.center.x, shape.center.y, shape.top_m());
+    let top = plan.shape.top();
     let roof = inputs
         .graph
         .and_then(|g| roofs::room_above_m(g, inputs.cloud, &top));
@@ -55,11 +54,7 @@ pub(crate) fn lifted(ctx: &Context, inputs: &Inputs, plan: &GraspPlan, margin_m:
         inputs.cloud,
         &inputs.base,
         &[object_region(&plan.shape)],
-        Some(Support {
-            center: plan.shape.center,
-            radius_m: 0.3,
-            height_m: plan.shape.bottom_m(),
-        }),
+        Some(Support::around(&plan.shape.center, plan.shape.bottom_m())),
         margin_m,
     );
     let payload = Payload {
@@ -97,10 +92,9 @@ pub(crate) fn lifted(ctx: &Context, inputs: &Inputs, plan: &GraspPlan, margin_m:
 /// Whether what was taken comes level out of furniture: from under a board or between walls.
 pub(crate) fn is_enclosed(inputs: &Inputs, plan: &GraspPlan) -> bool {
     let shape = &plan.shape;
-    let top = Point3::new(shape.center.x, shape.center.y, shape.top_m());
     let is_roofed = inputs
         .graph
-        .is_some_and(|g| roofs::is_roofed(g, inputs.cloud, &top));
+        .is_some_and(|g| roofs::is_roofed(g, inputs.cloud, &shape.top()));
     let is_inside = plan.carrier.contains(&shape.center, 0.0);
     !plan.grasp.comes_down && (is_roofed || is_inside)
 }

@@ -22,7 +22,7 @@ pub struct NavMap {
 }
 
 impl NavMap {
-    /// Reads a grid. Takes about 1 ms per 10 000 cells.
+    /// Reads a grid.
     pub fn new(grid: &OccupancyGrid, config: &SkillsConfig) -> Self {
         let (w, h) = (grid.width as usize, grid.height as usize);
         let cap = CLEARANCE_CAP_CELLS;

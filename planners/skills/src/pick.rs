@@ -8,7 +8,7 @@ use steward_core::ids::ObjectId;
 use steward_core::messages::{Presence, SceneObject, SkillFailure};
 
 use crate::drive::{Creep, CreepEnd, Drive, Tolerance};
-use crate::grasp_plan::{GraspPlan, best_grasp};
+use crate::grasp_plan::{GraspPlan, Surrounded, best_grasp};
 use crate::grip::{Closing, Grip, grip, opening_m};
 use crate::handing::{HandState, Handing};
 use crate::ik::HandPose;
@@ -193,9 +193,10 @@ impl Pick {
             Phase::Plan => {
                 head_at(ctx, inputs, out, object);
                 let base = (inputs.base.x_m, inputs.base.y_m);
+                let surrounded = Surrounded::of(inputs, object);
                 let mut planned = Err(String::new());
                 for (care, margin_m) in ways_to_try().filter(|(_, m)| *m <= self.margin_m) {
-                    planned = best_grasp(ctx, inputs, object, base, &self.tried, (care, margin_m));
+                    planned = best_grasp(ctx, inputs, &surrounded, base, &self.tried, (care, margin_m));
                     if planned.is_ok() {
                         break;
                     }

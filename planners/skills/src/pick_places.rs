@@ -6,7 +6,7 @@ use steward_core::geometry::{Pose2, wrap_angle_rad};
 use steward_core::messages::{Presence, SceneObject, SkillFailure};
 
 use crate::approach;
-use crate::grasp_plan::{best_grasp, size};
+use crate::grasp_plan::{Surrounded, best_grasp, size};
 use crate::machine::{Context, Inputs};
 use crate::passage::ways_to_try;
 use crate::path::CostField;
@@ -64,6 +64,7 @@ pub(crate) fn find_places(
         );
         return Err(no_place(SkillFailure::NoPath, text));
     }
+    let surrounded = Surrounded::of(inputs, object);
     let mut reason = String::new();
     for (care, margin_m) in ways_to_try() {
         let mut places: VecDeque<Pose2> = VecDeque::new();
@@ -72,7 +73,7 @@ pub(crate) fn find_places(
                 continue;
             }
             let base = (candidate.pose.x_m, candidate.pose.y_m);
-            match best_grasp(ctx, inputs, object, base, &[], (care, margin_m)) {
+            match best_grasp(ctx, inputs, &surrounded, base, &[], (care, margin_m)) {
                 Ok(_) => places.push_back(candidate.pose),
                 Err(why) => reason = why,
             }

@@ -621,11 +621,7 @@ fn plan_spot(
     }
     let scene = Scene {
         ignored: &ignored,
-        support: Some(Support {
-            center: spot.point,
-            radius_m: 0.3,
-            height_m: spot.point.z,
-        }),
+        support: Some(Support::around(&spot.point, spot.point.z)),
         payload: Some(&payload),
         ..Scene::of(ctx, inputs)
     };

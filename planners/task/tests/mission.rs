@@ -106,6 +106,18 @@ fn step(mission: &mut Mission, view: &View<'_>) -> Intended {
     }
 }
 
+/// The step that opens [`DOOR`], after all that comes before it.
+fn opening(mission: &mut Mission, view: &View<'_>) -> Intended {
+    for _ in 0..10 {
+        let next = step(mission, view);
+        if next.skill == (Skill::Open { part: DOOR }) {
+            return next;
+        }
+        mission.finished(view, &next, &Ended::Confirmed, "");
+    }
+    panic!("it is not opened within ten steps");
+}
+
 fn navigate(to: ObjectId) -> Skill {
     Skill::Navigate {
         to: NavigationTarget::Object(to),
@@ -475,13 +487,8 @@ fn a_full_hand_is_emptied_before_something_is_opened() {
 fn what_was_opened_is_looked_into_before_going_on() {
     let g = graph(fridge(Some(0.0)), &[]);
     let mut m = mission("on(mug, desk)", &g);
-    for _ in 0..10 {
-        let next = step(&mut m, &view(&g, 10.0));
-        m.finished(&view(&g, 10.0), &next, &Ended::Confirmed, "");
-        if next.skill == (Skill::Open { part: DOOR }) {
-            break;
-        }
-    }
+    let opening = opening(&mut m, &view(&g, 10.0));
+    m.finished(&view(&g, 10.0), &opening, &Ended::Confirmed, "");
     // Even where all that was sought came into view meanwhile.
     let all = graph(fridge(Some(0.0)).into_iter().chain([mug(), desk(), table()]), &[]);
     let next = step(&mut m, &view(&all, 11.0));
@@ -509,13 +516,8 @@ fn a_drawer_is_looked_into_with_the_head_towards_it() {
     let desk = object(DESK, "desk", (0.0, 4.0, 0.37), (0.6, 0.3, 0.37));
     let g = graph([desk, drawer], &[]);
     let mut m = mission("on(mug, desk)", &g);
-    for _ in 0..10 {
-        let next = step(&mut m, &view(&g, 10.0));
-        m.finished(&view(&g, 10.0), &next, &Ended::Confirmed, "");
-        if next.skill == (Skill::Open { part: DOOR }) {
-            break;
-        }
-    }
+    let opening = opening(&mut m, &view(&g, 10.0));
+    m.finished(&view(&g, 10.0), &opening, &Ended::Confirmed, "");
     let next = step(&mut m, &view(&g, 11.0));
     let Skill::Navigate {
         to: NavigationTarget::Pose(place),
@@ -550,13 +552,8 @@ fn a_bin_is_looked_into_from_a_side_that_the_base_gets_close_to() {
     });
     let g = graph([bin, lid], &[]);
     let mut m = mission("on(mug, desk)", &g);
-    for _ in 0..10 {
-        let next = step(&mut m, &view(&g, 10.0));
-        m.finished(&view(&g, 10.0), &next, &Ended::Confirmed, "");
-        if next.skill == (Skill::Open { part: DOOR }) {
-            break;
-        }
-    }
+    let opening = opening(&mut m, &view(&g, 10.0));
+    m.finished(&view(&g, 10.0), &opening, &Ended::Confirmed, "");
     // A stool stands before it, the bin itself is in the way of what is behind.
     let mut grid = floor(3.5);
     let mut cells = (*grid.cells).clone();
@@ -608,17 +605,15 @@ fn behind_a_door_that_did_not_open_all_the_way_is_looked_past_its_edge() {
     let fridge = object(FRIDGE, "fridge", (3.0, 0.0, 0.9), (0.3, 0.3, 0.9));
     let shut = graph([fridge.clone(), door.clone()], &[]);
     let mut m = mission("on(mug, desk)", &shut);
-    let mut next = step(&mut m, &view(&shut, 10.0));
-    for _ in 0..10 {
-        if next.skill == (Skill::Open { part: DOOR }) {
-            break;
-        }
-        m.finished(&view(&shut, 10.0), &next, &Ended::Confirmed, "");
-        next = step(&mut m, &view(&shut, 10.0));
-    }
+    let opening = opening(&mut m, &view(&shut, 10.0));
     door.articulation = Some(articulation(1.0));
     let ajar = graph([fridge, door], &[]);
-    m.finished(&view(&ajar, 11.0), &next, &Ended::Refuted, "seen 57 degrees open");
+    m.finished(
+        &view(&ajar, 11.0),
+        &opening,
+        &Ended::Refuted,
+        "seen 57 degrees open",
+    );
     let Skill::Navigate {
         to: NavigationTarget::Pose(place),
     } = step(&mut m, &view(&ajar, 12.0)).skill

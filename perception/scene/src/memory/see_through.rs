@@ -27,24 +27,20 @@ pub(crate) fn box_of(
     config: &MemoryConfig,
     mask: &Mask,
     label: u16,
+    camera_at: &Point3,
 ) -> Option<OrientedBox> {
-    if mask.pixels < MIN_PIXELS || mask.bottom + BELOW_PX >= observation.camera.height {
+    let is_measured = mask.measured as f64 > MOST_MEASURED * mask.pixels as f64;
+    if is_measured || mask.pixels < MIN_PIXELS || mask.bottom + BELOW_PX >= observation.camera.height {
         return None;
     }
     let is_of = |column: u32, row: u32| observation.labels.get(column, row) == Some(&label);
-    let (mut measured, mut widths, mut below) = (0, Vec::new(), Vec::new());
-    for row in mask.top..=mask.bottom {
-        let of_row = (mask.left..=mask.right).filter(|column| is_of(*column, row));
-        let mut width = 0;
-        for column in of_row {
-            width += 1;
-            measured += usize::from(observation.depth_at(column, row, config).is_some());
-        }
-        widths.push(f64::from(width));
-    }
-    if measured as f64 > MOST_MEASURED * mask.pixels as f64 {
-        return None;
-    }
+    let width_px = |row| {
+        (mask.left..=mask.right)
+            .filter(|column| is_of(*column, row))
+            .count() as f64
+    };
+    let mut widths: Vec<f64> = (mask.top..=mask.bottom).map(width_px).collect();
+    let mut below = Vec::new();
     for column in mask.left..=mask.right {
         let Some(lowest) = (mask.top..=mask.bottom).rev().find(|row| is_of(column, *row)) else {
             continue;
@@ -65,7 +61,6 @@ pub(crate) fn box_of(
     let support_m = *below.select_nth_unstable_by(at, f64::total_cmp).1;
     let width_px = median(&mut widths)?;
 
-    let camera_at = Point3::from(observation.map_from_camera.translation.vector);
     let middle = 0.5 * f64::from(mask.left + mask.right);
     let sight = |row: f64| observation.point_at(middle, row, 1.0) - camera_at;
     let down = sight(f64::from(mask.bottom));

@@ -104,6 +104,8 @@ impl View {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Mask {
     pub(crate) pixels: usize,
+    /// Those with usable depth.
+    pub(crate) measured: usize,
     outline: usize,
     /// Outline pixels without usable depth.
     blind: usize,
@@ -191,6 +193,8 @@ pub(crate) fn views_of(
                 mask.bottom = r;
             }
             mask.pixels += 1;
+            let here = observation.depth_at(c, r, config);
+            mask.measured += usize::from(here.is_some());
             // The outline towards the right and below, and of the same mask seen from the other side.
             let mut neighbours = [None; 4];
             if column > 0 {
@@ -211,7 +215,6 @@ pub(crate) fn views_of(
                     continue;
                 }
                 mask.outline += 1;
-                let here = observation.depth_at(c, r, config);
                 mask.blind += usize::from(here.is_none());
                 if handle.get(usize::from(other)).copied().unwrap_or(false) {
                     continue;
@@ -273,7 +276,7 @@ fn view_of(
         camera_at,
         points,
     };
-    if let Some(shape) = see_through::box_of(observation, config, mask, label) {
+    if let Some(shape) = see_through::box_of(observation, config, mask, label, &camera_at) {
         let points = see_through::points_on(&shape, &camera_at);
         let depth_m = observation
             .map_from_camera

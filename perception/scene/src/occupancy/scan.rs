@@ -107,8 +107,8 @@ impl ScanConfig {
     }
 
     /// Height above the floor from which a point at this depth is an obstacle, metres.
-    pub fn floor_threshold_m(&self, depth_m: f64) -> f64 {
-        self.floor_tolerance_m + self.floor_noise_per_m * depth_m * depth_m
+    fn floor_threshold_m(&self, depth_m: f32) -> f32 {
+        self.floor_tolerance_m as f32 + self.floor_noise_per_m as f32 * depth_m * depth_m
     }
 }
 
@@ -333,7 +333,6 @@ impl Scanner {
         let width = camera.width as usize;
         let rings_per_m = (1.0 / c.ring_step_m) as f32;
         let bearing_per_rad = (self.bearings as f64 / std::f64::consts::TAU) as f32;
-        let (floor_m, floor_noise_per_m) = (c.floor_tolerance_m as f32, c.floor_noise_per_m as f32);
         let obstacle_top_m = c.obstacle_top_m as f32;
         let structure_m = c.structure_bottom_m as f32..c.structure_top_m as f32;
         let excluded: Vec<_> = excluded
@@ -393,7 +392,7 @@ impl Scanner {
                 }
                 pixels.used += 1;
                 let height = p.z;
-                let threshold = floor_m + floor_noise_per_m * d * d;
+                let threshold = c.floor_threshold_m(d);
                 let is_floor = height.abs() < threshold;
                 let is_obstacle = height >= threshold && height < obstacle_top_m;
                 // Upright: the point some rows above is higher by more than it is farther. False for NaN.
