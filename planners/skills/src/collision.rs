@@ -116,9 +116,10 @@ impl ArmShapes {
 #[derive(Debug, Clone)]
 pub struct Obstacles {
     points: Vec<Point3>,
-    /// Half a voxel and the margin, metres.
+    half_voxel_m: f64,
+    /// What counts of half a voxel, and the margin, metres.
     inflation_m: f64,
-    /// Points of the hand may touch nothing above this height within the region, but what is below is the support.
+    /// What the hand may come close to.
     support: Option<Support>,
 }
 
@@ -144,10 +145,14 @@ impl Support {
     }
 }
 
+/// How much of a voxel counts as filled by what was seen in it.
+const FILLED: f64 = 0.7;
 /// How far from the base obstacles matter, metres.
 const RANGE_M: f64 = 1.6;
 /// Voxels up to this far above a support belong to it, metres.
 const SUPPORT_SLACK_M: f64 = 0.04;
+/// Voxels further below a support are sides and fronts, which stop a hand as well as anything, metres.
+const SUPPORT_DEPTH_M: f64 = 0.08;
 
 impl Obstacles {
     /// The voxels around a base pose, less those within `ignored` boxes (frame `map`) and, for the hand only, those
@@ -162,6 +167,7 @@ impl Obstacles {
         let Some(cloud) = cloud else {
             return Obstacles {
                 points: Vec::new(),
+                half_voxel_m: 0.0,
                 inflation_m: 0.0,
                 support: None,
             };
@@ -188,11 +194,20 @@ impl Obstacles {
             .collect();
         Obstacles {
             points,
-            inflation_m: half_voxel * 0.7 + margin_m,
+            half_voxel_m: half_voxel,
+            inflation_m: half_voxel * FILLED + margin_m,
             support: support.map(|s| Support {
                 center: base_from_map.transform_point(&s.center),
                 ..s
             }),
+        }
+    }
+
+    /// The same obstacles with another margin.
+    pub fn with_margin(&self, margin_m: f64) -> Self {
+        Obstacles {
+            inflation_m: self.half_voxel_m * FILLED + margin_m,
+            ..self.clone()
         }
     }
 
@@ -283,7 +298,8 @@ impl Obstacles {
 
     fn is_support(&self, p: &Point3) -> bool {
         self.support.is_some_and(|s| {
-            p.z <= s.height_m + SUPPORT_SLACK_M && (p.x - s.center.x).hypot(p.y - s.center.y) <= s.radius_m
+            (-SUPPORT_DEPTH_M..=SUPPORT_SLACK_M).contains(&(p.z - s.height_m))
+                && (p.x - s.center.x).hypot(p.y - s.center.y) <= s.radius_m
         })
     }
 

@@ -4,12 +4,12 @@ use steward_core::geometry::{OrientedBox, Point3, Vector3};
 use steward_core::messages::SceneObject;
 
 use crate::approach;
-use crate::collision::{Contact, Member, Support};
+use crate::collision::{Contact, Support};
 use crate::grasp::{self, Grasp};
 use crate::ik::HandPose;
 use crate::machine::{Context, Inputs};
 use crate::passage::{self, Care, Thing};
-use crate::reach::{self, NoReach, Reach, Scene};
+use crate::reach::{self, Margins, NoReach, Reach, Scene};
 use crate::roofs;
 use crate::trays;
 
@@ -28,6 +28,20 @@ pub(crate) struct GraspPlan {
     pub(crate) opening_m: f64,
     /// What it stands on or is in.
     pub(crate) carrier: OrientedBox,
+    /// How far it is drawn along before it is lifted, frame `map`, metres.
+    pub(crate) draw: Option<Vector3>,
+}
+
+impl GraspPlan {
+    /// The plan once the thing was drawn out.
+    pub(crate) fn drawn(mut self) -> Self {
+        if let Some(by) = self.draw.take() {
+            self.shape.center += by;
+            self.grasp.hand = self.grasp.hand.moved(by);
+            self.grasp.before = self.grasp.before.moved(by);
+        }
+        self
+    }
 }
 
 /// An object, and what is around it that bears on how a hand gets there from anywhere.
@@ -68,7 +82,7 @@ pub(crate) fn best_grasp(
     surrounded: &Surrounded,
     base: (f64, f64),
     tried: &[HandPose],
-    (care, margin_m): (Care, f64),
+    (care, margins): (Care, Margins),
 ) -> Result<GraspPlan, String> {
     let Surrounded {
         object,
@@ -78,11 +92,19 @@ pub(crate) fn best_grasp(
         is_roofed,
     } = *surrounded;
     let mut ignored = vec![object_region(&object.shape)];
-    if let Some(tray) = tray.filter(|_| margin_m < 0.0) {
+    let is_narrow = margins.way_m < 0.0;
+    if let Some(tray) = tray.filter(|_| is_narrow) {
         // Voxels are too coarse for the walls that the fingers go down between.
         ignored.push(around_in(tray, shape));
     }
     let mut grasps = grasp::candidates(&ctx.robot, &ctx.config, shape, base);
+    let drawer = tray.filter(|t| t.articulation.is_some());
+    for g in &mut grasps {
+        if let Some(hand) = drawer.and_then(|d| trays::in_front_of_edge(d, shape, &g.hand)) {
+            g.before = g.before.moved(hand.position - g.hand.position);
+            g.hand = hand;
+        }
+    }
     if let Some(rim_m) = tray.map(|t| t.shape.top_m()).or(basin_m) {
         for g in &mut grasps {
             g.before = trays::over_rim(rim_m, &g.before, g.comes_down, ctx.robot.tip_m);
@@ -105,7 +127,7 @@ pub(crate) fn best_grasp(
     // What is in the way of the best of them says more than that others are out of range.
     let mut reason: Option<NoReach> = None;
     let mut note = |miss: NoReach| {
-        if !matches!(reason, Some(NoReach::Collision(_))) {
+        if !matches!(reason, Some(NoReach::Collision(_) | NoReach::Walls)) {
             reason = Some(miss);
         }
     };
@@ -126,8 +148,7 @@ pub(crate) fn best_grasp(
         half: shape.half,
     };
     // Where voxels leave no room the fingers open no further than they must.
-    let rooms =
-        &ROOM_M[if margin_m < 0.0 { 1 } else { 0 }..if margin_m < 0.0 || tray.is_some() { 3 } else { 2 }];
+    let rooms = &ROOM_M[if is_narrow { 1 } else { 0 }..if is_narrow || tray.is_some() { 3 } else { 2 }];
     let openings = |grasp: &Grasp| {
         let (width_m, widest_m) = (grasp.width_m, 2.0 * ctx.robot.gripper.upper);
         rooms.iter().map(move |room| (width_m + room).min(widest_m))
@@ -140,10 +161,7 @@ pub(crate) fn best_grasp(
         if let Some(tray) = tray
             && !trays::is_between_walls(&ctx.robot, tray, &grasp.hand, opening_m)
         {
-            note(NoReach::Collision(Contact::Obstacle(
-                Member::Hand,
-                grasp.hand.position,
-            )));
+            note(NoReach::Walls);
             continue;
         }
         let scene = Scene {
@@ -158,7 +176,7 @@ pub(crate) fn best_grasp(
             note(NoReach::Collision(Contact::Thing));
             continue;
         }
-        match reach::plan_within(&scene, base, &grasp.hand, &grasp.before, margin_m) {
+        match reach::plan_within(&scene, base, &grasp.hand, &grasp.before, margins) {
             Ok(reach) => {
                 return Ok(GraspPlan {
                     grasp: *grasp,
@@ -166,6 +184,7 @@ pub(crate) fn best_grasp(
                     shape: *shape,
                     opening_m,
                     carrier: approach::carrier(inputs, object),
+                    draw: drawer.and_then(|d| trays::out_from_under(d, shape)),
                 });
             }
             Err(miss) => note(miss),

@@ -28,7 +28,7 @@ const REACH_M: [f64; 9] = [0.80, 0.88, 0.72, 0.96, 0.64, 1.04, 0.56, 1.12, 1.20]
 const RELEASED_M: f64 = 0.05;
 /// How often a hand that is caught is freed along its fingers.
 const MAX_UNHOOKS: u32 = 2;
-/// Share of the way that a part that slips out of the fingers must have come to count as open.
+/// Share of the way that a part that goes no further, or slips out of the fingers, must have come to count as open.
 const OPEN_SHARE: f64 = 0.8;
 /// Tries before giving up.
 const MAX_TRIES: u32 = 4;
@@ -125,9 +125,12 @@ impl Operate {
     }
 
     /// Where the part is to end up, best first. Parts count as open from 0.8 of what is asked for; the further a door
-    /// is opened, the harder it is to get to its handle again.
+    /// is opened, the harder it is to get to its handle again. Drawers are pulled until they stop, since what lies at the
+    /// back is under the furniture's top until then.
     fn goals(&self, a: &ArticulationState) -> [f64; 4] {
-        if self.opening {
+        if self.opening && a.prismatic {
+            [1.25, 1.1, 0.96, 0.86].map(|f| f * a.open_at)
+        } else if self.opening {
             [0.96, 0.92, 0.86, 0.82].map(|f| f * a.open_at)
         } else if a.prismatic {
             [-0.01, 0.0, 0.01, 0.02]
@@ -293,8 +296,8 @@ impl Operate {
                         self.last_problem = None;
                         self.phase = Phase::Release(lead.clone(), inputs.now);
                     }
-                    // As far as that counts as open.
-                    Part::Failed(SkillFailure::GraspFailed, _)
+                    // As far as that counts as open: at its end, or out of the fingers.
+                    Part::Failed(SkillFailure::GraspFailed | SkillFailure::Stuck, _)
                         if self.opening && at >= OPEN_SHARE * a.open_at =>
                     {
                         self.last_problem = None;
@@ -383,7 +386,7 @@ impl Operate {
                     let text = format!(
                         "{name} is at {:.2} and not at {:.2} after {} tries",
                         a.position.unwrap_or(f64::NAN),
-                        self.goals(&a)[0].max(0.0),
+                        if self.opening { OPEN_SHARE * a.open_at } else { 0.0 },
                         self.tries
                     );
                     return match self.last_problem.take() {

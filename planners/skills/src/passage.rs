@@ -3,7 +3,7 @@
 use steward_core::geometry::{Point3, Pose3, Vector3};
 
 use crate::ik::{self, HandPose, Solution};
-use crate::reach::{self, MARGINS_M};
+use crate::reach::{self, Margins};
 use crate::robot::{Posture, Robot};
 
 /// Half thickness of a finger across the closing direction, metres.
@@ -26,11 +26,11 @@ pub enum Care {
     MayTouch,
 }
 
-/// How ways for the hand are looked for, best first: with which care, and with which margin between arm and voxels, metres.
-pub fn ways_to_try() -> impl Iterator<Item = (Care, f64)> {
+/// How ways for the hand are looked for, best first: with which care, and with which margins between arm and voxels.
+pub fn ways_to_try() -> impl Iterator<Item = (Care, Margins)> {
     [Care::Untouched, Care::MayTouch]
         .into_iter()
-        .flat_map(|care| MARGINS_M.into_iter().map(move |margin_m| (care, margin_m)))
+        .flat_map(|care| Margins::ALL.into_iter().map(move |margins| (care, margins)))
 }
 
 /// Whether a thing of these half extents may be round: it is about as wide as deep.

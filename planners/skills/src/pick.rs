@@ -18,8 +18,9 @@ use crate::machine::{Commands, Context, Held, Inputs, Part, Progress};
 use crate::passage::ways_to_try;
 use crate::pick_places::find_places;
 use crate::posture::{ArmMotion, ArmState, Stow, StowState, fingers};
-use crate::reach::MARGINS_M;
+use crate::reach::Margins;
 use crate::robot::{GRIPPER, Posture};
+use crate::slide::Slide;
 use crate::withdrawal::Withdrawal;
 
 /// How often a grasp is planned again because the thing turned out to be elsewhere while the arm went out.
@@ -28,6 +29,8 @@ const MAX_REPLANS: u32 = 2;
 const SHIFTED_M: f64 = 0.02;
 /// How far an object may turn out to be from where it was remembered before places to stand are chosen anew, metres.
 const MOVED_M: f64 = 0.1;
+/// Speed at which a thing is drawn out from under what is above a drawer, metres per second.
+const DRAW_SPEED_M_S: f64 = 0.1;
 /// How far from where it should be the hand may be stopped by a touch, metres.
 const STOPPED_M: f64 = 0.03;
 /// An arm that stays out this far on its way back is caught, metres.
@@ -45,8 +48,8 @@ pub struct Pick {
     object: ObjectId,
     phase: Phase,
     places: VecDeque<Pose2>,
-    /// The margin with which the places were found, metres.
-    margin_m: f64,
+    /// With which the places were found.
+    margins: Margins,
     attempts: u32,
     /// Grasps that were tried.
     tried: Vec<HandPose>,
@@ -81,6 +84,7 @@ enum Phase {
     Plan,
     Hand(Box<Handing>, GraspPlan),
     CloseFingers(GraspPlan, Closing),
+    DrawOut(GraspPlan, Box<Slide>),
     Lift(GraspPlan, ArmMotion),
     Retract(GraspPlan, Withdrawal, Creep),
     Carry(GraspPlan, Stow),
@@ -94,7 +98,7 @@ impl Pick {
             object,
             phase: Phase::Stow(Stow::new()),
             places: VecDeque::new(),
-            margin_m: MARGINS_M[0],
+            margins: Margins::ALL[0],
             attempts: 0,
             tried: Vec::new(),
             last_problem: None,
@@ -137,10 +141,10 @@ impl Pick {
                 Progress::Running("stowing the arm".into())
             }
             Phase::Places => match find_places(ctx, inputs, object) {
-                Ok((places, margin_m)) => {
+                Ok((places, margins)) => {
                     self.chosen_for = object.shape.center;
                     self.places = places;
-                    self.margin_m = margin_m;
+                    self.margins = margins;
                     self.next_place()
                 }
                 Err(none) => {
@@ -195,8 +199,8 @@ impl Pick {
                 let base = (inputs.base.x_m, inputs.base.y_m);
                 let surrounded = Surrounded::of(inputs, object);
                 let mut planned = Err(String::new());
-                for (care, margin_m) in ways_to_try().filter(|(_, m)| *m <= self.margin_m) {
-                    planned = best_grasp(ctx, inputs, &surrounded, base, &self.tried, (care, margin_m));
+                for (care, margins) in ways_to_try().filter(|(_, m)| *m <= self.margins) {
+                    planned = best_grasp(ctx, inputs, &surrounded, base, &self.tried, (care, margins));
                     if planned.is_ok() {
                         break;
                     }
@@ -284,8 +288,13 @@ impl Pick {
             Phase::CloseFingers(plan, closing) => match closing.step(ctx, inputs, out) {
                 Grip::Closing => Progress::Running(format!("closing on {name}")),
                 Grip::Holding => {
-                    let up = lifted(ctx, inputs, plan, self.margin_m);
-                    self.phase = Phase::Lift(plan.clone(), ArmMotion::to(up, 0.7));
+                    let (plan, hand) = (plan.clone(), plan.grasp.hand);
+                    if let Some(by) = plan.draw {
+                        let slide = Slide::between(&hand, &hand.moved(by), DRAW_SPEED_M_S);
+                        self.phase = Phase::DrawOut(plan, Box::new(slide));
+                        return Progress::Running(format!("drawing {name} out"));
+                    }
+                    self.lift(ctx, inputs, plan);
                     Progress::Running(format!("lifting {name}"))
                 }
                 Grip::Nothing(opening) => {
@@ -296,6 +305,13 @@ impl Pick {
                     self.withdraw(ctx, inputs)
                 }
             },
+            Phase::DrawOut(plan, slide) => {
+                if slide.step(ctx, inputs, out) != Part::Busy {
+                    let plan = plan.clone().drawn();
+                    self.lift(ctx, inputs, plan);
+                }
+                Progress::Running(format!("drawing {name} out"))
+            }
             Phase::Lift(plan, motion) => match motion.step(&ctx.robot, inputs, out) {
                 ArmState::Busy => Progress::Running(format!("lifting {name}")),
                 // A board or an edge between the fingers is felt as well as the thing beside it.
@@ -433,6 +449,11 @@ impl Pick {
                 Progress::Failed(why, text)
             }
         }
+    }
+
+    fn lift(&mut self, ctx: &Context, inputs: &Inputs, plan: GraspPlan) {
+        let up = lifted(ctx, inputs, &plan, self.margins.way_m);
+        self.phase = Phase::Lift(plan, ArmMotion::to(up, 0.7));
     }
 
     /// Lets go and takes the hand back to where it can be tried again from.

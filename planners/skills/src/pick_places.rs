@@ -10,6 +10,7 @@ use crate::grasp_plan::{Surrounded, best_grasp, size};
 use crate::machine::{Context, Inputs};
 use crate::passage::ways_to_try;
 use crate::path::CostField;
+use crate::reach::Margins;
 
 /// Distances between base and object that are tried, best first, metres.
 const REACH_M: [f64; 10] = [0.62, 0.70, 0.54, 0.78, 0.46, 0.86, 0.94, 1.02, 1.08, 1.16];
@@ -24,12 +25,12 @@ pub(crate) struct NoPlace {
     pub(crate) vantage: Option<Pose2>,
 }
 
-/// Places from which some grasp works, best first, and the margin between arm and voxels that they need.
+/// Places from which some grasp works, best first, and the margins between arm and voxels that they need.
 pub(crate) fn find_places(
     ctx: &mut Context,
     inputs: &Inputs,
     object: &SceneObject,
-) -> Result<(VecDeque<Pose2>, f64), NoPlace> {
+) -> Result<(VecDeque<Pose2>, Margins), NoPlace> {
     let name = format!("{} {}", object.class, object.id);
     let no_place = |why: SkillFailure, text: String| NoPlace {
         why,
@@ -66,14 +67,14 @@ pub(crate) fn find_places(
     }
     let surrounded = Surrounded::of(inputs, object);
     let mut reason = String::new();
-    for (care, margin_m) in ways_to_try() {
+    for (care, margins) in ways_to_try() {
         let mut places: VecDeque<Pose2> = VecDeque::new();
         for candidate in found.iter().take(MAX_PLACES) {
             if places.iter().any(|p| p.distance_m(&candidate.pose) < 0.2) {
                 continue;
             }
             let base = (candidate.pose.x_m, candidate.pose.y_m);
-            match best_grasp(ctx, inputs, &surrounded, base, &[], (care, margin_m)) {
+            match best_grasp(ctx, inputs, &surrounded, base, &[], (care, margins)) {
                 Ok(_) => places.push_back(candidate.pose),
                 Err(why) => reason = why,
             }
@@ -82,7 +83,7 @@ pub(crate) fn find_places(
             }
         }
         if !places.is_empty() {
-            return Ok((places, margin_m));
+            return Ok((places, margins));
         }
     }
     let bearing = |p: &Pose2| (p.y_m - at.y).atan2(p.x_m - at.x);

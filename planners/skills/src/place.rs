@@ -17,7 +17,7 @@ use crate::machine::{Commands, Context, Held, Inputs, Part, Progress};
 use crate::passage::{self, Care, Thing, ways_to_try};
 use crate::path::CostField;
 use crate::posture::{ArmState, Stow, StowState, fingers};
-use crate::reach::{self, NoReach, Reach, Scene};
+use crate::reach::{self, Margins, NoReach, Reach, Scene};
 use crate::robot::GRIPPER;
 use crate::roofs;
 use crate::set_down::{self, DOWN_RAD, corners, hands};
@@ -424,13 +424,13 @@ impl Place {
         let mut places: VecDeque<(Pose2, Spot)> = VecDeque::new();
         let mut reason: Option<NoReach> = None;
         let tried = pairs.len().min(MAX_CHECKS);
-        for (care, margin_m) in ways_to_try() {
+        for (care, margins) in ways_to_try() {
             for (_, candidate, spot) in pairs.iter().take(MAX_CHECKS) {
                 if places.iter().any(|(p, _)| p.distance_m(&candidate.pose) < 0.2) {
                     continue;
                 }
                 let base = (candidate.pose.x_m, candidate.pose.y_m);
-                match plan_spot(ctx, inputs, target, spot, base, (care, margin_m)) {
+                match plan_spot(ctx, inputs, target, spot, base, (care, margins)) {
                     Ok(_) => places.push_back((candidate.pose, *spot)),
                     Err(why) => reason = why.or(reason),
                 }
@@ -520,9 +520,9 @@ impl Place {
         spots.retain(|s| (s.point.x - base.0).hypot(s.point.y - base.1) < 1.15);
         spots.sort_by(|a, b| key(a).total_cmp(&key(b)));
         let mut reason: Option<NoReach> = None;
-        for (care, margin_m) in ways_to_try() {
+        for (care, margins) in ways_to_try() {
             for spot in spots.iter().take(60) {
-                match plan_spot(ctx, inputs, target, spot, base, (care, margin_m)) {
+                match plan_spot(ctx, inputs, target, spot, base, (care, margins)) {
                     Ok(plan) => return Ok(plan),
                     Err(why) => reason = why.or(reason),
                 }
@@ -601,7 +601,7 @@ fn plan_spot(
     target: &SceneObject,
     spot: &Spot,
     base: (f64, f64),
-    (care, margin_m): (Care, f64),
+    (care, margins): (Care, Margins),
 ) -> Result<Plan, Option<NoReach>> {
     let Some(held) = ctx.held else {
         return Err(None);
@@ -657,7 +657,7 @@ fn plan_spot(
             reason = Some(NoReach::Collision(Contact::Thing));
             continue;
         }
-        match reach::plan_within(&scene, base, &hand, &before, margin_m) {
+        match reach::plan_within(&scene, base, &hand, &before, margins) {
             Ok(reach) => {
                 return Ok(Plan {
                     spot: *spot,

@@ -113,14 +113,19 @@ impl ArmMotion {
     }
 }
 
-/// Margin between arm and voxels with which a way counts as free, metres.
-const WAY_MARGIN_M: f64 = -0.005;
+/// Margin between arm and voxels with which the way back to the body counts as free, metres.
+const WAY_BACK_MARGIN_M: f64 = -0.005;
 
 /// Tells whether the arm and what it holds touch nothing on a straight way between two postures from where the base
-/// stands.
-pub fn free_way<'a>(ctx: &'a Context, inputs: &Inputs) -> impl Fn(&Posture, &Posture) -> bool + use<'a> {
-    let obstacles = Obstacles::near(inputs.cloud, &inputs.base, &[], None, WAY_MARGIN_M);
-    let gripper = inputs.joint(GRIPPER);
+/// stands. `opening_m`: how far the fingers open on the way.
+pub fn free_way<'a>(
+    ctx: &'a Context,
+    inputs: &Inputs,
+    opening_m: Option<f64>,
+    margin_m: f64,
+) -> impl Fn(&Posture, &Posture) -> bool + use<'a> {
+    let obstacles = Obstacles::near(inputs.cloud, &inputs.base, &[], None, margin_m);
+    let gripper = opening_m.map_or(inputs.joint(GRIPPER), |m| 0.5 * m);
     let payload = ctx.held.map(|held| Payload {
         hand_from_box: held.hand_from_object,
         half: held.half,
@@ -242,7 +247,7 @@ impl Stow {
             };
             let roll = ctx.held.map_or(roll, |held| carrying_roll(&ctx.robot, &held));
             let target = driving(held, roll);
-            let is_free = free_way(ctx, inputs);
+            let is_free = free_way(ctx, inputs, None, WAY_BACK_MARGIN_M);
             let mut way = stow_waypoints(&ctx.robot, now, target, &is_free);
             if self.retried > 0 {
                 // What keeps the hand from coming back, a drawer's front or a rim, is left upwards.
@@ -284,7 +289,8 @@ impl Stow {
 }
 
 /// Retract, raise, turn the hand, then the height for driving: in an order that keeps clear of the base.
-/// `is_free` as in [`crate::reach::way_out`].
+/// `is_free`: whether the arm touches nothing between two postures; where it would while the hand turns, that happens
+/// higher up.
 pub fn stow_waypoints(
     robot: &Robot,
     now: Posture,

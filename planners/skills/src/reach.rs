@@ -10,8 +10,28 @@ use crate::machine::{Context, Inputs};
 use crate::posture::Waypoint;
 use crate::robot::{GRIPPER, Posture, Robot};
 
-/// Margins between arm and voxels to try in turn, metres: in a cupboard, voxels leave less room than there is.
-pub const MARGINS_M: [f64; 3] = [0.01, -0.005, -0.02];
+/// Margins between arm and voxels, metres.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Margins {
+    /// On the way out.
+    pub way_m: f64,
+    /// While the hand turns before it goes out, where there mostly is room further back.
+    pub turn_m: f64,
+}
+
+impl Margins {
+    /// To try in turn: in a cupboard, voxels leave less room than there is.
+    pub const ALL: [Margins; 4] = [
+        Margins::new(0.01, 0.01),
+        Margins::new(-0.005, 0.01),
+        Margins::new(-0.0125, 0.0),
+        Margins::new(-0.02, -0.02),
+    ];
+
+    const fn new(way_m: f64, turn_m: f64) -> Self {
+        Margins { way_m, turn_m }
+    }
+}
 
 /// What a reach is checked against.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +52,8 @@ pub struct Scene<'a> {
     pub payload: Option<&'a Payload>,
     /// Position of the gripper's joint on the way, metres.
     pub gripper: f64,
+    /// The retracted arm that the way begins with.
+    pub folded: Posture,
 }
 
 impl<'a> Scene<'a> {
@@ -46,6 +68,10 @@ impl<'a> Scene<'a> {
             support: None,
             payload: None,
             gripper: inputs.joint(GRIPPER),
+            folded: Posture {
+                extend_m: 0.0,
+                ..inputs.posture()
+            },
         }
     }
 }
@@ -66,6 +92,8 @@ pub enum NoReach {
     Range(Miss),
     /// Something is in the way, frame `map`.
     Collision(Contact),
+    /// What it would go into, a drawer or a bin, is too narrow for it there.
+    Walls,
     /// Something unseen stopped such a hand a moment ago.
     Stopped,
 }
@@ -110,6 +138,7 @@ impl std::fmt::Display for NoReach {
                     at.x, at.y, at.z
                 )
             }
+            NoReach::Walls => f.write_str("the hand does not fit between the walls around it"),
             NoReach::Stopped => f.write_str("something unseen stopped the hand there a moment ago"),
             NoReach::Collision(Contact::Body) => f.write_str("the hand would touch the robot's own base"),
             NoReach::Collision(Contact::Thing) => f.write_str("the fingers would push it over on their way"),
@@ -117,16 +146,23 @@ impl std::fmt::Display for NoReach {
     }
 }
 
-/// A collision-free way for a base at a position: retracted arm to height, hand turned, extended to `before`, then
+/// A collision-free way for a base at a position: retracted arm to height, hand turned there, extended to `before`, then
 /// straight to `hand`, the base turning with it.
 ///
 /// # Errors
 /// [`NoReach`].
 pub fn plan(scene: &Scene, base: (f64, f64), hand: &HandPose, before: &HandPose) -> Result<Reach, NoReach> {
-    plan_within(scene, base, hand, before, scene.config.arm_margin_m)
+    let [.., Margins { turn_m, .. }] = Margins::ALL;
+    plan_within(
+        scene,
+        base,
+        hand,
+        before,
+        Margins::new(scene.config.arm_margin_m, turn_m),
+    )
 }
 
-/// As [`plan`], with another margin between arm and obstacles than the configured one. Voxels are coarse: a negative
+/// As [`plan`], with other margins between arm and obstacles than the configured one. Voxels are coarse: a negative
 /// margin passes between things that their voxels close.
 ///
 /// # Errors
@@ -136,13 +172,13 @@ pub fn plan_within(
     base: (f64, f64),
     hand: &HandPose,
     before: &HandPose,
-    margin_m: f64,
+    margins: Margins,
 ) -> Result<Reach, NoReach> {
     let solve = |hand: &HandPose| ik::solve(scene.robot, base, hand).map_err(NoReach::Range);
     let end = solve(hand)?;
     let start = solve(before)?;
     let facing = Pose2::new(base.0, base.1, start.base_yaw_rad);
-    let obstacles = Obstacles::near(scene.cloud, &facing, scene.ignored, scene.support, margin_m);
+    let obstacles = Obstacles::near(scene.cloud, &facing, scene.ignored, scene.support, margins.way_m);
     let (robot, arm) = (scene.robot, scene.arm);
     let hits = |from: &Posture, to: &Posture| {
         obstacles.hit_between(robot, arm, from, to, scene.gripper, scene.payload)
@@ -160,7 +196,16 @@ pub fn plan_within(
     let contact = obstacles
         .hit(robot, arm, &retracted, scene.gripper, scene.payload)
         .or_else(|| hits(&out, &start.posture))
-        .or_else(|| hits(&retracted, &out));
+        .or_else(|| hits(&retracted, &out))
+        .or_else(|| {
+            let around = obstacles.with_margin(margins.turn_m);
+            let hits = |from: &Posture, to: &Posture| {
+                around.hit_between(robot, arm, from, to, scene.gripper, scene.payload)
+            };
+            let blocked = |turn: &Vec<Posture>| turn.windows(2).find_map(|p| hits(&p[0], &p[1]));
+            let [level, higher] = turns(robot, &scene.folded, &retracted);
+            blocked(&level).filter(|_| blocked(&higher).is_some())
+        });
     if let Some(contact) = contact {
         return Err(NoReach::Collision(contact.seen_from(&facing)));
     }
@@ -246,40 +291,44 @@ const CLEAR_OF_BASE_M: f64 = 0.2;
 /// Pitch from which the fingers reach below the arm, radians.
 const STEEP_RAD: f64 = 0.5;
 
-/// From wherever the arm is to `before`, by way of the retracted arm. `is_free`: whether the arm touches nothing between
-/// two postures; where it would while the hand turns, that happens higher up.
+/// Postures by which the hand of the retracted arm turns to how it goes out: at the height at which it goes out, or higher
+/// up, so that its tips go no lower than they end.
+fn turns(robot: &Robot, folded: &Posture, retracted: &Posture) -> [Vec<Posture>; 2] {
+    let at = |posture: &Posture, lift_m: f64| Posture { lift_m, ..*posture };
+    let level_m = retracted.lift_m;
+    let higher_m = robot.arm[0].clamp(level_m + robot.rise_to_turn_m(retracted.pitch_rad));
+    [
+        vec![at(folded, level_m), *retracted],
+        vec![at(folded, higher_m), at(retracted, higher_m), *retracted],
+    ]
+}
+
+/// From wherever the arm is to `before`, by way of the retracted arm. `free`: whether the arm touches nothing between
+/// two postures, the strictest first; by them it is decided at which height the hand turns.
 pub fn way_out(
     robot: &Robot,
     now: Posture,
     before: Posture,
-    is_free: impl Fn(&Posture, &Posture) -> bool,
+    free: &[impl Fn(&Posture, &Posture) -> bool],
 ) -> Vec<Waypoint> {
     let mut waypoints = Vec::new();
     let close = (now.extend_m - before.extend_m).abs() < 0.02 && (now.lift_m - before.lift_m).abs() < 0.02;
     if !close {
+        let folded = Posture { extend_m: 0.0, ..now };
         if now.extend_m > RETRACTED_M {
-            waypoints.push(Waypoint::new(Posture { extend_m: 0.0, ..now }, 0.9));
+            waypoints.push(Waypoint::new(folded, 0.9));
         }
         // Low down, the hand goes out first: the base is in its way.
-        let lift_m = before.lift_m.max(robot.lift_over_base_m());
-        let raised = Posture {
-            lift_m,
-            extend_m: 0.0,
-            ..now
-        };
-        let turned = Posture {
-            lift_m,
-            extend_m: 0.0,
-            ..before
-        };
-        let out = Posture { lift_m, ..before };
-        if is_free(&raised, &turned) {
-            waypoints.extend([raised, turned, out].map(|p| Waypoint::new(p, 0.9)));
-        } else {
-            let lift_m = robot.arm[0].clamp(lift_m + robot.rise_to_turn_m(before.pitch_rad));
-            let [up, turned_up] = [raised, turned].map(|p| Posture { lift_m, ..p });
-            waypoints.extend([up, turned_up, turned, out].map(|p| Waypoint::new(p, 0.9)));
-        }
+        let [retracted, out] = on_the_way(robot, &before);
+        let turns = turns(robot, &folded, &retracted);
+        let first_free = free.iter().find_map(|is_free| {
+            turns
+                .iter()
+                .find(|turn| turn.windows(2).all(|p| is_free(&p[0], &p[1])))
+        });
+        // Where neither is free, the tips at least go no lower than they end.
+        let turn = first_free.unwrap_or(&turns[1]).iter().copied();
+        waypoints.extend(turn.chain([out]).map(|p| Waypoint::new(p, 0.9)));
     }
     waypoints.push(Waypoint::new(before, 0.8));
     waypoints

@@ -28,6 +28,12 @@ const OVER_RIM_M: f64 = 0.03;
 const PALM_HALF_M: (f64, f64) = (0.075, 0.014);
 /// How much nearer than [`WALL_M`] a finger may come to a wall's outside, metres.
 const TOUCH_M: f64 = 0.008;
+/// How far under what is above a drawer the fingers may reach, metres.
+const HIDDEN_M: f64 = 0.12;
+/// How far below the rim of a drawer's front they are then, metres.
+const UNDER_M: f64 = 0.005;
+/// Room between a thing and what is above the drawer, where the thing is lifted, metres.
+const CLEAR_OF_EDGE_M: f64 = 0.01;
 /// Thickness of a drawer's floor, metres.
 const FLOOR_M: f64 = 0.027;
 
@@ -135,8 +141,36 @@ pub fn over_rim(rim_m: f64, before: &HandPose, comes_down: bool, tip_m: f64) -> 
     }
 }
 
+/// How far a thing in a drawer is to be drawn out, frame `map`, before it can be lifted: from under what is above the drawer,
+/// as far as the drawer's front lets it.
+pub fn out_from_under(drawer: &SceneObject, shape: &OrientedBox) -> Option<Vector3> {
+    let room = room_in_drawer(drawer)?;
+    let out = room.pose() * Vector3::x();
+    let local = room.pose().inverse() * shape.center;
+    let a = shape.yaw_rad - room.yaw_rad;
+    let reach_m = shape.half.x * a.cos().abs() + shape.half.y * a.sin().abs();
+    let lack_m = CLEAR_OF_EDGE_M - room.half.x - (local.x - reach_m);
+    let room_m = room.half.x - (local.x + reach_m);
+    let way_m = lack_m.min(room_m);
+    (way_m > 0.0).then_some(out * way_m)
+}
+
+/// A hand that takes a thing in a drawer further out than in its middle, where that is under what is above the drawer.
+/// `None` where it need not, or would close beside the thing.
+pub fn in_front_of_edge(drawer: &SceneObject, shape: &OrientedBox, hand: &HandPose) -> Option<HandPose> {
+    /// Share of the thing's half length that the hand may be off its middle.
+    const MOST: f64 = 0.6;
+    let room = room_in_drawer(drawer)?;
+    let out = room.pose() * Vector3::x();
+    let local = room.pose().inverse() * hand.position;
+    let shift_m = FINGER_HALF_M - room.half.x - local.x;
+    let most_m = MOST * extent_along(shape, &out);
+    let is_across = hand.closing.dot(&out).abs() < 0.3;
+    (is_across && shift_m > 0.0 && shift_m < most_m).then(|| hand.moved(out * shift_m))
+}
+
 /// Whether open fingers at a pose are between the walls of something that is open at the top, and the palm, too, where it
-/// comes below the rim.
+/// comes below the rim. In a drawer fingers from the front may reach under what is above it.
 pub fn is_between_walls(robot: &Robot, tray: &SceneObject, hand: &HandPose, opening_m: f64) -> bool {
     let Some(room) = (if tray.articulation.is_some() {
         room_in_drawer(tray)
@@ -146,16 +180,33 @@ pub fn is_between_walls(robot: &Robot, tray: &SceneObject, hand: &HandPose, open
         return true;
     };
     let into = room.pose().inverse() * hand.pose();
+    let is_drawer = tray.articulation.is_some();
+    let is_low = |p: &Point3| p.z < room.half.z - UNDER_M;
+    let is_behind = |p: &Point3| p.x < -room.half.x - TOUCH_M;
     let is_inside = |along: f64, aside: f64, thick: f64| {
         [(aside, thick), (aside, -thick), (-aside, thick), (-aside, -thick)]
             .into_iter()
             .map(|(across, up)| into * Point3::new(along, across, up))
-            .all(|p| p.x.abs() < room.half.x + TOUCH_M && p.y.abs() < room.half.y + TOUCH_M)
+            .all(|p| {
+                let is_under = is_drawer && is_low(&p) && p.x > -room.half.x - HIDDEN_M;
+                (is_under || !is_behind(&p))
+                    && p.x < room.half.x + TOUCH_M
+                    && p.y.abs() < room.half.y + TOUCH_M
+            })
+    };
+    // From the palm to the tips the hand passes the edge of what is above the drawer.
+    let passes_edge = || {
+        let steps = (robot.palm_m / 0.02).ceil() as i32;
+        (0..=steps)
+            .flat_map(|i| [FINGER_HALF_M, -FINGER_HALF_M].map(|up| (-0.02 * f64::from(i), up)))
+            .map(|(along, up)| into * Point3::new(along, 0.0, up))
+            .all(|p| is_low(&p) || !is_behind(&p))
     };
     let palm_z_m = hand.position.z - robot.palm_m * hand.fingers.z;
     let palm_is_over = palm_z_m > tray.shape.top_m();
     is_inside(0.0, 0.5 * opening_m + FINGER_M, FINGER_HALF_M)
         && (palm_is_over || is_inside(-robot.palm_m, PALM_HALF_M.0, PALM_HALF_M.1))
+        && (!is_drawer || passes_edge())
 }
 
 /// The room in a bin.
