@@ -254,8 +254,9 @@ impl Joint {
             PartKind::Drawer => ((-0.12, 1.0), 0.04),
             _ => ((-0.4, 2.9), 0.14),
         };
+        let agrees = |q: f64| self.kind != PartKind::Door || may_be_at(rest, view, q);
         match measured {
-            Some(q) if q > limit.0 && q < limit.1 && !askew => {
+            Some(q) if q > limit.0 && q < limit.1 && !askew && agrees(q) => {
                 self.contradictions = 0;
                 let q = q.max(0.0);
                 // Small differences are noise, large ones are motion.
@@ -815,6 +816,19 @@ fn angle_of(rest: &Rest, view: &PartView<'_>, handle: Option<Point3>, home: Opti
     }
     let (handle, home) = (handle?, home?);
     Some(wrap_angle_rad(direction(&handle).1 - direction(&home).1))
+}
+
+/// Whether the leaf of a door that is open by an angle lies as the panel in a view does.
+fn may_be_at(rest: &Rest, view: &PartView<'_>, angle_rad: f64) -> bool {
+    /// Cosine of how far they may differ.
+    const PARALLEL: f64 = 0.9;
+    if rest.free_side == 0.0 || view.cut_sideways || !is_broad(&view.shape) {
+        return true;
+    }
+    let (sin, cos) = angle_rad.sin_cos();
+    let leaf = rest.opening_direction() * cos + rest.outward * sin;
+    let [along, _] = horizontal_axes(&view.shape);
+    along.dot(&leaf).abs() > PARALLEL
 }
 
 /// The travel of a drawer: how far its front lies before the closed front.

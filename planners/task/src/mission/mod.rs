@@ -33,8 +33,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use steward_core::geometry::{Point3, Pose2, Pose3};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
-    FailureReason, FloorArea, FloorPlan, Goal, GoalRelation, NavigationTarget, OccupancyGrid, SceneGraph,
-    SceneObject, Skill, SkillFailure, TreeNode,
+    FailureReason, FloorArea, FloorPlan, Goal, GoalRelation, NavigationTarget, OccupancyGrid, RelationKind,
+    SceneGraph, SceneObject, Skill, SkillFailure, TreeNode,
 };
 use steward_core::{Duration, Time};
 
@@ -215,6 +215,10 @@ pub struct Mission {
     seen_from: BTreeMap<ObjectId, Vantage>,
     /// How often a thing was put somewhere.
     placed: BTreeMap<Wanted, u32>,
+    /// What takes the room where something is to go, and where that is.
+    in_the_way: Option<(ObjectId, ObjectId)>,
+    /// What was to be taken out of the way, each thing once.
+    moved_aside: BTreeSet<ObjectId>,
 }
 
 impl Mission {
@@ -259,6 +263,8 @@ impl Mission {
             complete_since: None,
             seen_from: BTreeMap::new(),
             placed: BTreeMap::new(),
+            in_the_way: None,
+            moved_aside: BTreeSet::new(),
         })
     }
 
@@ -537,6 +543,16 @@ impl Mission {
                     wanted.push(bound[0]);
                 }
                 Err(m) => missing.push(m),
+            }
+        }
+        if let Some((thing, from)) = self.in_the_way {
+            match self.elsewhere(&belief, view, thing, from) {
+                Some(place) => {
+                    wanted.retain(|w| w.2 != from || belief.holds(w.0, w.1, w.2));
+                    others.clear();
+                    wanted.push((thing, RelationKind::On, place));
+                }
+                None => self.in_the_way = None,
             }
         }
         let open: Vec<Wanted> = wanted

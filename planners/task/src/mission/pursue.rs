@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use steward_core::ids::ObjectId;
-use steward_core::messages::{FailureReason, GoalRelation, RelationKind, SceneObject};
+use steward_core::messages::{FailureReason, GoalRelation, Presence, RelationKind, SceneObject};
 
 use super::trouble::Manipulation;
 use super::ways::Ways;
@@ -176,18 +176,70 @@ impl Mission {
                 .any(|p| matches!(p, Proposition::Related(_, subject, _) if *subject == held.class))
         };
         if wanted.iter().all(|w| w.0 != held.id) && (aside || !has_place()) {
-            let refused = |id| {
-                self.given_up(view, Manipulation::Put, id) || self.given_up(view, Manipulation::Reach, id)
-            };
-            let nearest = view
-                .graph
-                .objects
-                .iter()
-                .filter(|o| Belief::can_hold_things(o) && !o.surfaces.is_empty())
-                .map(|o| (refused(o.id), view.distance_m(o), o.id))
-                .min_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-            wanted.extend(nearest.map(|(_, _, place)| (held.id, RelationKind::On, place)));
+            let place = self.place_for(view, self.in_the_way.map(|(_, from)| from));
+            wanted.extend(place.map(|place| (held.id, RelationKind::On, place)));
         }
         wanted
     }
+
+    /// The nearest furniture to put something on that has not refused it, or the nearest of all where every one has.
+    fn place_for(&self, view: &View<'_>, except: Option<ObjectId>) -> Option<ObjectId> {
+        let refused =
+            |id| self.given_up(view, Manipulation::Put, id) || self.given_up(view, Manipulation::Reach, id);
+        view.graph
+            .objects
+            .iter()
+            .filter(|o| Belief::can_hold_things(o) && !o.surfaces.is_empty() && Some(o.id) != except)
+            .map(|o| (refused(o.id), view.distance_m(o), o.id))
+            .min_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))
+            .map(|(_, _, place)| place)
+    }
+
+    /// A place for what is in the way, `None` once it is no longer there or cannot be taken.
+    pub(super) fn elsewhere(
+        &self,
+        belief: &Belief<'_>,
+        view: &View<'_>,
+        thing: ObjectId,
+        from: ObjectId,
+    ) -> Option<ObjectId> {
+        let is_stuck = self.given_up(view, Manipulation::Grasp, thing)
+            || self.given_up(view, Manipulation::Reach, thing);
+        let is_moved = !is_within(belief, thing, from) && belief.held().is_none_or(|o| o.id != thing);
+        if is_stuck || is_moved {
+            return None;
+        }
+        self.place_for(view, Some(from))
+    }
+
+    /// What small thing takes the room in or on something, where it was not to be moved before and the goal does not want
+    /// it there.
+    pub(super) fn blocker(&self, belief: &Belief<'_>, view: &View<'_>, place: ObjectId) -> Option<ObjectId> {
+        let class = &belief.object(place)?.class;
+        let is_wanted = |o: &SceneObject| {
+            let mut relations = self.goal.relations.iter();
+            relations.any(|r| r.subject == o.class && r.object == *class)
+        };
+        let is_movable = |o: &&SceneObject| {
+            !self.moved_aside.contains(&o.id)
+                && o.articulation.is_none()
+                && !Belief::can_hold_things(o)
+                && is_within(belief, o.id, place)
+                && !is_wanted(o)
+                && !self.given_up(view, Manipulation::Grasp, o.id)
+        };
+        view.graph.objects.iter().find(is_movable).map(|o| o.id)
+    }
+}
+
+/// Whether something is in or on a piece of furniture, going by its relations and by where it is.
+fn is_within(belief: &Belief<'_>, thing: ObjectId, place: ObjectId) -> bool {
+    let (Some(thing), Some(place)) = (belief.object(thing), belief.object(place)) else {
+        return false;
+    };
+    thing.presence == Presence::Present
+        && thing.id != place.id
+        && (belief.holds(thing.id, RelationKind::In, place.id)
+            || belief.holds(thing.id, RelationKind::On, place.id)
+            || place.shape.contains(&thing.shape.center, 0.0))
 }

@@ -159,6 +159,16 @@ impl Mission {
             ended,
             Ended::Failed(SkillFailure::NoPath | SkillFailure::OutOfReach | SkillFailure::NoSpace)
         );
+        // Looked at from near, there still was no room: something is taken out first.
+        if *ended == Ended::Failed(SkillFailure::NoSpace)
+            && self.failures.contains_key(&(manipulation, id))
+            && let Some(thing) = self.blocker(&view.belief(), view, id)
+        {
+            self.failures.remove(&(manipulation, id));
+            self.moved_aside.insert(thing);
+            self.in_the_way = Some((thing, id));
+            return;
+        }
         let before = self.failures.get(&(manipulation, id));
         let times = 1 + before
             .filter(|t| !t.with.differ_from(&now))
