@@ -848,3 +848,47 @@ fn slide_of(rest: &Rest, view: &PartView<'_>, handle: Option<Point3>, home: Opti
     }
     Some(trimmed_range(&mut out, 0.05)?.1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panel_that_lies_as_when_it_is_shut_is_not_open() {
+        // A door of 0.6 m along y that opens towards -x, hinged at -y; it is seen closed, 0.2 m before where it was taken
+        // to be.
+        let rest = Rest {
+            center: Point3::new(1.5, 0.0, 0.9),
+            along: Vector3::y(),
+            outward: -Vector3::x(),
+            half_m: 0.3,
+            other_half_m: 0.6,
+            free_side: 1.0,
+            views: 1,
+        };
+        let panel = |yaw_rad: f64| OrientedBox {
+            center: Point3::new(1.3, 0.0, 0.9),
+            yaw_rad,
+            half: Vector3::new(0.3, 0.02, 0.6),
+        };
+        let seen = |shape: OrientedBox| PartView {
+            points: &[],
+            shape,
+            cut_sideways: false,
+            partial: true,
+            camera_at: Point3::new(0.0, 0.0, 1.3),
+            handle: None,
+            alone: false,
+        };
+        let along_y = std::f64::consts::FRAC_PI_2;
+        assert!(may_be_at(&rest, &seen(panel(along_y)), 0.0));
+        assert!(!may_be_at(&rest, &seen(panel(along_y)), 0.78));
+        assert!(may_be_at(&rest, &seen(panel(along_y + 0.78)), 0.78));
+        // A strip says nothing.
+        let cut = PartView {
+            cut_sideways: true,
+            ..seen(panel(along_y))
+        };
+        assert!(may_be_at(&rest, &cut, 0.78));
+    }
+}

@@ -14,7 +14,7 @@ use steward_core::messages::{
     ArticulationState, Header, ObstacleCloud, OccupancyGrid, Presence, Provenance, RelationKind, SceneGraph,
     SceneObject, SupportSurface,
 };
-use steward_skills::collision::{Contact, Member};
+use steward_skills::collision::{Contact, Member, Obstacles, Support};
 use steward_skills::grasp;
 use steward_skills::ik::{self, HandPose};
 use steward_skills::machine::{Context, Held};
@@ -22,7 +22,7 @@ use steward_skills::navmap::{COST_PER_M, NavMap};
 use steward_skills::parts::HandlePath;
 use steward_skills::passage::{self, Thing};
 use steward_skills::path;
-use steward_skills::reach::NoReach;
+use steward_skills::reach::{self, NoReach};
 use steward_skills::robot::{Posture, Robot};
 use steward_skills::spots::{Entry, Query, Spot};
 use steward_skills::{SkillsConfig, roofs, set_down, trays};
@@ -349,6 +349,130 @@ fn into_a_drawer_the_hand_goes_over_its_front_and_between_its_walls() {
     let (s, c) = room.yaw_rad.sin_cos();
     let at_the_wall = hand.moved(Vector3::new(c, s, 0.0) * (room.half.x - 0.02));
     assert!(!trays::is_between_walls(&robot, &drawer, &at_the_wall, 0.06));
+}
+
+#[test]
+fn what_lies_under_the_furnitures_top_is_taken_from_the_front_and_drawn_out() {
+    let robot = robot();
+    let drawer = drawer();
+    let room = trays::room_in_drawer(&drawer).unwrap();
+    let block = |behind_edge_m: f64| OrientedBox {
+        center: room.pose() * Point3::new(-room.half.x - behind_edge_m, 0.0, 0.025 - room.half.z),
+        yaw_rad: room.yaw_rad,
+        half: Vector3::repeat(0.025),
+    };
+    let hidden = block(0.04);
+    let out = trays::out_from_under(&drawer, &hidden).unwrap();
+    assert!(
+        (out.norm() - 0.075).abs() < 1e-9,
+        "its back comes clear of the edge: {out:?}"
+    );
+    assert!(out.dot(&drawer.articulation.unwrap().axis) > 0.07, "{out:?}");
+    assert_eq!(trays::out_from_under(&drawer, &block(-0.1)), None);
+
+    // A hand that slopes down towards the back passes below the edge; one from above does not.
+    let tips = hidden.center + Vector3::z() * (robot.tip_m - 0.01);
+    let sloped = HandPose::from_front(tips, room.yaw_rad + PI, 1.15, false);
+    assert!(trays::is_between_walls(&robot, &drawer, &sloped, 0.08));
+    let upright = HandPose::from_above(tips, room.yaw_rad + FRAC_PI_2);
+    assert!(!trays::is_between_walls(&robot, &drawer, &upright, 0.08));
+    // Half of it sticks out: it is taken by that half.
+    let half_out = block(0.0);
+    let upright = HandPose::from_above(half_out.center, room.yaw_rad + FRAC_PI_2);
+    let moved = trays::in_front_of_edge(&drawer, &half_out, &upright).unwrap();
+    assert!(trays::is_between_walls(&robot, &drawer, &moved, 0.08));
+    let along = HandPose::from_above(half_out.center, room.yaw_rad);
+    assert_eq!(trays::in_front_of_edge(&drawer, &half_out, &along), None);
+}
+
+#[test]
+fn the_hand_turns_where_there_is_room_for_it() {
+    let robot = robot();
+    let folded = Posture {
+        lift_m: 0.45,
+        extend_m: 0.0,
+        yaw_rad: 0.0,
+        pitch_rad: FRAC_PI_2,
+        roll_rad: 0.0,
+    };
+    let before = Posture {
+        lift_m: 0.6,
+        extend_m: 0.3,
+        pitch_rad: 0.4,
+        ..folded
+    };
+    let turns_at = |is_free: &dyn Fn(&Posture, &Posture) -> bool| {
+        let way = reach::way_out(&robot, folded, before, &[is_free]);
+        let turned = way
+            .windows(2)
+            .find(|w| w[0].posture.pitch_rad != w[1].posture.pitch_rad);
+        turned.unwrap()[0].posture.lift_m
+    };
+    assert_eq!(turns_at(&|_, _| true), before.lift_m);
+    let low_board = |from: &Posture, to: &Posture| from.pitch_rad == to.pitch_rad || from.lift_m > 0.65;
+    assert!(turns_at(&low_board) > 0.65);
+
+    // A wall right ahead leaves no room at any height, and none is planned.
+    let hand = HandPose::of(&robot.grasp_center(&Posture {
+        extend_m: 0.02,
+        ..before
+    }));
+    let context = Context::new(SkillsConfig::default(), robot.clone());
+    let wall = |x_m: f64| ObstacleCloud {
+        header: Header::default(),
+        voxel_m: 0.05,
+        points: Arc::new(
+            (0..40)
+                .flat_map(|i| {
+                    (-6..=6).map(move |k| Point3::new(x_m, 0.05 * f64::from(k), 0.05 * f64::from(i)))
+                })
+                .collect(),
+        ),
+    };
+    let tip_m = hand.position.x + robot.tip_m;
+    let plan = |cloud: &ObstacleCloud| {
+        let scene = reach::Scene {
+            robot: &robot,
+            arm: &context.arm,
+            config: &context.config,
+            cloud: Some(cloud),
+            ignored: &[],
+            support: None,
+            payload: None,
+            gripper: 0.04,
+            folded,
+        };
+        reach::plan_within(&scene, (0.0, 0.0), &hand, &hand, reach::Margins::ALL[0])
+    };
+    plan(&wall(tip_m + 0.1)).unwrap();
+    assert!(matches!(plan(&wall(tip_m - 0.02)), Err(NoReach::Collision(_))));
+}
+
+#[test]
+fn the_side_of_a_cupboard_is_no_support() {
+    let robot = robot();
+    let context = Context::new(SkillsConfig::default(), robot.clone());
+    let level = Posture {
+        lift_m: 0.6,
+        extend_m: 0.3,
+        yaw_rad: 0.0,
+        pitch_rad: 0.0,
+        roll_rad: 0.0,
+    };
+    let hand = robot.grasp_center(&level).translation.vector;
+    let touches = |below_m: f64| {
+        let support = Support::around(&Point3::from(hand), hand.z + below_m);
+        let cloud = ObstacleCloud {
+            header: Header::default(),
+            voxel_m: 0.05,
+            points: Arc::new(vec![Point3::from(hand)]),
+        };
+        Obstacles::near(Some(&cloud), &Pose2::default(), &[], Some(support), 0.01)
+            .hit(&robot, &context.arm, &level, 0.0, None)
+            .is_some()
+    };
+    assert!(!touches(0.02), "what the thing stands on");
+    assert!(touches(0.15), "what is well below it");
 }
 
 #[test]

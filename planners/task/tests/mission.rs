@@ -484,6 +484,105 @@ fn a_full_hand_is_emptied_before_something_is_opened() {
 }
 
 #[test]
+fn what_takes_the_room_is_taken_out_and_the_goal_gone_on_with() {
+    const KETTLE: ObjectId = ObjectId(6);
+    let surface = SupportSurface {
+        center: Point3::new(3.0, 0.0, 0.74),
+        yaw_rad: 0.0,
+        half_x_m: 0.5,
+        half_y_m: 0.5,
+        clearance_m: SupportSurface::MAX_CLEARANCE_M,
+    };
+    let shelf = SceneObject {
+        surfaces: vec![surface],
+        ..table()
+    };
+    let kettle = object(KETTLE, "kettle", (0.0, 4.0, 0.8), (0.06, 0.06, 0.1));
+    let held = |o: SceneObject| SceneObject {
+        presence: Presence::Held,
+        ..o
+    };
+    let inside = Relation {
+        subject: KETTLE,
+        kind: RelationKind::In,
+        object: FRIDGE,
+    };
+    let [furniture, door] = fridge(Some(1.4));
+    let scene = |mug: SceneObject, kettle: SceneObject, relations: &[Relation]| {
+        graph(
+            [mug, kettle, shelf.clone(), furniture.clone(), door.clone()],
+            relations,
+        )
+    };
+    let full = scene(held(mug()), kettle.clone(), &[inside]);
+    let mut m = mission("in(mug, fridge)", &full);
+    let mut refusals = 0;
+    let aside = loop {
+        let next = step(&mut m, &view(&full, 2.0));
+        let put = |target| Skill::Place {
+            object: MUG,
+            relation: if target == FRIDGE {
+                RelationKind::In
+            } else {
+                RelationKind::On
+            },
+            target,
+        };
+        let ended = if next.skill == put(FRIDGE) {
+            refusals += 1;
+            Ended::Failed(SkillFailure::NoSpace)
+        } else if next.skill == put(TABLE) {
+            break next;
+        } else {
+            Ended::Confirmed
+        };
+        m.finished(&view(&full, 2.0), &next, &ended, "no free spot");
+    };
+    assert_eq!(refusals, 2, "it was looked at from near before");
+    let freed = scene(mug(), kettle.clone(), &[inside]);
+    m.finished(&view(&freed, 3.0), &aside, &Ended::Confirmed, "");
+    let take = |m: &mut Mission, g: &SceneGraph, wanted: ObjectId| {
+        for _ in 0..5 {
+            let next = step(m, &view(g, 4.0));
+            if let Skill::Pick { object } = next.skill {
+                assert_eq!(object, wanted);
+                m.finished(&view(g, 4.0), &next, &Ended::Confirmed, "");
+                return;
+            }
+            m.finished(&view(g, 4.0), &next, &Ended::Confirmed, "");
+        }
+        panic!("nothing is picked up");
+    };
+    take(&mut m, &freed, KETTLE);
+    let carried = scene(mug(), held(kettle.clone()), &[]);
+    let next = step(&mut m, &view(&carried, 5.0));
+    assert_eq!(next.skill, navigate(TABLE));
+    m.finished(&view(&carried, 5.0), &next, &Ended::Confirmed, "");
+    let next = step(&mut m, &view(&carried, 5.0));
+    assert!(
+        matches!(
+            next.skill,
+            Skill::Place {
+                object: KETTLE,
+                target: TABLE,
+                ..
+            }
+        ),
+        "{next:?}"
+    );
+    let out = SceneObject {
+        shape: OrientedBox {
+            center: Point3::new(3.2, 0.0, 0.85),
+            ..kettle.shape
+        },
+        ..kettle.clone()
+    };
+    let empty = scene(mug(), out, &[]);
+    m.finished(&view(&empty, 6.0), &next, &Ended::Confirmed, "");
+    take(&mut m, &empty, MUG);
+}
+
+#[test]
 fn what_was_opened_is_looked_into_before_going_on() {
     let g = graph(fridge(Some(0.0)), &[]);
     let mut m = mission("on(mug, desk)", &g);
