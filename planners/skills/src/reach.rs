@@ -10,6 +10,9 @@ use crate::machine::{Context, Inputs};
 use crate::posture::Waypoint;
 use crate::robot::{GRIPPER, Posture, Robot};
 
+/// The smallest margin between arm and voxels that tells anything, metres.
+const TIGHT_M: f64 = -0.02;
+
 /// Margins between arm and voxels, metres.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Margins {
@@ -20,12 +23,14 @@ pub struct Margins {
 }
 
 impl Margins {
-    /// To try in turn: in a cupboard, voxels leave less room than there is.
-    pub const ALL: [Margins; 4] = [
+    /// To try in turn: in a cupboard, voxels leave less room than there is. Last, it is left to the arm to feel whether the
+    /// hand turns.
+    pub const ALL: [Margins; 5] = [
         Margins::new(0.01, 0.01),
         Margins::new(-0.005, 0.01),
         Margins::new(-0.0125, 0.0),
-        Margins::new(-0.02, -0.02),
+        Margins::new(TIGHT_M, TIGHT_M),
+        Margins::new(TIGHT_M, f64::NEG_INFINITY),
     ];
 
     const fn new(way_m: f64, turn_m: f64) -> Self {
@@ -152,13 +157,12 @@ impl std::fmt::Display for NoReach {
 /// # Errors
 /// [`NoReach`].
 pub fn plan(scene: &Scene, base: (f64, f64), hand: &HandPose, before: &HandPose) -> Result<Reach, NoReach> {
-    let [.., Margins { turn_m, .. }] = Margins::ALL;
     plan_within(
         scene,
         base,
         hand,
         before,
-        Margins::new(scene.config.arm_margin_m, turn_m),
+        Margins::new(scene.config.arm_margin_m, TIGHT_M),
     )
 }
 

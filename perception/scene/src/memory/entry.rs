@@ -18,6 +18,10 @@ pub(crate) type Key = u64;
 
 /// How many complete views the shape of a small thing is averaged over.
 const VIEWS: usize = 6;
+/// Longest side, as a share of what is large, with which a complete view shows a small thing.
+const SMALL_SHARE: f64 = 0.75;
+/// So many such views in a row make a large thing a small one.
+const SMALL_VIEWS: u32 = 3;
 /// Points kept of a small thing to test whether it should be visible.
 const PROBES: usize = 32;
 
@@ -36,6 +40,8 @@ pub(crate) struct Entry {
     pub(crate) class: String,
     pub(crate) shape: OrientedBox,
     pub(crate) large: bool,
+    /// Complete views in a row of a large thing that show a small one.
+    small_views: u32,
     pub(crate) presence: Presence,
     pub(crate) provenance: Provenance,
     pub(crate) confidence: f64,
@@ -154,6 +160,7 @@ impl Entry {
             class,
             shape,
             large: false,
+            small_views: 0,
             presence: Presence::Present,
             provenance: Provenance::Observed,
             confidence: 0.0,
@@ -209,6 +216,16 @@ impl Entry {
             return;
         }
         let size = view.shape.half.x.max(view.shape.half.z) * 2.0;
+        // Views from poses that were off add up to more than there is.
+        if self.large && !view.is_partial() {
+            let is_small = size < SMALL_SHARE * config.large_m;
+            self.small_views = if is_small { self.small_views + 1 } else { 0 };
+            if self.small_views >= SMALL_VIEWS {
+                self.large = false;
+                self.small_views = 0;
+                self.forget_shape();
+            }
+        }
         if !self.large {
             let apart = (view.shape.center - self.shape.center).norm();
             if apart > config.moved_m && !view.is_partial() {
