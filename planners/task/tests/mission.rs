@@ -484,6 +484,45 @@ fn a_full_hand_is_emptied_before_something_is_opened() {
 }
 
 #[test]
+fn what_was_put_into_something_that_was_shut_since_is_there() {
+    let inside = Relation {
+        subject: MUG,
+        kind: RelationKind::In,
+        object: FRIDGE,
+    };
+    let scene = |presence, position, mug_s: f64, door_s: f64, relations: &[Relation]| {
+        let [furniture, door] = fridge(Some(position));
+        let mug = SceneObject {
+            presence,
+            last_seen: Time::from_secs_f64(mug_s),
+            shape: OrientedBox {
+                center: Point3::new(0.0, 4.0, 0.8),
+                ..mug().shape
+            },
+            ..mug()
+        };
+        let door = SceneObject {
+            last_seen: Time::from_secs_f64(door_s),
+            ..door
+        };
+        graph([mug, furniture, door], relations)
+    };
+    let held = scene(Presence::Held, 1.4, 2.0, 2.0, &[]);
+    let ends = |position, door_s| {
+        let mut m = mission("in(mug, fridge)", &held);
+        for _ in 0..2 {
+            let next = step(&mut m, &view(&held, 2.0));
+            m.finished(&view(&held, 3.0), &next, &Ended::Confirmed, "");
+        }
+        let later = scene(Presence::Present, position, 3.0, door_s, &[inside]);
+        m.decide(&view(&later, 100.0))
+    };
+    assert!(matches!(ends(0.0, 60.0), Decision::Succeed(_)));
+    assert!(matches!(ends(1.4, 60.0), Decision::Do(_)), "it can be looked at");
+    assert!(matches!(ends(0.0, 2.0), Decision::Do(_)), "it was not shut since");
+}
+
+#[test]
 fn what_takes_the_room_is_taken_out_and_the_goal_gone_on_with() {
     const KETTLE: ObjectId = ObjectId(6);
     let surface = SupportSurface {

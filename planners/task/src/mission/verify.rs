@@ -1,7 +1,7 @@
 //! Seeing once more that the goal holds before success is claimed.
 
 use steward_core::Duration;
-use steward_core::messages::{FailureReason, NavigationTarget, RelationKind, Skill};
+use steward_core::messages::{FailureReason, NavigationTarget, RelationKind, SceneObject, Skill};
 
 use super::views::peek;
 use super::ways::Ways;
@@ -23,7 +23,7 @@ impl Mission {
             let Some(object) = belief.object(subject) else {
                 continue;
             };
-            if object.last_seen >= fresh {
+            if object.last_seen >= fresh || self.was_shut_in(belief, (subject, kind, target)) {
                 continue;
             }
             let purpose = Purpose::Verify(subject);
@@ -79,5 +79,23 @@ impl Mission {
         }
         let seen = self.goal.to_string();
         Decision::Succeed(format!("{seen} was observed to hold"))
+    }
+
+    /// Whether a thing was seen where it was put, inside of something that was seen shut since: nobody sees it there any more
+    /// without opening.
+    fn was_shut_in(&self, belief: &Belief<'_>, wanted: Wanted) -> bool {
+        let (subject, kind, target) = wanted;
+        let Some(object) = belief.object(subject) else {
+            return false;
+        };
+        let parts = belief.parts_of(target);
+        let is_shut = |part: &&SceneObject| {
+            let is_closed = part.articulation.is_some_and(|a| a.is_closed() == Some(true));
+            is_closed && part.last_seen > object.last_seen
+        };
+        kind == RelationKind::In
+            && self.placed.contains_key(&wanted)
+            && !parts.is_empty()
+            && parts.iter().all(is_shut)
     }
 }
