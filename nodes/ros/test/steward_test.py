@@ -89,6 +89,8 @@ class Loop:
 
     def __exit__(self, kind, *_):
         if self.process.poll() is None:
+            if kind is not None:
+                print(self.threads())
             self.process.kill()
             self.process.wait()
         if kind is not None:
@@ -101,6 +103,18 @@ class Loop:
         code = self.process.wait(PATIENCE_S)
         assert code == 0, f"ended with {code}: {self.output()}"
         return time.monotonic() - begun
+
+    def threads(self):
+        """What each thread waits for in the kernel: where a process hangs that no longer says anything."""
+
+        def read(task, what):
+            try:
+                return (task / what).read_text().strip().replace("\n", " < ")
+            except OSError as e:
+                return f"({e})"
+
+        tasks = sorted(Path(f"/proc/{self.process.pid}/task").iterdir())
+        return "\n".join(f"{t.name} {read(t, 'comm')}: {read(t, 'syscall')}; {read(t, 'stack')}" for t in tasks)
 
     def output(self):
         self.log.seek(0)

@@ -79,6 +79,8 @@ const OPEN_ABOVE_M: f64 = 0.5;
 const INNER: f64 = 3.0;
 /// What a spot in furniture costs under which no board was seen, metres of driving.
 const FLOATING: f64 = 3.0;
+/// Cost of every metre by which a thing stands out of furniture that has a door, metres of driving.
+const STANDING_OUT: f64 = 10.0;
 /// Height above the floor of a drawer or a bin at which things are let go, metres.
 const DROP_M: f64 = 0.05;
 /// Room between things put down and what stands there, metres.
@@ -370,7 +372,7 @@ impl Query<'_> {
                 if *clearance < 2.0 * self.half.z.min(r) + 0.05 {
                     continue;
                 }
-                for inward in [0.10, 0.14, 0.18, 0.22] {
+                for inward in [0.10, 0.14, 0.18, 0.22, 0.26] {
                     for k in -3..=3 {
                         let side = f64::from(k) * 0.05;
                         if side.abs() + r + 0.05 > width || inward + r + 0.02 > 2.0 * depth {
@@ -387,6 +389,11 @@ impl Query<'_> {
                             None => self.is_carried(&point),
                         };
                         let floating = if is_carried { 0.0 } else { FLOATING };
+                        // A door does not shut on what stands out at the front.
+                        let out_in_front = match facing {
+                            Some(_) => STANDING_OUT * (r + 0.02 - inward).max(0.0),
+                            None => 0.0,
+                        };
                         spots.push(Spot {
                             point,
                             entry: Entry::Front(heading),
@@ -396,6 +403,7 @@ impl Query<'_> {
                                 + (0.06 - room).max(0.0)
                                 + tight
                                 + floating
+                                + out_in_front
                                 + 0.3 * (height - 0.8).abs(),
                         });
                     }
