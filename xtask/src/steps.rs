@@ -61,6 +61,14 @@ impl Steps {
 
 /// Runs a command in the workspace's root; an error names it and how it ended.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
+    // Cargo tells this program about its own package. Build scripts that ask for such variables would run anew, and all
+    // that depends on them would be compiled anew, whenever cargo is called from here after it was called directly.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
     let status = command
         .current_dir(root())
         // Snapshot tests would otherwise look into the checkout that they were built in.

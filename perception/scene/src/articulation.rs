@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use steward_core::geometry::{OrientedBox, Point3, Vector3, wrap_angle_rad};
 use steward_core::ids::ObjectId;
-use steward_core::messages::ArticulationState;
+use steward_core::messages::{ArticulationState, SceneObject};
 
 use crate::Result;
 use crate::error::check_range;
@@ -29,6 +29,34 @@ pub struct ArticulationConfig {
     pub owner_reach_m: f64,
     /// Half the thickness of a handle's bar, metres: the middle lies this far behind the measured surface.
     pub handle_half_thickness_m: f64,
+}
+
+/// How far drawers reach behind their fronts, metres.
+const TRAY_DEPTH_M: f64 = 0.45;
+
+/// The hollow of a drawer of which this can be seen: its front, and what of its sides and its floor is out. The rest is inside
+/// the furniture. `front`: a point of its front, in which `outward` is the way it opens.
+pub(crate) fn tray(seen: &OrientedBox, front: &Point3, outward: &Vector3) -> OrientedBox {
+    let across = Vector3::z().cross(outward);
+    let local = seen.pose().rotation.inverse() * across;
+    let ahead_m = (front - seen.center).dot(outward);
+    OrientedBox {
+        center: seen.center + outward * (ahead_m - 0.5 * TRAY_DEPTH_M),
+        yaw_rad: outward.y.atan2(outward.x),
+        half: Vector3::new(
+            0.5 * TRAY_DEPTH_M,
+            local.x.abs() * seen.half.x + local.y.abs() * seen.half.y,
+            seen.half.z,
+        ),
+    }
+}
+
+/// The same of something remembered; [`None`] of all that does not slide.
+pub(crate) fn tray_of(object: &SceneObject) -> Option<OrientedBox> {
+    let sliding = object.articulation.filter(|a| a.prismatic)?;
+    let outward = sliding.axis.try_normalize(1e-6)?;
+    let front = sliding.pivot + outward * sliding.position?;
+    Some(tray(&object.shape, &front, &outward))
 }
 
 impl Default for ArticulationConfig {
@@ -250,8 +278,9 @@ impl Joint {
         let askew = self.kind != PartKind::Lid
             && rest.views < ESTABLISHED_VIEWS
             && owner.is_some_and(|o| face_normals(o).iter().all(|n| n.dot(&rest.outward) < 0.93));
+        // Nothing is further in than shut: where it seems so, what was taken for shut was not.
         let (limit, closed_below) = match self.kind {
-            PartKind::Drawer => ((-0.12, 1.0), 0.04),
+            PartKind::Drawer => ((-0.05, 1.0), 0.04),
             _ => ((-0.4, 2.9), 0.14),
         };
         let agrees = |q: f64| self.kind != PartKind::Door || may_be_at(rest, view, q);
@@ -376,6 +405,13 @@ impl Joint {
     /// The position of the joint, radians or metres.
     pub fn position(&self) -> Option<f64> {
         self.position
+    }
+
+    /// Of a drawer that is known to slide: the middle of its front when it is shut, the way it opens, and how far it is open,
+    /// metres.
+    pub fn sliding(&self) -> Option<(Point3, Vector3, f64)> {
+        let rest = self.rest.as_ref().filter(|_| self.kind == PartKind::Drawer)?;
+        Some((rest.center, rest.outward, self.position?))
     }
 
     /// What others may know; `None` until the part was seen well enough to say how it moves.

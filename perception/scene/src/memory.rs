@@ -13,13 +13,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use steward_core::geometry::{Point3, Pose3, Vector3};
+use steward_core::geometry::{OrientedBox, Point3, Pose3, Vector3};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{ChangeKind, Header, Presence, Provenance, SceneChange, SceneObject};
 use steward_core::{Duration, Time, frames};
 
 use crate::Result;
-use crate::articulation::{Joint, PartKind, PartView, front_of_bar, owner_class};
+use crate::articulation::{Joint, PartKind, PartView, front_of_bar, owner_class, tray};
 
 mod association;
 mod cloud;
@@ -39,6 +39,11 @@ use entry::{Entry, Key};
 use shape::box_distance_m;
 use view::{View, views_of};
 use visibility::{Sight, is_seen_through, sight_of};
+
+/// A drawer that moved by less did not move, metres.
+const LEAST_SLIDE_M: f64 = 0.008;
+/// What is in a drawer lies at least this far inside its outside, metres.
+const WALL_M: f64 = 0.02;
 
 /// Class of the bars that doors, drawers and lids are opened by. They are remembered with their part.
 pub(crate) const HANDLE_CLASS: &str = "handle";
@@ -63,6 +68,15 @@ pub struct GripperState {
 fn gripper_yaw_rad(map_from_grasp: &Pose3) -> f64 {
     let closing = map_from_grasp.rotation * Vector3::y();
     closing.y.atan2(closing.x)
+}
+
+/// A drawer as it was.
+#[derive(Debug, Clone, Copy)]
+struct Drawer {
+    /// Its hollow.
+    tray: OrientedBox,
+    /// How far it was out, metres.
+    position_m: f64,
 }
 
 /// What is in the gripper.
@@ -227,6 +241,7 @@ impl ObjectMemory {
         let (handles, views): (Vec<View>, Vec<View>) =
             views.into_iter().partition(|v| v.class == HANDLE_CLASS);
         let mut changes = Vec::new();
+        let drawers = self.drawers();
 
         let (matches, fresh) = assign(&views, &self.entries, self.held.map(|h| h.key), &self.config);
         let mut seen: Vec<(usize, Key)> = Vec::new();
@@ -268,16 +283,17 @@ impl ObjectMemory {
                 detected > views.iter().filter(|v| v.class == *class).count()
             })
             .collect();
-        self.look_for_absent(observation, &seen_keys, &unplaced, &mut changes);
-        self.carve(observation);
-        self.update_joints(&views, &handles, &seen, stamp);
-        self.confirm(stamp, &seen_keys, &mut changes);
-        self.merge_duplicates(&seen_keys);
         let complete: BTreeSet<Key> = seen
             .iter()
             .filter(|(view, _)| !views[*view].is_partial())
             .map(|s| s.1)
             .collect();
+        self.update_joints(&views, &handles, &seen, stamp);
+        self.carry_along(&drawers, &complete);
+        self.look_for_absent(observation, &seen_keys, &unplaced, &mut changes);
+        self.carve(observation);
+        self.confirm(stamp, &seen_keys, &mut changes);
+        self.merge_duplicates(&seen_keys);
         self.report_motion(stamp, &seen_keys, &complete, &mut changes);
         self.bound();
         Ok(changes)
@@ -432,6 +448,39 @@ impl ObjectMemory {
                 self.extend_owner(owner, key, &corners, yaw_rad);
             } else if alone {
                 self.expect_owner(key, stamp);
+            }
+        }
+    }
+
+    /// Drawers that are known to slide, with their hollows.
+    fn drawers(&self) -> Vec<(Key, Drawer)> {
+        let sliding = self.entries.iter().filter_map(|(key, entry)| {
+            let (shut, outward, position_m) = entry.joint.as_ref()?.sliding()?;
+            let tray = tray(&entry.shape, &(shut + outward * position_m), &outward);
+            Some((*key, Drawer { tray, position_m }))
+        });
+        sliding.collect()
+    }
+
+    /// What is in a drawer moves with it where it is not seen whole itself.
+    fn carry_along(&mut self, before: &[(Key, Drawer)], complete: &BTreeSet<Key>) {
+        for (key, drawer) in before {
+            let joint = self.entries.get(key).and_then(|entry| entry.joint.as_ref());
+            let Some((_, outward, position_m)) = joint.and_then(Joint::sliding) else {
+                continue;
+            };
+            let moved_m = position_m - drawer.position_m;
+            if moved_m.abs() < LEAST_SLIDE_M {
+                continue;
+            }
+            for (key, entry) in &mut self.entries {
+                let is_inside = drawer.tray.contains(&entry.shape.center, -WALL_M);
+                let is_loose = !entry.large && !entry.is_part() && entry.presence == Presence::Present;
+                if is_inside && is_loose && !complete.contains(key) {
+                    let center = entry.shape.center + outward * moved_m;
+                    entry.carry_to(center, entry.shape.yaw_rad);
+                    entry.anchor = center;
+                }
             }
         }
     }

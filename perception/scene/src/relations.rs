@@ -11,7 +11,7 @@ use steward_core::ids::ObjectId;
 use steward_core::messages::{Presence, Relation, RelationKind, SceneObject};
 
 use crate::Result;
-use crate::articulation::PartKind;
+use crate::articulation::{PartKind, tray_of};
 use crate::error::check_range;
 use crate::memory::shape::box_distance_m;
 
@@ -28,7 +28,10 @@ pub struct RelationsConfig {
     /// Drawers, and furniture with a door or lid: how far inside its box the middle of a thing must lie to be in it, metres. Walls,
     /// doors and handles belong to the box, and what sticks out of the opening keeps the door from closing.
     pub in_wall_m: f64,
-    /// Factor on the tolerances for relations that held before.
+    /// How much closer than [`RelationKind::NEAR_M`] things must be seen to become near, metres: what is called near is
+    /// relied on. They stay near until they are farther apart than that.
+    pub near_margin_m: f64,
+    /// Factor on the tolerances of `on` and `in` for relations that held before.
     pub hysteresis: f64,
     /// Classes of furniture and vessels with a hollow inside that things can be in. A class matches when it
     /// equals one of these or ends with `_` and one of these. Furniture with a door or lid is hollow whatever
@@ -48,6 +51,7 @@ impl Default for RelationsConfig {
             on_overhang_m: 0.03,
             in_margin_m: 0.02,
             in_wall_m: 0.04,
+            near_margin_m: 0.05,
             hysteresis: 1.5,
             container_classes: [
                 "fridge",
@@ -78,6 +82,7 @@ impl RelationsConfig {
         check_range("relations.on_overhang_m", self.on_overhang_m, -1e-9, 0.5)?;
         check_range("relations.in_margin_m", self.in_margin_m, -1e-9, 0.5)?;
         check_range("relations.in_wall_m", self.in_wall_m, -1e-9, 0.2)?;
+        check_range("relations.near_margin_m", self.near_margin_m, -1e-9, 0.3)?;
         check_range("relations.hysteresis", self.hysteresis, 0.999_999, 5.0)
     }
 }
@@ -116,8 +121,8 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
             radius_m: object.shape.half.xy().norm(),
         })
         .collect();
-    let farthest_m = (RelationKind::NEAR_M + 0.05 * (config.hysteresis - 1.0))
-        .max(config.hysteresis * config.on_overhang_m.max(config.in_margin_m));
+    let farthest_m =
+        RelationKind::NEAR_M.max(config.hysteresis * config.on_overhang_m.max(config.in_margin_m));
     let mut found = Vec::new();
     for subject in things.iter().filter(|t| t.part.is_none()) {
         for target in &things {
@@ -147,9 +152,10 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
                     config.in_margin_m * slack
                 }
             };
+            let hollow = tray_of(b).unwrap_or(b.shape);
             let is_inside = target.is_hollow
                 && (target.part.is_none() || is_drawer)
-                && is_in(a, b, in_margin_m(slack(RelationKind::In)));
+                && is_in(&a.shape, &hollow, in_margin_m(slack(RelationKind::In)));
             // What stands on a board of an open shelf is in the shelf and on it.
             let is_carried = target.part.is_none()
                 && (!is_inside || target.is_shelf)
@@ -160,11 +166,15 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
             if is_carried {
                 found.push(relation(RelationKind::On));
             }
+            let near_m = if before.contains(&relation(RelationKind::Near)) {
+                RelationKind::NEAR_M
+            } else {
+                RelationKind::NEAR_M - config.near_margin_m
+            };
             if !is_inside
                 && !is_carried
                 && target.part.is_none()
-                && box_distance_m(&a.shape, &b.shape)
-                    <= RelationKind::NEAR_M + 0.05 * (slack(RelationKind::Near) - 1.0)
+                && box_distance_m(&a.shape, &b.shape) <= near_m
             {
                 found.push(relation(RelationKind::Near));
             }
@@ -203,13 +213,12 @@ fn is_smaller(a: &OrientedBox, b: &OrientedBox) -> bool {
     flat(a) < 0.9 * flat(b)
 }
 
-fn is_in(a: &SceneObject, b: &SceneObject, margin_m: f64) -> bool {
-    let c = &a.shape.center;
-    is_smaller(&a.shape, &b.shape)
-        && b.shape.contains(c, margin_m)
-        && c.z < b.shape.top_m()
+fn is_in(a: &OrientedBox, b: &OrientedBox, margin_m: f64) -> bool {
+    is_smaller(a, b)
+        && b.contains(&a.center, margin_m)
+        && a.center.z < b.top_m()
         // What stands on top reaches into the box by no more than the error of its bottom.
-        && a.shape.bottom_m() < b.shape.top_m() - 0.03
+        && a.bottom_m() < b.top_m() - 0.03
 }
 
 fn is_on(a: &SceneObject, b: &SceneObject, config: &RelationsConfig, slack: f64) -> bool {

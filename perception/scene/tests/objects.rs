@@ -743,6 +743,63 @@ fn dresser(travel: f64) -> Vec<Block> {
 }
 
 #[test]
+fn a_drawer_that_was_seen_from_a_wrong_pose_is_understood_anew() {
+    let mut rig = Rig::new(1.0);
+    let (from, at) = ([0.2, 0.3, 1.35], [1.5, 0.0, 0.5]);
+    let shifted: Vec<Block> = dresser(0.0)
+        .into_iter()
+        .map(|b| Block {
+            pose: nalgebra::Translation3::new(-0.09, 0.0, 0.0) * b.pose,
+            ..b
+        })
+        .collect();
+    rig.look(&shifted, from, at, 8);
+    rig.look(&dresser(0.0), from, at, 40);
+    let drawers = rig.memory.objects().into_iter().filter(|o| o.class == "drawer");
+    let states: Vec<ArticulationState> = drawers.map(|o| o.articulation.unwrap()).collect();
+    assert_eq!(states.len(), 2);
+    for state in states {
+        let handle = state.handle.unwrap();
+        assert!((handle.x - 1.455).abs() < 0.03, "{state:?}");
+    }
+}
+
+#[test]
+fn what_is_in_a_drawer_goes_in_with_it_and_stays_in() {
+    let mut rig = Rig::new(1.0);
+    let (from, at) = ([0.5, 0.3, 1.45], [1.4, 0.0, 0.5]);
+    let cup = |out: f64| block("mug", 9, [1.65 - out, 0.0, 0.57], [0.08, 0.08, 0.16], 0.0);
+    for travel in [0.0, 0.3] {
+        rig.look(&dresser(travel), from, at, 6);
+    }
+    let mut open = dresser(0.3);
+    open.push(cup(0.3));
+    rig.look(&open, from, at, 6);
+    let is_in_drawer = |objects: &[SceneObject]| {
+        let is_drawer = |id| objects.iter().any(|o| o.id == id && o.class == "drawer");
+        let mug = objects.iter().find(|o| o.class == "mug").unwrap();
+        let found = relations(objects, &[], &RelationsConfig::default());
+        let mut kinds = found
+            .iter()
+            .filter(|r| r.subject == mug.id && is_drawer(r.object));
+        kinds.any(|r| r.kind == RelationKind::In)
+    };
+    assert!(is_in_drawer(&rig.memory.objects()));
+    // It goes in half way with the mug in it, and the rest of the way unseen.
+    let mut half = dresser(0.15);
+    half.push(cup(0.15));
+    rig.look(&half, from, at, 2);
+    rig.look(&dresser(0.0), from, at, 12);
+    let mug = rig.object("mug");
+    assert_eq!(mug.presence, Presence::Present);
+    assert!((mug.shape.center.x - 1.65).abs() < 0.05, "{:?}", mug.shape.center);
+    assert!(is_in_drawer(&rig.memory.objects()));
+    // And comes out with it: what is out and empty holds nothing.
+    rig.look(&dresser(0.3), from, at, 12);
+    assert_eq!(rig.object("mug").presence, Presence::Missing);
+}
+
+#[test]
 fn drawers_are_understood_closed_or_open_first() {
     for first in [0.0, 0.3] {
         let mut rig = Rig::new(1.0);
@@ -1042,6 +1099,24 @@ fn a_relation_that_held_holds_on_a_little_longer() {
     assert!(!on(&relations(&[desk.clone(), lifted.clone()], &[], &config)));
     let before = relations(&[desk.clone(), settled], &[], &config);
     assert!(on(&relations(&[desk, lifted], &before, &config)));
+}
+
+#[test]
+fn things_are_near_once_they_are_clearly_so() {
+    let config = RelationsConfig::default();
+    // Half a thing is 4 cm on both sides.
+    let pair = |gap: f64| {
+        let cup = |id, x| thing(id, "mug", [x, 0.0, 0.05], [0.08, 0.08, 0.1]);
+        [cup(1, 0.0), cup(2, gap + 0.08)]
+    };
+    let is_near = |gap: f64, before: &[steward_core::messages::Relation]| {
+        relations(&pair(gap), before, &config).len() == 2
+    };
+    let before = relations(&pair(0.40), &[], &config);
+    assert_eq!(before.len(), 2);
+    assert!(!is_near(0.47, &[]), "it may be farther in truth");
+    assert!(is_near(0.47, &before));
+    assert!(!is_near(0.52, &before));
 }
 
 #[test]

@@ -187,6 +187,11 @@ fn carrying_roll(robot: &Robot, held: &Held) -> f64 {
 /// side, metres.
 const HAND_REACH_M: [f64; 2] = [0.22, 0.27];
 
+/// Extension up to which the arm counts as in, metres.
+const IN_M: f64 = 0.10;
+/// More than the fingers open, metres.
+const WIDE_OPEN_M: f64 = 0.2;
+
 /// How far the arm rises before it is taken back again after something kept it out, metres.
 const RETRY_LIFT_M: f64 = 0.25;
 
@@ -259,7 +264,12 @@ impl Stow {
             ArmMotion::through(way)
         });
         if !held && !self.fingers_stay {
-            fingers(&ctx.robot, out, 0.03, 1.0);
+            // Outside, fingers that close may close on a wall or an edge between them, and hold the robot fast.
+            if now.extend_m < IN_M {
+                fingers(&ctx.robot, out, 0.03, 1.0);
+            } else if self.retried > 0 {
+                fingers(&ctx.robot, out, WIDE_OPEN_M, 1.0);
+            }
         }
         let touches = inputs.bumper.is_some_and(|b| b.pressed);
         if self.backs_until.is_some_and(|until| inputs.now < until) && !touches {

@@ -220,7 +220,7 @@ impl Query<'_> {
         let mut room: f64 = 0.3;
         for o in &self.graph.objects {
             let other = o.id != self.held && Some(o.id) != owner && o.presence == Presence::Present;
-            if !other || o.shape.bottom_m() > high || o.shape.top_m() < low + 0.02 {
+            if !other || o.shape.bottom_m() > high || o.shape.top_m() < low {
                 continue;
             }
             // Furniture is hollow: its voxels tell where it is in the way.

@@ -523,6 +523,119 @@ fn what_was_put_into_something_that_was_shut_since_is_there() {
 }
 
 #[test]
+fn what_takes_the_room_and_is_where_it_would_be_put_leaves_the_goal_unmet() {
+    const BASKET: ObjectId = ObjectId(6);
+    let basket = object(BASKET, "basket", (0.0, 4.0, 0.8), (0.06, 0.06, 0.1));
+    let held = SceneObject {
+        presence: Presence::Held,
+        ..mug()
+    };
+    let shelf = SceneObject {
+        surfaces: vec![SupportSurface {
+            center: Point3::new(3.0, 0.0, 0.74),
+            yaw_rad: 0.0,
+            half_x_m: 0.5,
+            half_y_m: 0.5,
+            clearance_m: SupportSurface::MAX_CLEARANCE_M,
+        }],
+        ..table()
+    };
+    let related = |kind, object| Relation {
+        subject: BASKET,
+        kind,
+        object,
+    };
+    let relations = [
+        related(RelationKind::On, TABLE),
+        related(RelationKind::In, FRIDGE),
+    ];
+    let g = graph(
+        [held, basket, shelf].into_iter().chain(fridge(Some(1.4))),
+        &relations,
+    );
+    let mut m = mission("in(mug, fridge)", &g);
+    let mut refusals = 0;
+    for _ in 0..40 {
+        let next = match m.decide(&view(&g, 2.0)) {
+            Decision::Do(steps) => steps[0].clone(),
+            Decision::Succeed(text) => panic!("the mug is in the hand, not in the fridge: {text}"),
+            Decision::Fail(..) => break,
+        };
+        let ended = match next.skill {
+            Skill::Place { target: FRIDGE, .. } => {
+                refusals += 1;
+                Ended::Failed(SkillFailure::NoSpace)
+            }
+            _ => Ended::Confirmed,
+        };
+        m.finished(&view(&g, 2.0), &next, &ended, "no free spot");
+    }
+    assert!(refusals > 1);
+}
+
+#[test]
+fn what_was_put_into_a_drawer_that_was_shut_since_is_in_the_furniture() {
+    const DRESSER: ObjectId = ObjectId(7);
+    const DRAWER: ObjectId = ObjectId(8);
+    let scene = |presence, position: f64, drawer_s: f64, relations: &[Relation]| {
+        let [furniture, door] = fridge(Some(0.0));
+        let dresser = SceneObject {
+            id: DRESSER,
+            class: "dresser".into(),
+            ..furniture
+        };
+        let drawer = |id, position, seen_s| SceneObject {
+            id,
+            class: "drawer".into(),
+            last_seen: Time::from_secs_f64(seen_s),
+            articulation: door.articulation.map(|a| ArticulationState {
+                owner: Some(DRESSER),
+                prismatic: true,
+                axis: Vector3::y(),
+                position: Some(position),
+                open_at: 0.3,
+                ..a
+            }),
+            ..door.clone()
+        };
+        let mug = SceneObject {
+            presence,
+            last_seen: Time::from_secs_f64(3.0),
+            ..mug()
+        };
+        // Another drawer stands open all the time.
+        let others = [drawer(DRAWER, position, drawer_s), drawer(ObjectId(9), 0.3, 60.0)];
+        graph([mug, dresser].into_iter().chain(others), relations)
+    };
+    let inside = [DRESSER, DRAWER].map(|object| Relation {
+        subject: MUG,
+        kind: RelationKind::In,
+        object,
+    });
+    let held = scene(Presence::Held, 0.35, 2.0, &[]);
+    let ends = |position, drawer_s| {
+        let mut m = mission("in(mug, dresser)", &held);
+        for _ in 0..8 {
+            let next = step(&mut m, &view(&held, 2.0));
+            m.finished(&view(&held, 3.0), &next, &Ended::Confirmed, "");
+            if next.skill
+                == (Skill::Place {
+                    object: MUG,
+                    relation: RelationKind::In,
+                    target: DRAWER,
+                })
+            {
+                let later = scene(Presence::Present, position, drawer_s, &inside);
+                return m.decide(&view(&later, 100.0));
+            }
+        }
+        panic!("it was never put in")
+    };
+    assert!(matches!(ends(0.0, 60.0), Decision::Succeed(_)));
+    assert!(matches!(ends(0.35, 60.0), Decision::Do(_)), "it can be looked at");
+}
+
+#[test]
 fn what_takes_the_room_is_taken_out_and_the_goal_gone_on_with() {
     const KETTLE: ObjectId = ObjectId(6);
     let surface = SupportSurface {

@@ -10,6 +10,9 @@ use super::entry::{Entry, Key};
 use super::view::View;
 use crate::articulation::PartKind;
 
+/// Farthest from the line of sight to a view at which what is held may be what the view shows, metres.
+const BESIDE_SIGHT_M: f64 = 0.08;
+
 /// Pairs views with entries of their class, cheapest pair first, each at most once. Returns the pairs (index
 /// of the view, key of the entry) and the indices of the views that show something new.
 pub(crate) fn assign(
@@ -69,7 +72,14 @@ fn cost_of(view: &View, entry: &Entry, held: bool, config: &MemoryConfig) -> Opt
     }
     if held {
         // In the hand, the view wobbles with the arm.
-        return (apart <= 0.25).then_some(apart * 0.5);
+        if apart <= 0.25 {
+            return Some(apart * 0.5);
+        }
+        // Through glass the depth is that of what is behind.
+        let sight = view.shape.center - view.camera_at;
+        let thing = entry.shape.center - view.camera_at;
+        let aside = thing.cross(&sight.normalize()).norm();
+        return (aside <= BESIDE_SIGHT_M && thing.norm() < sight.norm()).then_some(0.125 + aside);
     }
     let size = 2.0 * view.shape.half.x.max(view.shape.half.z);
     if entry.large || size > config.large_m {

@@ -547,12 +547,13 @@ impl Mission {
         }
         if let Some((thing, from)) = self.in_the_way {
             match self.elsewhere(&belief, view, thing, from) {
-                Some(place) => {
+                // Only what is to be moved takes the place of the goal.
+                Some(place) if !belief.holds(thing, RelationKind::On, place) => {
                     wanted.retain(|w| w.2 != from || belief.holds(w.0, w.1, w.2));
                     others.clear();
                     wanted.push((thing, RelationKind::On, place));
                 }
-                None => self.in_the_way = None,
+                _ => self.in_the_way = None,
             }
         }
         let open: Vec<Wanted> = wanted
@@ -598,6 +599,11 @@ impl Mission {
                     return Decision::Fail(FailureReason::NoPlan, error.to_string());
                 }
                 Err(error) => {
+                    if !missing.is_empty()
+                        && let Some(decision) = self.pursue_part(&belief, view, &ways, &wanted, &open)
+                    {
+                        return decision;
+                    }
                     if missing.is_empty() {
                         let blamed = |r: &GoalRelation| Missing {
                             class: r.subject.clone(),

@@ -151,6 +151,38 @@ impl Mission {
         ))
     }
 
+    /// What can be done already where the rules let the rest wait for something that was not found yet: all but one, or one
+    /// alone, or nothing but putting down what the hand holds, which opens nothing while it is full.
+    pub(super) fn pursue_part(
+        &mut self,
+        belief: &Belief<'_>,
+        view: &View<'_>,
+        ways: &Ways<'_>,
+        wanted: &[Wanted],
+        open: &[Wanted],
+    ) -> Option<Decision> {
+        let without = |left_out: &[Wanted]| -> Vec<Wanted> {
+            let kept = wanted.iter().filter(|w| !left_out.contains(w));
+            kept.copied().collect()
+        };
+        let all_but_one = open.iter().map(|w| vec![*w]);
+        let one_alone = open
+            .iter()
+            .map(|w| open.iter().copied().filter(|other| other != w).collect());
+        let mut parts: Vec<Vec<Wanted>> = match open.len() {
+            0 | 1 => Vec::new(),
+            2 => all_but_one.collect(),
+            _ => all_but_one.chain(one_alone).collect(),
+        };
+        if belief.held().is_some() {
+            parts.push(open.to_vec());
+        }
+        parts.into_iter().find_map(|left_out| {
+            let meaning = without(&left_out);
+            self.pursue(belief, view, ways, &[meaning]).ok()
+        })
+    }
+
     /// The goal, and a place for what the hand holds where the goal does not speak of it, or where that is to be
     /// put `aside`: it must be put down before anything else can be done with the hand. The nearest furniture that
     /// has not refused it, and the nearest of all where every one has.

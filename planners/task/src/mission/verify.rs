@@ -1,7 +1,7 @@
 //! Seeing once more that the goal holds before success is claimed.
 
 use steward_core::Duration;
-use steward_core::messages::{FailureReason, NavigationTarget, RelationKind, SceneObject, Skill};
+use steward_core::messages::{FailureReason, NavigationTarget, Provenance, RelationKind, SceneObject, Skill};
 
 use super::views::peek;
 use super::ways::Ways;
@@ -23,7 +23,7 @@ impl Mission {
             let Some(object) = belief.object(subject) else {
                 continue;
             };
-            if object.last_seen >= fresh || self.was_shut_in(belief, (subject, kind, target)) {
+            if object.last_seen >= fresh || Self::was_shut_in(belief, (subject, kind, target)) {
                 continue;
             }
             let purpose = Purpose::Verify(subject);
@@ -81,21 +81,25 @@ impl Mission {
         Decision::Succeed(format!("{seen} was observed to hold"))
     }
 
-    /// Whether a thing was seen where it was put, inside of something that was seen shut since: nobody sees it there any more
-    /// without opening.
-    fn was_shut_in(&self, belief: &Belief<'_>, wanted: Wanted) -> bool {
-        let (subject, kind, target) = wanted;
+    /// Whether a thing was seen inside of something that was seen shut since: nobody sees it there any more without opening.
+    fn was_shut_in(belief: &Belief<'_>, (subject, kind, target): Wanted) -> bool {
         let Some(object) = belief.object(subject) else {
             return false;
         };
-        let parts = belief.parts_of(target);
-        let is_shut = |part: &&SceneObject| {
+        let is_shut = |part: &SceneObject| {
             let is_closed = part.articulation.is_some_and(|a| a.is_closed() == Some(true));
             is_closed && part.last_seen > object.last_seen
         };
-        kind == RelationKind::In
-            && self.placed.contains_key(&wanted)
-            && !parts.is_empty()
-            && parts.iter().all(is_shut)
+        let parts = belief.parts_of(target);
+        // In one of its drawers, or behind its doors.
+        let drawer = parts.iter().find(|part| {
+            let slides = part.articulation.is_some_and(|a| a.prismatic);
+            slides && belief.holds(subject, RelationKind::In, part.id)
+        });
+        let is_hidden = match drawer {
+            Some(drawer) => is_shut(drawer),
+            None => !parts.is_empty() && parts.iter().all(|part| is_shut(part)),
+        };
+        kind == RelationKind::In && object.provenance == Provenance::Observed && is_hidden
     }
 }
