@@ -560,6 +560,29 @@ fn what_is_between_the_fingers_follows_them_until_it_is_let_go() {
 }
 
 #[test]
+fn what_is_held_and_measured_behind_itself_is_no_second_thing() {
+    let mut rig = Rig::new(0.0);
+    rig.look(&scene(), [0.0, 0.0, 1.35], [1.5, 0.0, 0.7], 3);
+    let id = rig.object("mug").id;
+    rig.stamp += Duration::from_millis(200);
+    let gripper = |stamp, at: [f64; 3]| GripperState {
+        stamp,
+        map_from_grasp: Pose3::translation(at[0], at[1], at[2]),
+        holding: true,
+        intended: Some(id),
+    };
+    rig.memory.observe_gripper(&gripper(rig.stamp, [1.45, 0.1, 0.82]));
+    rig.stamp += Duration::from_millis(200);
+    rig.memory.observe_gripper(&gripper(rig.stamp, [0.75, 0.0, 1.02]));
+    // Seen through it, the desk behind it gives its depth: it seems to be twice as far away, and twice as large.
+    let mut through: Vec<Block> = scene().into_iter().filter(|b| b.class != "mug").collect();
+    through.push(block("mug", 4, [1.5, 0.0, 0.70], [0.16, 0.16, 0.20], 0.0));
+    rig.look(&through, [0.0, 0.0, 1.35], [1.5, 0.0, 0.7], 6);
+    assert_eq!(rig.classes().iter().filter(|c| *c == "mug").count(), 1);
+    assert_eq!(rig.object("mug").presence, Presence::Held);
+}
+
+#[test]
 fn a_class_nobody_heard_of_is_remembered_and_bad_input_is_counted() {
     let mut rig = Rig::new(1.0);
     let mut blocks = scene();

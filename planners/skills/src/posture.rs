@@ -189,6 +189,8 @@ const HAND_REACH_M: [f64; 2] = [0.22, 0.27];
 
 /// Extension up to which the arm counts as in, metres.
 const IN_M: f64 = 0.10;
+/// Pitch from which on the hand points down, over the base where the arm is in, radians.
+const DOWN_RAD: f64 = FRAC_PI_2 - 0.3;
 /// More than the fingers open, metres.
 const WIDE_OPEN_M: f64 = 0.2;
 
@@ -265,7 +267,8 @@ impl Stow {
         });
         if !held && !self.fingers_stay {
             // Outside, fingers that close may close on a wall or an edge between them, and hold the robot fast.
-            if now.extend_m < IN_M {
+            let is_in = now.extend_m < IN_M && now.pitch_rad > DOWN_RAD;
+            if is_in {
                 fingers(&ctx.robot, out, 0.03, 1.0);
             } else if self.retried > 0 {
                 fingers(&ctx.robot, out, WIDE_OPEN_M, 1.0);

@@ -80,7 +80,7 @@ const INNER: f64 = 3.0;
 /// What a spot in furniture costs under which no board was seen, metres of driving.
 const FLOATING: f64 = 3.0;
 /// Cost of every metre by which a thing stands out of furniture that has a door, metres of driving.
-const STANDING_OUT: f64 = 10.0;
+const STANDING_OUT: f64 = 100.0;
 /// Height above the floor of a drawer or a bin at which things are let go, metres.
 const DROP_M: f64 = 0.05;
 /// Room between things put down and what stands there, metres.

@@ -608,9 +608,21 @@ fn a_hand_goes_into_a_basin_over_its_rim() {
 
 /// Spots for a thing of 8 x 8 x 15 cm on furniture.
 fn spots_on(furniture: SceneObject, measured: Vec<Point3>, from_above: bool) -> Vec<Spot> {
-    let target = furniture.clone();
+    let half = Vector3::new(0.04, 0.04, 0.075);
+    spots(RelationKind::On, vec![furniture], measured, half, from_above)
+}
+
+/// Spots on, in or near the first of the objects.
+fn spots(
+    relation: RelationKind,
+    objects: Vec<SceneObject>,
+    measured: Vec<Point3>,
+    half: Vector3,
+    from_above: bool,
+) -> Vec<Spot> {
+    let target = objects[0].clone();
     let graph = SceneGraph {
-        objects: vec![furniture],
+        objects,
         ..SceneGraph::default()
     };
     let cloud = ObstacleCloud {
@@ -622,11 +634,73 @@ fn spots_on(furniture: SceneObject, measured: Vec<Point3>, from_above: bool) -> 
         graph: &graph,
         cloud: Some(&cloud),
         map: &NavMap::new(&grid(10, 10, &[]), &SkillsConfig::default()),
-        held: ObjectId(2),
-        half: Vector3::new(0.04, 0.04, 0.075),
+        held: ObjectId(9),
+        half,
         from_above,
     };
-    query.spots(RelationKind::On, &target)
+    query.spots(relation, &target)
+}
+
+#[test]
+fn nothing_is_put_on_top_of_what_is_low() {
+    let table = SceneObject {
+        class: "table".into(),
+        articulation: None,
+        surfaces: vec![board(0.5, 2.0)],
+        ..drawer()
+    };
+    let remote = SceneObject {
+        id: ObjectId(2),
+        class: "remote_control".into(),
+        articulation: None,
+        shape: OrientedBox {
+            center: Point3::new(1.0, 0.0, 0.515),
+            yaw_rad: 0.0,
+            half: Vector3::new(0.08, 0.03, 0.015),
+        },
+        ..drawer()
+    };
+    let half = Vector3::new(0.04, 0.04, 0.075);
+    let found = spots(RelationKind::On, vec![table, remote], Vec::new(), half, false);
+    assert!(!found.is_empty());
+    for spot in found {
+        let beside = (spot.point.x - 1.0).abs() > 0.12 || spot.point.y.abs() > 0.07;
+        assert!(beside, "{spot:?}");
+    }
+}
+
+#[test]
+fn what_goes_behind_a_door_does_not_stand_out_of_it() {
+    let cabinet = SceneObject {
+        class: "cabinet".into(),
+        articulation: None,
+        surfaces: vec![board(0.5, 0.3)],
+        ..drawer()
+    };
+    let door = SceneObject {
+        id: ObjectId(2),
+        class: "cabinet_door".into(),
+        shape: OrientedBox {
+            center: Point3::new(0.77, 0.0, 0.6),
+            yaw_rad: 0.0,
+            half: Vector3::new(0.01, 0.22, 0.09),
+        },
+        articulation: Some(ArticulationState {
+            owner: Some(ObjectId(1)),
+            prismatic: false,
+            pivot: Point3::new(0.77, 0.22, 0.6),
+            axis: -Vector3::z(),
+            handle: Some(Point3::new(0.74, -0.18, 0.6)),
+            position: Some(0.0),
+            open_at: 1.4,
+        }),
+        ..drawer()
+    };
+    // A box of 26 cm in a cabinet of 44 cm, whose front is at x 0.78.
+    let half = Vector3::new(0.13, 0.03, 0.06);
+    let found = spots(RelationKind::In, vec![cabinet, door], Vec::new(), half, false);
+    let best = found.first().expect("there is room");
+    assert!(best.point.x - 0.13 >= 0.78, "{best:?}");
 }
 
 fn board(height_m: f64, clearance_m: f64) -> SupportSurface {

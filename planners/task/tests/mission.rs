@@ -2,16 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeSet;
 use std::f64::consts::FRAC_PI_2;
 
 use steward_core::geometry::{OrientedBox, Point3, Pose2, Pose3, Rotation3, Vector3};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
-    ArticulationState, FailureReason, Goal, Header, NavigationTarget, OccupancyGrid, Presence, Provenance,
-    Relation, RelationKind, SceneGraph, SceneObject, Skill, SkillFailure, SupportSurface,
+    ArticulationState, FailureReason, FloorPlan, Goal, Header, NavigationTarget, OccupancyGrid, Presence,
+    Provenance, Relation, RelationKind, SceneGraph, SceneObject, Skill, SkillFailure, SupportSurface,
 };
 use steward_core::{Duration, Time};
 use steward_task::config::MissionConfig;
+use steward_task::house_rules::{HouseRules, Rules};
 use steward_task::mission::{Decision, Ended, Intended, Mission, Purpose, View};
 
 const MUG: ObjectId = ObjectId(1);
@@ -520,6 +522,52 @@ fn what_was_put_into_something_that_was_shut_since_is_there() {
     assert!(matches!(ends(0.0, 60.0), Decision::Succeed(_)));
     assert!(matches!(ends(1.4, 60.0), Decision::Do(_)), "it can be looked at");
     assert!(matches!(ends(0.0, 2.0), Decision::Do(_)), "it was not shut since");
+}
+
+#[test]
+fn what_the_rules_allow_is_done_before_the_rest_is_found() {
+    const CUP: ObjectId = ObjectId(6);
+    let cup = object(CUP, "cup", (2.0, 0.5, 0.8), (0.04, 0.04, 0.05));
+    let texts = ["!on(cup, desk) W in(can, table)".to_owned()];
+    let rules = Rules::read(&texts, &BTreeSet::new(), None).unwrap();
+    let begin = |g: &SceneGraph| {
+        let goal = "on(mug, desk) & on(cup, desk) & in(can, table)".parse();
+        let mission = Mission::new(goal.unwrap(), MissionConfig::default()).unwrap();
+        let mut mission = mission.under(HouseRules::new(rules.clone(), FloorPlan::default()));
+        let first = step(&mut mission, &view(g, 0.0));
+        mission.finished(&view(g, 1.0), &first, &Ended::Confirmed, "");
+        mission
+    };
+    // The mug may go to the desk at once; the cup has to wait for the can, of which nothing is known.
+    let g = graph([mug(), cup.clone(), desk(), table()], &[]);
+    assert_eq!(step(&mut begin(&g), &view(&g, 2.0)).skill, navigate(MUG));
+    // With the cup in the hand nothing could be opened to look for the can.
+    let held = SceneObject {
+        presence: Presence::Held,
+        ..cup
+    };
+    let surface = SupportSurface {
+        center: Point3::new(3.0, 0.0, 0.74),
+        yaw_rad: 0.0,
+        half_x_m: 0.5,
+        half_y_m: 0.5,
+        clearance_m: SupportSurface::MAX_CLEARANCE_M,
+    };
+    let shelf = SceneObject {
+        surfaces: vec![surface],
+        ..table()
+    };
+    let g = graph([held, desk(), shelf].into_iter().chain(fridge(Some(0.0))), &[]);
+    let mut m = begin(&g);
+    let go = step(&mut m, &view(&g, 2.0));
+    m.finished(&view(&g, 2.0), &go, &Ended::Confirmed, "");
+    let put = step(&mut m, &view(&g, 2.0));
+    let aside = Skill::Place {
+        object: CUP,
+        relation: RelationKind::On,
+        target: TABLE,
+    };
+    assert_eq!((go.skill, put.skill), (navigate(TABLE), aside));
 }
 
 #[test]
