@@ -107,10 +107,11 @@ fn build(environment: &Environment, release: bool) -> Result<()> {
         .args(release.then_some("--release"));
     run(&mut steward)?;
     forget_another_checkout(environment)?;
-    let (flags, profile) = if release {
-        ("--workspace;--release", "release")
+    // What the compiler of C++ makes of the messages is not worth its optimiser's time where nothing else is optimised.
+    let (flags, profile, build_type) = if release {
+        ("--workspace;--release", "release", "Release")
     } else {
-        ("--workspace", "debug")
+        ("--workspace", "debug", "None")
     };
     let mut command = Command::new(&environment.colcon);
     command.arg("--log-base").arg(folder().join("log"));
@@ -120,11 +121,8 @@ fn build(environment: &Environment, release: bool) -> Result<()> {
     command
         .arg("--base-paths")
         .args(packages.iter().map(|p| root().join(p)));
-    command.args([
-        "--cmake-args",
-        "-DCMAKE_BUILD_TYPE=Release",
-        "-DBUILD_TESTING=OFF",
-    ]);
+    command.args(["--cmake-args", "-DBUILD_TESTING=OFF"]);
+    command.arg(format!("-DCMAKE_BUILD_TYPE={build_type}"));
     command.arg(format!("-DPython3_EXECUTABLE={}", environment.python.display()));
     command.arg(format!("-DSTEWARD_CARGO_FLAGS={flags}"));
     command.arg(format!("-DSTEWARD_CARGO_TARGET={}", target().display()));
