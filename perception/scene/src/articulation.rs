@@ -31,34 +31,6 @@ pub struct ArticulationConfig {
     pub handle_half_thickness_m: f64,
 }
 
-/// How far drawers reach behind their fronts, metres.
-const TRAY_DEPTH_M: f64 = 0.45;
-
-/// The hollow of a drawer of which this can be seen: its front, and what of its sides and its floor is out. The rest is inside
-/// the furniture. `front`: a point of its front, in which `outward` is the way it opens.
-pub(crate) fn tray(seen: &OrientedBox, front: &Point3, outward: &Vector3) -> OrientedBox {
-    let across = Vector3::z().cross(outward);
-    let local = seen.pose().rotation.inverse() * across;
-    let ahead_m = (front - seen.center).dot(outward);
-    OrientedBox {
-        center: seen.center + outward * (ahead_m - 0.5 * TRAY_DEPTH_M),
-        yaw_rad: outward.y.atan2(outward.x),
-        half: Vector3::new(
-            0.5 * TRAY_DEPTH_M,
-            local.x.abs() * seen.half.x + local.y.abs() * seen.half.y,
-            seen.half.z,
-        ),
-    }
-}
-
-/// The same of something remembered; [`None`] of all that does not slide.
-pub(crate) fn tray_of(object: &SceneObject) -> Option<OrientedBox> {
-    let sliding = object.articulation.filter(|a| a.prismatic)?;
-    let outward = sliding.axis.try_normalize(1e-6)?;
-    let front = sliding.pivot + outward * sliding.position?;
-    Some(tray(&object.shape, &front, &outward))
-}
-
 impl Default for ArticulationConfig {
     fn default() -> Self {
         ArticulationConfig {
@@ -514,6 +486,32 @@ fn face_normals(shape: &OrientedBox) -> [Vector3; 4] {
 fn half_along(shape: &OrientedBox, axis: &Vector3) -> f64 {
     let [x, y] = horizontal_axes(shape);
     shape.half.x * x.dot(axis).abs() + shape.half.y * y.dot(axis).abs()
+}
+
+/// How far drawers reach behind their fronts, metres.
+const TRAY_DEPTH_M: f64 = 0.45;
+
+/// The hollow of a drawer of which this can be seen: its front, and what of its sides and its floor is out. The rest is inside
+/// the furniture. `front`: a point of its front, in which `outward` is the way it opens.
+pub(crate) fn tray(seen: &OrientedBox, front: &Point3, outward: &Vector3) -> OrientedBox {
+    let ahead_m = (front - seen.center).dot(outward);
+    OrientedBox {
+        center: seen.center + outward * (ahead_m - 0.5 * TRAY_DEPTH_M),
+        yaw_rad: outward.y.atan2(outward.x),
+        half: Vector3::new(
+            0.5 * TRAY_DEPTH_M,
+            half_along(seen, &Vector3::z().cross(outward)),
+            seen.half.z,
+        ),
+    }
+}
+
+/// The same of something remembered; [`None`] of all that does not slide.
+pub(crate) fn tray_of(object: &SceneObject) -> Option<OrientedBox> {
+    let sliding = object.articulation.filter(|a| a.prismatic)?;
+    let outward = sliding.axis.try_normalize(1e-6)?;
+    let front = sliding.pivot + outward * sliding.position?;
+    Some(tray(&object.shape, &front, &outward))
 }
 
 /// The upright rectangle that the points of a flat panel lie on: middle of the face towards the camera.

@@ -118,6 +118,7 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
             closes: closing.contains(&object.id),
             is_hollow: closing.contains(&object.id) || is_one_of(&object.class, &config.container_classes),
             is_shelf: !closing.contains(&object.id) && is_one_of(&object.class, &config.shelf_classes),
+            hollow: tray_of(object).unwrap_or(object.shape),
             radius_m: object.shape.half.xy().norm(),
         })
         .collect();
@@ -137,12 +138,9 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
                 kind,
                 object: b.id,
             };
+            let held_before = |kind| before.contains(&relation(kind));
             let slack = |kind| {
-                if before.contains(&relation(kind)) {
-                    config.hysteresis
-                } else {
-                    1.0
-                }
+                if held_before(kind) { config.hysteresis } else { 1.0 }
             };
             let is_drawer = matches!(target.part, Some(PartKind::Drawer));
             let in_margin_m = |slack: f64| {
@@ -152,10 +150,9 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
                     config.in_margin_m * slack
                 }
             };
-            let hollow = tray_of(b).unwrap_or(b.shape);
             let is_inside = target.is_hollow
                 && (target.part.is_none() || is_drawer)
-                && is_in(&a.shape, &hollow, in_margin_m(slack(RelationKind::In)));
+                && is_in(&a.shape, &target.hollow, in_margin_m(slack(RelationKind::In)));
             // What stands on a board of an open shelf is in the shelf and on it.
             let is_carried = target.part.is_none()
                 && (!is_inside || target.is_shelf)
@@ -166,7 +163,7 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
             if is_carried {
                 found.push(relation(RelationKind::On));
             }
-            let near_m = if before.contains(&relation(RelationKind::Near)) {
+            let near_m = if held_before(RelationKind::Near) {
                 RelationKind::NEAR_M
             } else {
                 RelationKind::NEAR_M - config.near_margin_m
@@ -200,6 +197,8 @@ struct Thing<'a> {
     is_hollow: bool,
     /// Its boards are open.
     is_shelf: bool,
+    /// Where things are that are in it.
+    hollow: OrientedBox,
     /// Of the circle around it on the floor, metres.
     radius_m: f64,
 }

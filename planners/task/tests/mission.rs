@@ -53,6 +53,20 @@ fn table() -> SceneObject {
     object(TABLE, "table", (3.0, 0.0, 0.37), (0.5, 0.5, 0.37))
 }
 
+/// The table with room to put things on it.
+fn shelf() -> SceneObject {
+    SceneObject {
+        surfaces: vec![SupportSurface {
+            center: Point3::new(3.0, 0.0, 0.74),
+            yaw_rad: 0.0,
+            half_x_m: 0.5,
+            half_y_m: 0.5,
+            clearance_m: SupportSurface::MAX_CLEARANCE_M,
+        }],
+        ..table()
+    }
+}
+
 fn fridge(position: Option<f64>) -> [SceneObject; 2] {
     let door = SceneObject {
         articulation: Some(ArticulationState {
@@ -460,17 +474,7 @@ fn a_full_hand_is_emptied_before_something_is_opened() {
         presence: Presence::Held,
         ..mug()
     };
-    let shelf = SceneObject {
-        surfaces: vec![SupportSurface {
-            center: Point3::new(3.0, 0.0, 0.74),
-            yaw_rad: 0.0,
-            half_x_m: 0.5,
-            half_y_m: 0.5,
-            clearance_m: SupportSurface::MAX_CLEARANCE_M,
-        }],
-        ..table()
-    };
-    let g = graph([held, shelf].into_iter().chain(fridge(Some(0.0))), &[]);
+    let g = graph([held, shelf()].into_iter().chain(fridge(Some(0.0))), &[]);
     let mut m = mission("in(mug, fridge)", &g);
     assert_eq!(step(&mut m, &view(&g, 2.0)).skill, navigate(TABLE));
     // A door that is measured a little less open than when it was opened still lets the hand in.
@@ -546,18 +550,7 @@ fn what_the_rules_allow_is_done_before_the_rest_is_found() {
         presence: Presence::Held,
         ..cup
     };
-    let surface = SupportSurface {
-        center: Point3::new(3.0, 0.0, 0.74),
-        yaw_rad: 0.0,
-        half_x_m: 0.5,
-        half_y_m: 0.5,
-        clearance_m: SupportSurface::MAX_CLEARANCE_M,
-    };
-    let shelf = SceneObject {
-        surfaces: vec![surface],
-        ..table()
-    };
-    let g = graph([held, desk(), shelf].into_iter().chain(fridge(Some(0.0))), &[]);
+    let g = graph([held, desk(), shelf()].into_iter().chain(fridge(Some(0.0))), &[]);
     let mut m = begin(&g);
     let go = step(&mut m, &view(&g, 2.0));
     m.finished(&view(&g, 2.0), &go, &Ended::Confirmed, "");
@@ -578,16 +571,6 @@ fn what_takes_the_room_and_is_where_it_would_be_put_leaves_the_goal_unmet() {
         presence: Presence::Held,
         ..mug()
     };
-    let shelf = SceneObject {
-        surfaces: vec![SupportSurface {
-            center: Point3::new(3.0, 0.0, 0.74),
-            yaw_rad: 0.0,
-            half_x_m: 0.5,
-            half_y_m: 0.5,
-            clearance_m: SupportSurface::MAX_CLEARANCE_M,
-        }],
-        ..table()
-    };
     let related = |kind, object| Relation {
         subject: BASKET,
         kind,
@@ -598,7 +581,7 @@ fn what_takes_the_room_and_is_where_it_would_be_put_leaves_the_goal_unmet() {
         related(RelationKind::In, FRIDGE),
     ];
     let g = graph(
-        [held, basket, shelf].into_iter().chain(fridge(Some(1.4))),
+        [held, basket, shelf()].into_iter().chain(fridge(Some(1.4))),
         &relations,
     );
     let mut m = mission("in(mug, fridge)", &g);
@@ -686,17 +669,6 @@ fn what_was_put_into_a_drawer_that_was_shut_since_is_in_the_furniture() {
 #[test]
 fn what_takes_the_room_is_taken_out_and_the_goal_gone_on_with() {
     const KETTLE: ObjectId = ObjectId(6);
-    let surface = SupportSurface {
-        center: Point3::new(3.0, 0.0, 0.74),
-        yaw_rad: 0.0,
-        half_x_m: 0.5,
-        half_y_m: 0.5,
-        clearance_m: SupportSurface::MAX_CLEARANCE_M,
-    };
-    let shelf = SceneObject {
-        surfaces: vec![surface],
-        ..table()
-    };
     let kettle = object(KETTLE, "kettle", (0.0, 4.0, 0.8), (0.06, 0.06, 0.1));
     let held = |o: SceneObject| SceneObject {
         presence: Presence::Held,
@@ -709,10 +681,7 @@ fn what_takes_the_room_is_taken_out_and_the_goal_gone_on_with() {
     };
     let [furniture, door] = fridge(Some(1.4));
     let scene = |mug: SceneObject, kettle: SceneObject, relations: &[Relation]| {
-        graph(
-            [mug, kettle, shelf.clone(), furniture.clone(), door.clone()],
-            relations,
-        )
+        graph([mug, kettle, shelf(), furniture.clone(), door.clone()], relations)
     };
     let full = scene(held(mug()), kettle.clone(), &[inside]);
     let mut m = mission("in(mug, fridge)", &full);

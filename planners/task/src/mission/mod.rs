@@ -599,17 +599,14 @@ impl Mission {
                     return Decision::Fail(FailureReason::NoPlan, error.to_string());
                 }
                 Err(error) => {
-                    if !missing.is_empty()
-                        && let Some(decision) = self.pursue_part(&belief, view, &ways, &wanted, &open)
-                    {
-                        return decision;
-                    }
                     if missing.is_empty() {
                         let blamed = |r: &GoalRelation| Missing {
                             class: r.subject.clone(),
                             reason: FailureReason::RuleConflict,
                         };
                         missing.extend(relations.iter().take(1).map(blamed));
+                    } else if let Some(decision) = self.pursue_part(&belief, view, &ways, &wanted, &open) {
+                        return decision;
                     }
                     self.no_plan = Some(error);
                 }

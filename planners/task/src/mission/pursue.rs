@@ -161,10 +161,6 @@ impl Mission {
         wanted: &[Wanted],
         open: &[Wanted],
     ) -> Option<Decision> {
-        let without = |left_out: &[Wanted]| -> Vec<Wanted> {
-            let kept = wanted.iter().filter(|w| !left_out.contains(w));
-            kept.copied().collect()
-        };
         let all_but_one = open.iter().map(|w| vec![*w]);
         let one_alone = open
             .iter()
@@ -178,8 +174,8 @@ impl Mission {
             parts.push(open.to_vec());
         }
         parts.into_iter().find_map(|left_out| {
-            let meaning = without(&left_out);
-            self.pursue(belief, view, ways, &[meaning]).ok()
+            let kept = wanted.iter().filter(|w| !left_out.contains(w));
+            self.pursue(belief, view, ways, &[kept.copied().collect()]).ok()
         })
     }
 

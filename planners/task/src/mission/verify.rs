@@ -86,20 +86,22 @@ impl Mission {
         let Some(object) = belief.object(subject) else {
             return false;
         };
-        let is_shut = |part: &SceneObject| {
+        let mut parts = belief.parts_of(target);
+        // In one of its drawers, that one alone shuts it in.
+        let is_around = |part: &&&SceneObject| {
+            let slides = part.articulation.is_some_and(|a| a.prismatic);
+            slides && belief.holds(subject, RelationKind::In, part.id)
+        };
+        if let Some(&drawer) = parts.iter().find(is_around) {
+            parts = vec![drawer];
+        }
+        let is_shut = |part: &&SceneObject| {
             let is_closed = part.articulation.is_some_and(|a| a.is_closed() == Some(true));
             is_closed && part.last_seen > object.last_seen
         };
-        let parts = belief.parts_of(target);
-        // In one of its drawers, or behind its doors.
-        let drawer = parts.iter().find(|part| {
-            let slides = part.articulation.is_some_and(|a| a.prismatic);
-            slides && belief.holds(subject, RelationKind::In, part.id)
-        });
-        let is_hidden = match drawer {
-            Some(drawer) => is_shut(drawer),
-            None => !parts.is_empty() && parts.iter().all(|part| is_shut(part)),
-        };
-        kind == RelationKind::In && object.provenance == Provenance::Observed && is_hidden
+        kind == RelationKind::In
+            && object.provenance == Provenance::Observed
+            && !parts.is_empty()
+            && parts.iter().all(is_shut)
     }
 }
