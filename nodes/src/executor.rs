@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use steward_core::geometry::Pose2;
 use steward_core::ids::StepId;
 use steward_core::messages::{
-    Bumper, DriveGoal, DriveStatus, FloorArea, GripperContacts, Header, JointCommand, ObstacleCloud,
-    OccupancyGrid, SceneGraph, Skill, SkillCommand, SkillFailure, SkillState, SkillStatus, VelocityCommand,
+    Bumper, DriveGoal, DriveStatus, FloorArea, GripperContacts, Header, JointCommand, OccupancyGrid,
+    SceneGraph, Skill, SkillCommand, SkillFailure, SkillState, SkillStatus, VelocityCommand,
 };
 use steward_core::robot::JointPositions;
 use steward_core::transforms::TransformBuffer;
 use steward_core::{Duration, Time, frames};
 use steward_skills::machine::{Commands, Inputs, Navigation, Progress};
+use steward_skills::voxels::Voxels;
 use steward_skills::{Driver, SkillRunner, SkillsConfig};
 
 use std::sync::Arc;
@@ -40,7 +41,7 @@ pub struct Executor {
     keep_out: Vec<FloorArea>,
     /// The map with that floor in the way, where there is such floor.
     masked: Option<Arc<OccupancyGrid>>,
-    cloud: Option<Arc<ObstacleCloud>>,
+    voxels: Option<Voxels>,
     driver: Driver,
     drive: Drive,
     graph: Option<Arc<SceneGraph>>,
@@ -81,7 +82,7 @@ impl Executor {
             grid: None,
             keep_out: Vec::new(),
             masked: None,
-            cloud: None,
+            voxels: None,
             driver,
             drive: Drive::default(),
             graph: None,
@@ -311,7 +312,7 @@ impl Node for Executor {
                     self.mask();
                 }
             }
-            Message::ObstacleCloud(m) => self.cloud = Some(m.clone()),
+            Message::ObstacleCloud(m) => self.voxels = Some(Voxels::new(m)),
             Message::SceneGraph(m) => self.graph = Some(m.clone()),
             Message::DriveStatus(m) if m.id == self.drive.id => self.drive.status = Some(Arc::clone(m)),
             Message::DriveStatus(_) => self.counters.count("drives_of_before"),
@@ -356,7 +357,7 @@ impl Node for Executor {
                     .as_deref()
                     .filter(|b| now - b.header.stamp <= self.stale_after),
                 grid: self.masked.as_deref().or(self.grid.as_deref()),
-                cloud: self.cloud.as_deref(),
+                voxels: self.voxels.as_ref(),
                 graph: self.graph.as_deref(),
                 navigation: (self.driver == Driver::Navigation && self.keep_out.is_empty()).then_some(
                     Navigation {

@@ -58,7 +58,7 @@ pub struct ObstacleConfig {
 impl Default for ObstacleConfig {
     fn default() -> Self {
         ObstacleConfig {
-            voxel_m: 0.05,
+            voxel_m: 0.025,
             reach_m: 2.0,
             top_m: 2.0,
             pixel_step: 2,
@@ -66,8 +66,8 @@ impl Default for ObstacleConfig {
             unmasked_near_m: 1.3,
             floor_m: 0.03,
             floor_noise_per_m: 0.002,
-            surface_offset_m: 0.01,
-            min_points: 3,
+            surface_offset_m: 0.005,
+            min_points: 2,
             min_images: 1,
             max_images: 3,
             through_m: 0.025,
@@ -149,6 +149,8 @@ pub struct ObstacleMap {
     layers: usize,
     /// The place that each slot stands for.
     places: Vec<[i64; 2]>,
+    /// Whether a slot has anything in its voxels: most of space is empty.
+    filled: Vec<bool>,
     voxels: Vec<Voxel>,
     center: [i64; 2],
     newest: Time,
@@ -166,6 +168,7 @@ impl ObstacleMap {
             side,
             layers,
             places: vec![[i64::MIN; 2]; slots],
+            filled: vec![false; slots],
             voxels: vec![Voxel::default(); slots * layers],
             center: [0; 2],
             newest: Time::ZERO,
@@ -176,6 +179,7 @@ impl ObstacleMap {
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.places.fill([i64::MIN; 2]);
+        self.filled.fill(false);
         self.voxels.fill(Voxel::default());
         self.newest = Time::ZERO;
     }
@@ -205,7 +209,7 @@ impl ObstacleMap {
         let v = self.config.voxel_m;
         for slot in 0..self.places.len() {
             let place = self.places[slot];
-            if !self.is_inside(place) {
+            if !self.filled[slot] || !self.is_inside(place) {
                 continue;
             }
             for layer in 0..self.layers {
@@ -223,7 +227,7 @@ impl ObstacleMap {
         for j in self.center[1] - reach..=self.center[1] + reach {
             for i in self.center[0] - reach..=self.center[0] + reach {
                 let slot = self.slot([i, j]);
-                if self.places[slot] != [i, j] {
+                if self.places[slot] != [i, j] || !self.filled[slot] {
                     continue;
                 }
                 for layer in 0..self.layers {
@@ -289,6 +293,7 @@ impl ObstacleMap {
                     continue;
                 }
                 let slot = self.claim([i, j]);
+                self.filled[slot] = true;
                 let voxel = &mut self.voxels[slot * self.layers + layer];
                 voxel.points = voxel.points.saturating_add(1);
             }
@@ -300,9 +305,10 @@ impl ObstacleMap {
         let camera_from_map = map_from_camera.inverse();
         for slot in 0..self.places.len() {
             let place = self.places[slot];
-            if !self.is_inside(place) {
+            if !self.filled[slot] || !self.is_inside(place) {
                 continue;
             }
+            self.filled[slot] = false;
             for layer in 0..self.layers {
                 let voxel = self.voxels[slot * self.layers + layer];
                 if voxel.images == 0 && voxel.points == 0 {
@@ -319,6 +325,7 @@ impl ObstacleMap {
                     voxel.images
                 };
                 self.voxels[slot * self.layers + layer] = Voxel { images, points: 0 };
+                self.filled[slot] |= images > 0;
             }
         }
     }
@@ -375,6 +382,7 @@ impl ObstacleMap {
         let slot = self.slot(place);
         if self.places[slot] != place {
             self.places[slot] = place;
+            self.filled[slot] = false;
             self.voxels[slot * self.layers..][..self.layers].fill(Voxel::default());
         }
         slot

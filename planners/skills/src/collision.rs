@@ -1,10 +1,10 @@
 //! Whether the arm touches anything: the shapes of its links against obstacle voxels and against the robot's body.
 
 use steward_core::geometry::{Aabb, OrientedBox, Point3, Pose2, Pose3, Vector3};
-use steward_core::messages::ObstacleCloud;
 use steward_core::robot::Geometry;
 
 use crate::robot::{GRIPPER, LIFT, Posture, Robot};
+use crate::voxels::Voxels;
 
 /// A shape of a moving link.
 #[derive(Debug, Clone)]
@@ -12,8 +12,6 @@ struct Shape {
     link: usize,
     link_from_shape: Pose3,
     geometry: Geometry,
-    /// Radius of a ball around it, metres.
-    bound_m: f64,
     /// Palm, fingers and wrist rather than the arm's tubes.
     hand: bool,
 }
@@ -57,22 +55,12 @@ impl std::fmt::Display for Member {
 /// Something that a posture or a motion would touch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Contact {
-    /// An obstacle, and where.
+    /// An obstacle, and where, frame `map`.
     Obstacle(Member, Point3),
     /// The robot's own base or mast.
     Body,
     /// The fingers would push over what they are to close on, or have let go of.
     Thing,
-}
-
-impl Contact {
-    /// The same in the frame in which the base stands, for a contact in the frame of the base.
-    pub(crate) fn seen_from(self, base: &Pose2) -> Self {
-        match self {
-            Contact::Obstacle(member, at) => Contact::Obstacle(member, base.to_pose3() * at),
-            other => other,
-        }
-    }
 }
 
 impl ArmShapes {
@@ -91,19 +79,10 @@ impl ArmShapes {
         let mut shapes = Vec::new();
         for (link, l) in model.links().iter().enumerate().filter(|(i, _)| moving[*i]) {
             for shape in &l.collisions {
-                let bound_m = match shape.geometry {
-                    Geometry::Box { half } => half.norm(),
-                    Geometry::Cylinder {
-                        radius_m,
-                        half_length_m,
-                    } => radius_m.hypot(half_length_m),
-                    Geometry::Sphere { radius_m } => radius_m,
-                };
                 shapes.push(Shape {
                     link,
                     link_from_shape: shape.link_from_shape,
                     geometry: shape.geometry.clone(),
-                    bound_m,
                     hand: wrist[link],
                 });
             }
@@ -112,18 +91,20 @@ impl ArmShapes {
     }
 }
 
-/// Obstacles near the arm, in the base frame.
+/// Obstacles around an arm whose base stands somewhere.
 #[derive(Debug, Clone)]
-pub struct Obstacles {
-    points: Vec<Point3>,
-    half_voxel_m: f64,
-    /// What counts of half a voxel, and the margin, metres.
-    inflation_m: f64,
+pub struct Obstacles<'a> {
+    voxels: Option<&'a Voxels>,
+    /// `map_from_base`.
+    base: Pose2,
+    /// Where voxels do not count: `box_from_map` and the box.
+    ignored: Vec<(Pose3, OrientedBox)>,
     /// What the hand may come close to.
     support: Option<Support>,
+    margin_m: f64,
 }
 
-/// A support that the hand may come close to: known to be flat, so its voxels need not be kept clear of.
+/// A support that the hand may come close to: known to be flat, so its voxels count up to its height and no further.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Support {
     /// Middle of the region, frame `map`.
@@ -143,88 +124,59 @@ impl Support {
             height_m,
         }
     }
+
+    /// A voxel, lowered if it belongs to the support and reaches over it once it is inflated.
+    fn bounded(&self, p: &Point3, inflation_m: f64) -> Point3 {
+        let belongs = p.z - self.height_m < SUPPORT_SLACK_M
+            && (p.xy() - self.center.xy()).norm_squared() <= self.radius_m * self.radius_m;
+        let top_m = self.height_m - SUPPORT_ERROR_M - inflation_m;
+        Point3::new(p.x, p.y, if belongs { p.z.min(top_m) } else { p.z })
+    }
 }
 
 /// How much of a voxel counts as filled by what was seen in it.
 const FILLED: f64 = 0.7;
-/// How far from the base obstacles matter, metres.
-const RANGE_M: f64 = 1.6;
 /// Voxels up to this far above a support belong to it, metres.
-const SUPPORT_SLACK_M: f64 = 0.04;
-/// Voxels further below a support are sides and fronts, which stop a hand as well as anything, metres.
-const SUPPORT_DEPTH_M: f64 = 0.08;
+const SUPPORT_SLACK_M: f64 = 0.03;
+/// How far below its measured height a support may be, metres.
+const SUPPORT_ERROR_M: f64 = 0.01;
 
-impl Obstacles {
-    /// The voxels around a base pose, less those within `ignored` boxes (frame `map`) and, for the hand only, those
-    /// of a support.
-    pub fn near(
-        cloud: Option<&ObstacleCloud>,
+impl<'a> Obstacles<'a> {
+    /// The voxels around a base, less those within `ignored` boxes (frame `map`). For the hand, those of a support end at
+    /// its height.
+    pub fn around(
         base: &Pose2,
+        voxels: Option<&'a Voxels>,
         ignored: &[OrientedBox],
         support: Option<Support>,
         margin_m: f64,
     ) -> Self {
-        let Some(cloud) = cloud else {
-            return Obstacles {
-                points: Vec::new(),
-                half_voxel_m: 0.0,
-                inflation_m: 0.0,
-                support: None,
-            };
-        };
-        let base_from_map = base.to_pose3().inverse();
-        let half_voxel = cloud.voxel_m * 0.5;
-        let regions: Vec<(Pose3, OrientedBox)> = ignored.iter().map(|b| (b.pose().inverse(), *b)).collect();
-        let points = cloud
-            .points
-            .iter()
-            .filter(|p| {
-                let (dx, dy) = (p.x - base.x_m, p.y - base.y_m);
-                dx * dx + dy * dy <= RANGE_M * RANGE_M
-            })
-            .filter(|p| {
-                regions.iter().all(|(box_from_map, b)| {
-                    let q = box_from_map.transform_point(p);
-                    (0..3).any(|i| q[i].abs() > b.half[i] + half_voxel)
-                })
-            })
-            .map(|p| base_from_map.transform_point(p))
-            // The arm only ever is ahead of the base.
-            .filter(|p| p.x > -0.3 && p.y.abs() < 0.6)
-            .collect();
         Obstacles {
-            points,
-            half_voxel_m: half_voxel,
-            inflation_m: half_voxel * FILLED + margin_m,
-            support: support.map(|s| Support {
-                center: base_from_map.transform_point(&s.center),
-                ..s
-            }),
+            voxels,
+            base: *base,
+            ignored: ignored.iter().map(|b| (b.pose().inverse(), *b)).collect(),
+            support,
+            margin_m,
         }
     }
 
     /// The same obstacles with another margin.
     pub fn with_margin(&self, margin_m: f64) -> Self {
         Obstacles {
-            inflation_m: self.half_voxel_m * FILLED + margin_m,
+            margin_m,
             ..self.clone()
         }
     }
 
-    /// The obstacles as the base sees them after turning left by an angle.
-    pub fn turned(&self, angle_rad: f64) -> Self {
-        let turn = Pose3::rotation(Vector3::z() * -angle_rad);
+    /// The same obstacles for a base that faces elsewhere.
+    pub fn facing(&self, yaw_rad: f64) -> Self {
         Obstacles {
-            points: self.points.iter().map(|p| turn * p).collect(),
-            support: self.support.map(|s| Support {
-                center: turn * s.center,
-                ..s
-            }),
-            ..*self
+            base: Pose2 { yaw_rad, ..self.base },
+            ..self.clone()
         }
     }
 
-    /// What the arm in a posture touches of obstacles and the robot's body, frame of the base.
+    /// What the arm in a posture touches of obstacles and the robot's body.
     pub fn hit(
         &self,
         robot: &Robot,
@@ -236,9 +188,10 @@ impl Obstacles {
         let mut joints = posture.joints(gripper);
         joints.insert(GRIPPER.to_owned(), gripper);
         let poses = robot.model().forward(&joints);
+        let map_from_base = self.base.to_pose3();
         let touched = arm.shapes.iter().find_map(|shape| {
-            let base_from_shape = poses[shape.link] * shape.link_from_shape;
-            let at = self.touch(&base_from_shape, &shape.geometry, shape.bound_m, shape.hand)?;
+            let map_from_shape = map_from_base * poses[shape.link] * shape.link_from_shape;
+            let at = self.touch(&map_from_shape, &shape.geometry, shape.hand)?;
             let member = if shape.hand { Member::Hand } else { Member::Arm };
             Some(Contact::Obstacle(member, at))
         });
@@ -254,7 +207,7 @@ impl Obstacles {
         if let Some(payload) = payload {
             let base_from_box = grasp * payload.hand_from_box;
             let geometry = Geometry::Box { half: payload.half };
-            if let Some(at) = self.touch(&base_from_box, &geometry, payload.half.norm(), true) {
+            if let Some(at) = self.touch(&(map_from_base * base_from_box), &geometry, true) {
                 return Some(Contact::Obstacle(Member::Payload, at));
             }
             for i in 0..8 {
@@ -278,28 +231,27 @@ impl Obstacles {
         is_in_body.then_some(Contact::Body)
     }
 
-    fn touch(
-        &self,
-        base_from_shape: &Pose3,
-        geometry: &Geometry,
-        bound_m: f64,
-        hand: bool,
-    ) -> Option<Point3> {
-        let center = base_from_shape.translation.vector;
-        let reach = bound_m + self.inflation_m;
-        let shape_from_base = base_from_shape.inverse();
+    /// A voxel that a shape touches.
+    fn touch(&self, map_from_shape: &Pose3, geometry: &Geometry, hand: bool) -> Option<Point3> {
+        let voxels = self.voxels?;
+        let inflation_m = 0.5 * voxels.side_m() * FILLED + self.margin_m;
+        let support = self.support.filter(|_| hand);
+        let mut bounds = bounds(map_from_shape, geometry).inflated(inflation_m.max(0.0));
+        // The voxels of a support are taken for lower than they are.
+        bounds.max.z += support.map_or(0.0, |_| SUPPORT_SLACK_M + SUPPORT_ERROR_M + inflation_m.max(0.0));
+        let shape_from_map = map_from_shape.inverse();
         let is_touched = |p: &&Point3| {
-            (p.coords - center).norm_squared() <= reach * reach
-                && !(hand && self.is_support(p))
-                && distance_m(&shape_from_base.transform_point(p), geometry) < self.inflation_m
+            let seen = support.map_or(**p, |s| s.bounded(p, inflation_m));
+            distance_m(&shape_from_map.transform_point(&seen), geometry) < inflation_m && !self.is_ignored(p)
         };
-        self.points.iter().find(is_touched).copied()
+        voxels.around(&bounds).find(is_touched).copied()
     }
 
-    fn is_support(&self, p: &Point3) -> bool {
-        self.support.is_some_and(|s| {
-            (-SUPPORT_DEPTH_M..=SUPPORT_SLACK_M).contains(&(p.z - s.height_m))
-                && (p.x - s.center.x).hypot(p.y - s.center.y) <= s.radius_m
+    fn is_ignored(&self, p: &Point3) -> bool {
+        let half_voxel_m = self.voxels.map_or(0.0, |v| 0.5 * v.side_m());
+        self.ignored.iter().any(|(box_from_map, b)| {
+            let q = box_from_map.transform_point(p);
+            (0..3).all(|i| q[i].abs() <= b.half[i] + half_voxel_m)
         })
     }
 
@@ -315,7 +267,7 @@ impl Obstacles {
     ) -> Option<Contact> {
         let (a, b) = (from.to_array(), to.to_array());
         let steps = (0..5)
-            .map(|i| (b[i] - a[i]).abs() / if i < 2 { 0.05 } else { 0.25 })
+            .map(|i| (b[i] - a[i]).abs() / if i < 2 { 0.03 } else { 0.12 })
             .fold(1.0, f64::max)
             .ceil() as usize;
         (1..=steps).find_map(|i| {
@@ -323,6 +275,21 @@ impl Obstacles {
             self.hit(robot, arm, &posture, gripper, payload)
         })
     }
+}
+
+/// A box around a shape, frame `map`.
+fn bounds(map_from_shape: &Pose3, geometry: &Geometry) -> Aabb {
+    let half = match *geometry {
+        Geometry::Box { half } => half,
+        Geometry::Cylinder {
+            radius_m,
+            half_length_m,
+        } => Vector3::new(radius_m, radius_m, half_length_m),
+        Geometry::Sphere { radius_m } => Vector3::repeat(radius_m),
+    };
+    let turn = map_from_shape.rotation.to_rotation_matrix();
+    let extent = turn.matrix().abs() * half;
+    Aabb::from_center_half(Point3::from(map_from_shape.translation.vector), extent)
 }
 
 /// Signed distance of a point (shape frame) to a shape, metres; a lower bound inside.

@@ -63,8 +63,8 @@ impl<'a> Surrounded<'a> {
         let tray = inputs.graph.and_then(|g| trays::around(g, &object.shape.center));
         let shape = tray.map_or(object.shape, |t| trays::reaching_down(t, &object.shape));
         let top = shape.top();
-        let basin = |g| roofs::basin_rim_m(g, inputs.cloud, &top);
-        let roofed = |g| roofs::is_roofed(g, inputs.cloud, &top);
+        let basin = |g| roofs::basin_rim_m(g, inputs.voxels, &top);
+        let roofed = |g| roofs::is_roofed(g, inputs.voxels, &top);
         Surrounded {
             object,
             shape,

@@ -18,7 +18,7 @@ const MISSES_M: f64 = 0.02;
 /// How far short of where it should be a joint was stopped on the way out, metres or radians.
 const STOPPED: f64 = 0.05;
 /// Margins between arm and voxels with which room for the hand to turn is looked for, in turn, metres.
-const TURN_MARGINS_M: [f64; 3] = [0.01, -0.005, -0.02];
+const TURN_MARGINS_M: [f64; 3] = [0.01, 0.003, -0.009];
 /// How often the base is turned again with the arm out.
 const MAX_CORRECTIONS: u32 = 3;
 

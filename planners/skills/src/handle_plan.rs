@@ -156,9 +156,9 @@ fn blocked_on_the_way(
                 half: Vector3::repeat(0.13),
             };
             let facing = Pose2::new(base.0, base.1, solution.base_yaw_rad);
-            Obstacles::near(
-                inputs.cloud,
+            Obstacles::around(
                 &facing,
+                inputs.voxels,
                 &[*part_region, around_hand],
                 None,
                 ctx.config.arm_margin_m,

@@ -45,6 +45,7 @@ pub mod set_down;
 mod slide;
 pub mod spots;
 pub mod trays;
+pub mod voxels;
 mod withdrawal;
 
 pub use config::{Driver, SkillsConfig};

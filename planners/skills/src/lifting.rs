@@ -33,7 +33,7 @@ pub(crate) fn lifted(ctx: &Context, inputs: &Inputs, plan: &GraspPlan, margin_m:
     let top = plan.shape.top();
     let roof = inputs
         .graph
-        .and_then(|g| roofs::room_above_m(g, inputs.cloud, &top));
+        .and_then(|g| roofs::room_above_m(g, inputs.voxels, &top));
     let least = roof.map_or(least, |room_m| {
         least.min((0.3 * (room_m - BOARD_M)).max(LEAST_RISE_M))
     });
@@ -41,7 +41,7 @@ pub(crate) fn lifted(ctx: &Context, inputs: &Inputs, plan: &GraspPlan, margin_m:
     let rim_m = inputs.graph.and_then(|g| {
         let tray = trays::around(g, &plan.shape.center);
         tray.map(|t| t.shape.top_m())
-            .or_else(|| roofs::basin_rim_m(g, inputs.cloud, &top))
+            .or_else(|| roofs::basin_rim_m(g, inputs.voxels, &top))
     });
     let least = rim_m.map_or(least, |rim_m| {
         least.max(rim_m - plan.shape.bottom_m() + OVER_RIM_M)
@@ -50,9 +50,9 @@ pub(crate) fn lifted(ctx: &Context, inputs: &Inputs, plan: &GraspPlan, margin_m:
         lift_m: ctx.robot.arm[0].clamp(now.lift_m + rise),
         ..now
     };
-    let obstacles = Obstacles::near(
-        inputs.cloud,
+    let obstacles = Obstacles::around(
         &inputs.base,
+        inputs.voxels,
         &[object_region(&plan.shape)],
         Some(Support::around(&plan.shape.center, plan.shape.bottom_m())),
         margin_m,
@@ -94,7 +94,7 @@ pub(crate) fn is_enclosed(inputs: &Inputs, plan: &GraspPlan) -> bool {
     let shape = &plan.shape;
     let is_roofed = inputs
         .graph
-        .is_some_and(|g| roofs::is_roofed(g, inputs.cloud, &shape.top()));
+        .is_some_and(|g| roofs::is_roofed(g, inputs.voxels, &shape.top()));
     let is_inside = plan.carrier.contains(&shape.center, 0.0);
     !plan.grasp.comes_down && (is_roofed || is_inside)
 }

@@ -7,7 +7,7 @@ use steward_core::Time;
 use steward_core::geometry::{Point3, Pose2, Pose3};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
-    Bumper, DriveStatus, GripperContacts, ObstacleCloud, OccupancyGrid, SceneGraph, SceneObject, SkillFailure,
+    Bumper, DriveStatus, GripperContacts, OccupancyGrid, SceneGraph, SceneObject, SkillFailure,
 };
 use steward_core::robot::JointPositions;
 
@@ -16,6 +16,7 @@ use crate::config::SkillsConfig;
 use crate::ik::HandPose;
 use crate::navmap::NavMap;
 use crate::robot::{Posture, Robot};
+use crate::voxels::Voxels;
 
 /// The robot's view of the world at one instant. All geometry in `map`.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +36,7 @@ pub struct Inputs<'a> {
     /// The floor.
     pub grid: Option<&'a OccupancyGrid>,
     /// Obstacles in three dimensions.
-    pub cloud: Option<&'a ObstacleCloud>,
+    pub voxels: Option<&'a Voxels>,
     /// Objects.
     pub graph: Option<&'a SceneGraph>,
     /// The navigation stack that drives the base to where a drive ends, where there is one for it.

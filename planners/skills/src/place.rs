@@ -471,7 +471,7 @@ impl Place {
         };
         let query = Query {
             graph,
-            cloud: inputs.cloud,
+            voxels: inputs.voxels,
             map: &map,
             held: self.object,
             half: held.half,

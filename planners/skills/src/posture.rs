@@ -114,17 +114,17 @@ impl ArmMotion {
 }
 
 /// Margin between arm and voxels with which the way back to the body counts as free, metres.
-const WAY_BACK_MARGIN_M: f64 = -0.005;
+const WAY_BACK_MARGIN_M: f64 = 0.003;
 
 /// Tells whether the arm and what it holds touch nothing on a straight way between two postures from where the base
 /// stands. `opening_m`: how far the fingers open on the way.
 pub fn free_way<'a>(
     ctx: &'a Context,
-    inputs: &Inputs,
+    inputs: &Inputs<'a>,
     opening_m: Option<f64>,
     margin_m: f64,
 ) -> impl Fn(&Posture, &Posture) -> bool + use<'a> {
-    let obstacles = Obstacles::near(inputs.cloud, &inputs.base, &[], None, margin_m);
+    let obstacles = Obstacles::around(&inputs.base, inputs.voxels, &[], None, margin_m);
     let gripper = opening_m.map_or(inputs.joint(GRIPPER), |m| 0.5 * m);
     let payload = ctx.held.map(|held| Payload {
         hand_from_box: held.hand_from_object,

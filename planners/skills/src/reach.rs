@@ -1,7 +1,7 @@
 //! Checked arm motions: from the body out to a hand pose and back.
 
-use steward_core::geometry::{OrientedBox, Pose2, wrap_angle_rad};
-use steward_core::messages::{ObstacleCloud, Presence, SceneGraph};
+use steward_core::geometry::{OrientedBox, Pose2};
+use steward_core::messages::{Presence, SceneGraph};
 
 use crate::collision::{ArmShapes, Contact, Obstacles, Payload, Support};
 use crate::config::SkillsConfig;
@@ -9,9 +9,10 @@ use crate::ik::{self, HandPose, Miss, Solution};
 use crate::machine::{Context, Inputs};
 use crate::posture::Waypoint;
 use crate::robot::{GRIPPER, Posture, Robot};
+use crate::voxels::Voxels;
 
 /// The smallest margin between arm and voxels that tells anything, metres.
-const TIGHT_M: f64 = -0.02;
+const TIGHT_M: f64 = -0.009;
 
 /// Margins between arm and voxels, metres.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
@@ -27,8 +28,8 @@ impl Margins {
     /// hand turns.
     pub const ALL: [Margins; 5] = [
         Margins::new(0.01, 0.01),
-        Margins::new(-0.005, 0.01),
-        Margins::new(-0.0125, 0.0),
+        Margins::new(0.003, 0.01),
+        Margins::new(-0.004, 0.003),
         Margins::new(TIGHT_M, TIGHT_M),
         Margins::new(TIGHT_M, f64::NEG_INFINITY),
     ];
@@ -48,7 +49,7 @@ pub struct Scene<'a> {
     /// Configuration.
     pub config: &'a SkillsConfig,
     /// Voxels, frame `map`.
-    pub cloud: Option<&'a ObstacleCloud>,
+    pub voxels: Option<&'a Voxels>,
     /// Voxels in these boxes do not count.
     pub ignored: &'a [OrientedBox],
     /// The hand may come close to it.
@@ -68,7 +69,7 @@ impl<'a> Scene<'a> {
             robot: &ctx.robot,
             arm: &ctx.arm,
             config: &ctx.config,
-            cloud: inputs.cloud,
+            voxels: inputs.voxels,
             ignored: &[],
             support: None,
             payload: None,
@@ -102,9 +103,6 @@ pub enum NoReach {
     /// Something unseen stopped such a hand a moment ago.
     Stopped,
 }
-
-/// Headings of the base that differ by less are the same for obstacles, radians.
-const SAME_HEADING_RAD: f64 = 1e-3;
 
 /// How far an obstacle voxel may lie outside of the thing that it belongs to, metres.
 const NEAR_THING_M: f64 = 0.05;
@@ -182,7 +180,7 @@ pub fn plan_within(
     let end = solve(hand)?;
     let start = solve(before)?;
     let facing = Pose2::new(base.0, base.1, start.base_yaw_rad);
-    let obstacles = Obstacles::near(scene.cloud, &facing, scene.ignored, scene.support, margins.way_m);
+    let obstacles = Obstacles::around(&facing, scene.voxels, scene.ignored, scene.support, margins.way_m);
     let (robot, arm) = (scene.robot, scene.arm);
     let hits = |from: &Posture, to: &Posture| {
         obstacles.hit_between(robot, arm, from, to, scene.gripper, scene.payload)
@@ -211,7 +209,7 @@ pub fn plan_within(
             blocked(&level).filter(|_| blocked(&higher).is_some())
         });
     if let Some(contact) = contact {
-        return Err(NoReach::Collision(contact.seen_from(&facing)));
+        return Err(NoReach::Collision(contact));
     }
     stretch.check_between(before, hand)?;
     Ok(Reach { end, before: start })
@@ -222,8 +220,7 @@ pub fn plan_within(
 pub(crate) struct Stretch<'a> {
     pub(crate) robot: &'a Robot,
     pub(crate) arm: &'a ArmShapes,
-    /// As the base sees them that faces as `facing`.
-    pub(crate) obstacles: &'a Obstacles,
+    pub(crate) obstacles: &'a Obstacles<'a>,
     pub(crate) facing: Pose2,
     /// Position of the gripper's joint, metres.
     pub(crate) gripper: f64,
@@ -244,31 +241,21 @@ impl Stretch<'_> {
     }
 
     fn check(&self, solution: &Solution) -> Result<(), NoReach> {
-        let turn = wrap_angle_rad(solution.base_yaw_rad - self.facing.yaw_rad);
-        let turned = (turn.abs() > SAME_HEADING_RAD).then(|| self.obstacles.turned(turn));
-        let obstacles = turned.as_ref().unwrap_or(self.obstacles);
-        match obstacles.hit(
+        let obstacles = self.obstacles.facing(solution.base_yaw_rad);
+        let hit = obstacles.hit(
             self.robot,
             self.arm,
             &solution.posture,
             self.gripper,
             self.payload,
-        ) {
-            Some(contact) => {
-                let facing = Pose2 {
-                    yaw_rad: solution.base_yaw_rad,
-                    ..self.facing
-                };
-                Err(NoReach::Collision(contact.seen_from(&facing)))
-            }
-            None => Ok(()),
-        }
+        );
+        hit.map_or(Ok(()), |contact| Err(NoReach::Collision(contact)))
     }
 }
 
 /// Hand poses on the straight way between two, without the ends.
 fn on_the_line(from: &HandPose, to: &HandPose) -> impl Iterator<Item = HandPose> {
-    const STEP_M: f64 = 0.05;
+    const STEP_M: f64 = 0.03;
     let way = to.position - from.position;
     let steps = (way.norm() / STEP_M).ceil() as usize;
     let (start, to) = (from.position, *to);

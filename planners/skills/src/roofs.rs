@@ -2,7 +2,9 @@
 //! head, and of a board behind things that stand in front of it not every voxel is.
 
 use steward_core::geometry::Point3;
-use steward_core::messages::{ObstacleCloud, Presence, SceneGraph, SupportSurface};
+use steward_core::messages::{Presence, SceneGraph, SupportSurface};
+
+use crate::voxels::Voxels;
 
 /// Surfaces up to this far above a thing leave no room for a hand that points down, metres: from the finger tips to
 /// the arm.
@@ -14,27 +16,29 @@ const BESIDE_M: f64 = 0.03;
 
 /// How far around a point a surface that goes on over it was measured somewhere, metres.
 const MEASURED_M: f64 = 0.06;
+/// How far below and above its height a surface may have been measured, metres.
+const UNEVEN_M: f64 = 0.04;
 /// How far around a hole its edge is looked for, metres, and how many voxels in each quarter tell that it was seen: of a
 /// board that is looked at from the front the far side is not.
-const EDGE: (f64, usize) = (0.4, 4);
+const EDGE: (f64, usize) = (0.4, 10);
 
 /// Whether a known surface lies close above a point.
-pub fn is_roofed(graph: &SceneGraph, cloud: Option<&ObstacleCloud>, point: &Point3) -> bool {
-    room_above_m(graph, cloud, point).is_some()
+pub fn is_roofed(graph: &SceneGraph, voxels: Option<&Voxels>, point: &Point3) -> bool {
+    room_above_m(graph, voxels, point).is_some()
 }
 
 /// Distance from a point up to the top of the nearest board over it, metres; [`None`] where there is none near.
-pub fn room_above_m(graph: &SceneGraph, cloud: Option<&ObstacleCloud>, point: &Point3) -> Option<f64> {
+pub fn room_above_m(graph: &SceneGraph, voxels: Option<&Voxels>, point: &Point3) -> Option<f64> {
     above(graph, point)
-        .filter(|s| !is_hole(cloud, s, point))
+        .filter(|s| !is_hole(voxels, s, point))
         .map(|s| s.height_m() - point.z)
         .min_by(f64::total_cmp)
 }
 
 /// Height of the worktop around a basin that a point is in, metres: a surface was measured around it and not over it.
-pub fn basin_rim_m(graph: &SceneGraph, cloud: Option<&ObstacleCloud>, point: &Point3) -> Option<f64> {
+pub fn basin_rim_m(graph: &SceneGraph, voxels: Option<&Voxels>, point: &Point3) -> Option<f64> {
     above(graph, point)
-        .filter(|s| is_hole(cloud, s, point))
+        .filter(|s| is_hole(voxels, s, point))
         .map(SupportSurface::height_m)
         .max_by(f64::total_cmp)
 }
@@ -53,21 +57,21 @@ fn above<'a>(graph: &'a SceneGraph, point: &Point3) -> impl Iterator<Item = &'a 
 }
 
 /// Whether a surface, which is known as a rectangle, has a hole over a point. What hides it by standing on it counts as it.
-fn is_hole(cloud: Option<&ObstacleCloud>, surface: &SupportSurface, point: &Point3) -> bool {
-    let Some(cloud) = cloud else {
+fn is_hole(voxels: Option<&Voxels>, surface: &SupportSurface, point: &Point3) -> bool {
+    let Some(voxels) = voxels else {
         return false;
     };
     let mut edge = [0; 4];
-    for p in cloud.points.iter() {
+    for p in voxels.points().iter() {
         let above_m = p.z - surface.height_m();
         let aside_m = (p.x - point.x).hypot(p.y - point.y);
-        if aside_m > EDGE.0 || !(-cloud.voxel_m..HAND_M).contains(&above_m) {
+        if aside_m > EDGE.0 || !(-UNEVEN_M..HAND_M).contains(&above_m) {
             continue;
         }
         if aside_m < MEASURED_M {
             return false;
         }
-        if above_m < cloud.voxel_m && surface.covers(p.x, p.y, 0.0) {
+        if above_m < UNEVEN_M && surface.covers(p.x, p.y, 0.0) {
             edge[usize::from(p.x < point.x) + 2 * usize::from(p.y < point.y)] += 1;
         }
     }

@@ -2,12 +2,11 @@
 
 use steward_core::geometry::{Aabb, OrientedBox, Point3, Vector3};
 use steward_core::ids::ObjectId;
-use steward_core::messages::{
-    ObstacleCloud, Presence, Relation, RelationKind, SceneGraph, SceneObject, SupportSurface,
-};
+use steward_core::messages::{Presence, Relation, RelationKind, SceneGraph, SceneObject, SupportSurface};
 
 use crate::navmap::NavMap;
 use crate::trays;
+use crate::voxels::Voxels;
 
 /// A place for the bottom of the thing.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,7 +50,7 @@ pub struct Query<'a> {
     /// Memory.
     pub graph: &'a SceneGraph,
     /// Voxels.
-    pub cloud: Option<&'a ObstacleCloud>,
+    pub voxels: Option<&'a Voxels>,
     /// The floor.
     pub map: &'a NavMap,
     /// What is held.
@@ -68,6 +67,10 @@ const EDGE_M: f64 = 0.06;
 const SPACING_M: f64 = 0.05;
 /// Spacing of heights that are tried in furniture without a known board, metres.
 const UNSEEN_BOARD_M: f64 = 0.08;
+/// How far around a point ground was measured at its height where there is any, metres.
+const GROUND_M: f64 = 0.04;
+/// How far above its height a surface may have been measured, metres.
+const UNEVEN_M: f64 = 0.04;
 /// What a surface much smaller than the largest of the furniture costs, metres of driving: armrests and ledges are not
 /// what things are put on.
 const MINOR: f64 = 3.0;
@@ -186,13 +189,13 @@ impl Query<'_> {
 
     /// What was measured of a surface: voxels at its height.
     fn seen_of(&self, surface: &SupportSurface) -> Vec<Point3> {
-        let Some(cloud) = self.cloud else {
+        let Some(voxels) = self.voxels else {
             return Vec::new();
         };
-        let reach = surface.half_x_m.hypot(surface.half_y_m) + cloud.voxel_m;
-        let points = cloud.points.iter().copied();
+        let reach = surface.half_x_m.hypot(surface.half_y_m) + voxels.side_m();
+        let points = voxels.points().iter().copied();
         points
-            .filter(|p| (p.z - surface.center.z).abs() < cloud.voxel_m)
+            .filter(|p| (p.z - surface.center.z).abs() < UNEVEN_M)
             .filter(|p| (p.x - surface.center.x).hypot(p.y - surface.center.y) < reach)
             .collect()
     }
@@ -204,10 +207,9 @@ impl Query<'_> {
             return 0.0;
         }
         let r = 0.8 * self.radius_m();
-        let near = self.cloud.map_or(0.0, |cloud| 0.75 * cloud.voxel_m);
         let ground = [(0.0, 0.0), (r, 0.0), (-r, 0.0), (0.0, r), (0.0, -r)];
         let is_empty = |(dx, dy): &(f64, f64)| {
-            let is_under = |p: &Point3| (p.x - point.x - dx).hypot(p.y - point.y - dy) < near;
+            let is_under = |p: &Point3| (p.x - point.x - dx).hypot(p.y - point.y - dy) < GROUND_M;
             !seen.iter().any(is_under)
         };
         ground.iter().filter(|g| is_empty(g)).count() as f64 / ground.len() as f64
@@ -236,10 +238,10 @@ impl Query<'_> {
             }
             room = room.min(d - r);
         }
-        if let Some(cloud) = self.cloud {
-            let reach = r + 0.5 * cloud.voxel_m;
-            for p in cloud.points.iter() {
-                if p.z < point.z + cloud.voxel_m || p.z > high {
+        if let Some(voxels) = self.voxels {
+            let reach = r + 0.5 * voxels.side_m();
+            for p in voxels.points().iter() {
+                if p.z < point.z + UNEVEN_M || p.z > high {
                     continue;
                 }
                 let d = (p.x - point.x).hypot(p.y - point.y);
@@ -416,10 +418,10 @@ impl Query<'_> {
     /// Whether something was seen right below a point.
     fn is_carried(&self, point: &Point3) -> bool {
         let r = self.radius_m();
-        self.cloud.is_some_and(|cloud| {
-            cloud.points.iter().any(|p| {
+        self.voxels.is_some_and(|voxels| {
+            voxels.points().iter().any(|p| {
                 let below = point.z - p.z;
-                (-0.5 * cloud.voxel_m..UNSEEN_BOARD_M + cloud.voxel_m).contains(&below)
+                (-0.5 * UNEVEN_M..UNSEEN_BOARD_M + UNEVEN_M).contains(&below)
                     && (p.x - point.x).hypot(p.y - point.y) < r
             })
         })
