@@ -266,11 +266,16 @@ impl KinematicModel {
 
     /// `root_from_link` for every link, in the order of [`KinematicModel::links`].
     pub fn forward(&self, positions: &JointPositions) -> Vec<Pose3> {
+        self.forward_by(|joint| positions.get(&self.joints[joint].name).copied().unwrap_or(0.0))
+    }
+
+    /// As [`forward`](KinematicModel::forward), with the position of each joint that follows no other by its index in
+    /// [`KinematicModel::joints`].
+    pub fn forward_by(&self, position: impl Fn(usize) -> f64) -> Vec<Pose3> {
         let mut poses = vec![Pose3::identity(); self.links.len()];
         for &j in &self.order {
             let joint = &self.joints[j];
-            let local = self.parent_from_child(joint, positions);
-            poses[joint.child] = poses[joint.parent] * local;
+            poses[joint.child] = poses[joint.parent] * joint.parent_from_child(self.followed(j, &position));
         }
         poses
     }
@@ -286,19 +291,7 @@ impl KinematicModel {
 
     /// `parent_from_child` of one joint.
     pub fn parent_from_child(&self, joint: &Joint, positions: &JointPositions) -> Pose3 {
-        let q = self.position(joint, positions);
-        let motion = match joint.kind {
-            JointKind::Fixed => Pose3::identity(),
-            JointKind::Revolute => Pose3::from_parts(
-                na::Translation3::identity(),
-                Rotation3::from_axis_angle(&joint.axis, q),
-            ),
-            JointKind::Prismatic => Pose3::from_parts(
-                na::Translation3::from(joint.axis.into_inner() * q),
-                Rotation3::identity(),
-            ),
-        };
-        joint.parent_from_joint * motion
+        joint.parent_from_child(self.position(joint, positions))
     }
 
     /// The position of a joint, following another where it mimics one.
@@ -311,6 +304,31 @@ impl KinematicModel {
                 .unwrap_or(0.0)
                 .clamp(joint.lower, joint.upper),
         }
+    }
+
+    fn followed(&self, joint: usize, position: &impl Fn(usize) -> f64) -> f64 {
+        let j = &self.joints[joint];
+        match &j.mimic {
+            Some(m) => m.multiplier * self.followed(m.joint, position) + m.offset,
+            None => position(joint).clamp(j.lower, j.upper),
+        }
+    }
+}
+
+impl Joint {
+    fn parent_from_child(&self, q: f64) -> Pose3 {
+        let motion = match self.kind {
+            JointKind::Fixed => Pose3::identity(),
+            JointKind::Revolute => Pose3::from_parts(
+                na::Translation3::identity(),
+                Rotation3::from_axis_angle(&self.axis, q),
+            ),
+            JointKind::Prismatic => Pose3::from_parts(
+                na::Translation3::from(self.axis.into_inner() * q),
+                Rotation3::identity(),
+            ),
+        };
+        self.parent_from_joint * motion
     }
 }
 

@@ -27,10 +27,13 @@ use steward_sim::model::{ColliderShape, Entity, EntityId, EntityKind, Home};
 use steward_sim::physics::Physics;
 use steward_sim::simulation::{SensorOutput, Simulation, SimulationConfig};
 use steward_skills::machine::{Inputs, Progress};
+use steward_skills::voxels::Voxels;
 use steward_skills::{SkillRunner, SkillsConfig};
 
 const TICK: Duration = Duration::from_millis(40);
 const CELL_M: f64 = 0.05;
+/// Side of a voxel, metres.
+const VOXEL_M: f64 = 0.025;
 
 struct Trial {
     simulation: Simulation,
@@ -42,7 +45,7 @@ struct Trial {
     contacts: Option<GripperContacts>,
     bumper: Option<Bumper>,
     grid: OccupancyGrid,
-    cloud: ObstacleCloud,
+    voxels: Voxels,
     graph: SceneGraph,
     noise: Vec<(Vector3, f64)>,
     verbose: bool,
@@ -85,6 +88,7 @@ fn bounds(shape: &ColliderShape, pose: &Pose3) -> Aabb {
 /// Grid cells or voxels of colliders: calls `mark` with every lattice point inside one.
 fn rasterize(
     physics: &Physics,
+    cell_m: f64,
     keep: impl Fn(&Entity, &Aabb) -> bool,
     margin: f64,
     mut mark: impl FnMut(&Point3),
@@ -98,11 +102,11 @@ fn rasterize(
                 continue;
             }
             let inverse = world_from_shape.inverse();
-            let index = |x: f64| (x / CELL_M - 0.5).round() as i64;
+            let index = |x: f64| (x / cell_m - 0.5).round() as i64;
             for i in index(b.min.x)..=index(b.max.x) {
                 for j in index(b.min.y)..=index(b.max.y) {
                     for k in index(b.min.z.max(0.05))..=index(b.max.z.min(1.6)) {
-                        let p = Point3::new(i as f64 + 0.5, j as f64 + 0.5, k as f64 + 0.5) * CELL_M;
+                        let p = Point3::new(i as f64 + 0.5, j as f64 + 0.5, k as f64 + 0.5) * cell_m;
                         if inside(&c.shape, &(inverse * p), margin) {
                             mark(&p);
                         }
@@ -111,6 +115,14 @@ fn rasterize(
             }
         }
     }
+}
+
+fn voxels(points: Vec<Point3>) -> Voxels {
+    Voxels::new(&ObstacleCloud {
+        header: Header::new(Time::ZERO, frames::MAP),
+        voxel_m: VOXEL_M,
+        points: Arc::new(points),
+    })
 }
 
 impl Trial {
@@ -160,11 +172,7 @@ impl Trial {
             contacts: None,
             bumper: None,
             grid,
-            cloud: ObstacleCloud {
-                header: Header::new(Time::ZERO, frames::MAP),
-                voxel_m: CELL_M,
-                points: Arc::new(Vec::new()),
-            },
+            voxels: voxels(Vec::new()),
             graph: SceneGraph::default(),
             noise,
             verbose,
@@ -182,6 +190,7 @@ impl Trial {
             let mut cells = vec![0i8; (self.grid.width * self.grid.height) as usize];
             rasterize(
                 physics,
+                CELL_M,
                 |e, b| {
                     Some(e.id) != held
                         && b.max.z > 0.05
@@ -205,20 +214,21 @@ impl Trial {
                 Aabb::from_center_half(Point3::new(base.x_m, base.y_m, 1.0), Vector3::new(2.2, 2.2, 2.0));
             rasterize(
                 physics,
+                VOXEL_M,
                 |e, b| Some(e.id) != held && b.intersects(&near) && e.class != "floor",
-                0.02,
+                0.01,
                 |p| {
                     points.insert((
-                        (p.x / CELL_M).floor() as i64,
-                        (p.y / CELL_M).floor() as i64,
-                        (p.z / CELL_M).floor() as i64,
+                        (p.x / VOXEL_M).floor() as i64,
+                        (p.y / VOXEL_M).floor() as i64,
+                        (p.z / VOXEL_M).floor() as i64,
                     ));
                 },
             );
-            let center = |i: i64| (i as f64 + 0.5) * CELL_M;
-            self.cloud.points = Arc::new(
+            let center = |i: i64| (i as f64 + 0.5) * VOXEL_M;
+            let points = points.into_iter();
+            self.voxels = voxels(
                 points
-                    .into_iter()
                     .map(|(i, j, k)| Point3::new(center(i), center(j), center(k)))
                     .collect(),
             );
@@ -336,7 +346,7 @@ impl Trial {
                 contacts: self.contacts.as_ref(),
                 bumper: self.bumper.as_ref(),
                 grid: Some(&self.grid),
-                cloud: Some(&self.cloud),
+                voxels: Some(&self.voxels),
                 graph: Some(&self.graph),
             };
             let (commands, progress) = self.runner.step(self.now, Some(&inputs));

@@ -3,7 +3,7 @@
 use steward_core::geometry::{Aabb, OrientedBox, Point3, Pose2, Pose3, Vector3};
 use steward_core::robot::Geometry;
 
-use crate::robot::{GRIPPER, LIFT, Posture, Robot};
+use crate::robot::{LIFT, Posture, Robot};
 use crate::voxels::Voxels;
 
 /// A shape of a moving link.
@@ -185,9 +185,7 @@ impl<'a> Obstacles<'a> {
         gripper: f64,
         payload: Option<&Payload>,
     ) -> Option<Contact> {
-        let mut joints = posture.joints(gripper);
-        joints.insert(GRIPPER.to_owned(), gripper);
-        let poses = robot.model().forward(&joints);
+        let poses = robot.links(posture, gripper);
         let map_from_base = self.base.to_pose3();
         let touched = arm.shapes.iter().find_map(|shape| {
             let map_from_shape = map_from_base * poses[shape.link] * shape.link_from_shape;
@@ -198,7 +196,7 @@ impl<'a> Obstacles<'a> {
         if touched.is_some() {
             return touched;
         }
-        let grasp = robot.grasp_center(posture);
+        let grasp = robot.grasp_center_of(&poses);
         let mut hand = vec![
             grasp * Point3::new(robot.tip_m, 0.0, 0.0),
             grasp * Point3::new(-robot.palm_m, 0.07, 0.0),

@@ -33,6 +33,33 @@ pub fn ways_to_try() -> impl Iterator<Item = (Care, Margins)> {
         .flat_map(|care| Margins::ALL.into_iter().map(move |margins| (care, margins)))
 }
 
+/// What is found, up to so much, in the best way in which anything is, and that way. `attempt` is given what was found so
+/// far. Candidates that fail in the last way, which allows most, are not tried in those between.
+pub(crate) fn in_best_way<T, R>(
+    mut candidates: Vec<T>,
+    most: usize,
+    mut attempt: impl FnMut(&T, (Care, Margins), &[R]) -> Option<R>,
+) -> Option<((Care, Margins), Vec<R>)> {
+    let ways: Vec<_> = ways_to_try().collect();
+    let last = *ways.last()?;
+    for (i, way) in ways.into_iter().enumerate() {
+        if i == 1 {
+            candidates.retain(|c| attempt(c, last, &[]).is_some());
+        }
+        let mut found = Vec::new();
+        for candidate in &candidates {
+            found.extend(attempt(candidate, way, &found));
+            if found.len() == most {
+                break;
+            }
+        }
+        if !found.is_empty() {
+            return Some((way, found));
+        }
+    }
+    None
+}
+
 /// Whether a thing of these half extents may be round: it is about as wide as deep.
 pub fn may_be_round(half: &Vector3) -> bool {
     half.x.max(half.y) < 1.25 * half.x.min(half.y)

@@ -8,7 +8,7 @@ use steward_core::messages::{Presence, SceneObject, SkillFailure};
 use crate::approach;
 use crate::grasp_plan::{Surrounded, best_grasp, size};
 use crate::machine::{Context, Inputs};
-use crate::passage::ways_to_try;
+use crate::passage::in_best_way;
 use crate::path::CostField;
 use crate::reach::Margins;
 
@@ -67,24 +67,21 @@ pub(crate) fn find_places(
     }
     let surrounded = Surrounded::of(inputs, object);
     let mut reason = String::new();
-    for (care, margins) in ways_to_try() {
-        let mut places: VecDeque<Pose2> = VecDeque::new();
-        for candidate in found.iter().take(MAX_PLACES) {
-            if places.iter().any(|p| p.distance_m(&candidate.pose) < 0.2) {
-                continue;
-            }
-            let base = (candidate.pose.x_m, candidate.pose.y_m);
-            match best_grasp(ctx, inputs, &surrounded, base, &[], (care, margins)) {
-                Ok(_) => places.push_back(candidate.pose),
-                Err(why) => reason = why,
-            }
-            if places.len() >= 4 {
-                break;
+    let candidates: Vec<Pose2> = found.iter().take(MAX_PLACES).map(|c| c.pose).collect();
+    let best = in_best_way(candidates, 4, |pose, way, places: &[Pose2]| {
+        if places.iter().any(|p| p.distance_m(pose) < 0.2) {
+            return None;
+        }
+        match best_grasp(ctx, inputs, &surrounded, (pose.x_m, pose.y_m), &[], way) {
+            Ok(_) => Some(*pose),
+            Err(why) => {
+                reason = why;
+                None
             }
         }
-        if !places.is_empty() {
-            return Ok((places, margins));
-        }
+    });
+    if let Some(((_, margins), places)) = best {
+        return Ok((places.into(), margins));
     }
     let bearing = |p: &Pose2| (p.y_m - at.y).atan2(p.x_m - at.x);
     let here = bearing(&inputs.base);

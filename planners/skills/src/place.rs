@@ -14,7 +14,7 @@ use crate::handing::{HandState, Handing};
 use crate::ik::{self, HandPose, Miss};
 use crate::look::Gazing;
 use crate::machine::{Commands, Context, Held, Inputs, Part, Progress};
-use crate::passage::{self, Care, Thing, ways_to_try};
+use crate::passage::{self, Care, Thing, in_best_way};
 use crate::path::CostField;
 use crate::posture::{ArmState, Stow, StowState, fingers};
 use crate::reach::{self, Margins, NoReach, Reach, Scene};
@@ -421,28 +421,23 @@ impl Place {
             }
         }
         pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut places: VecDeque<(Pose2, Spot)> = VecDeque::new();
+        pairs.truncate(MAX_CHECKS);
+        let tried = pairs.len();
         let mut reason: Option<NoReach> = None;
-        let tried = pairs.len().min(MAX_CHECKS);
-        for (care, margins) in ways_to_try() {
-            for (_, candidate, spot) in pairs.iter().take(MAX_CHECKS) {
-                if places.iter().any(|(p, _)| p.distance_m(&candidate.pose) < 0.2) {
-                    continue;
-                }
-                let base = (candidate.pose.x_m, candidate.pose.y_m);
-                match plan_spot(ctx, inputs, target, spot, base, (care, margins)) {
-                    Ok(_) => places.push_back((candidate.pose, *spot)),
-                    Err(why) => reason = why.or(reason),
-                }
-                if places.len() >= 4 {
-                    break;
+        let best = in_best_way(pairs, 4, |(_, candidate, spot), way, places: &[(Pose2, Spot)]| {
+            if places.iter().any(|(p, _)| p.distance_m(&candidate.pose) < 0.2) {
+                return None;
+            }
+            let base = (candidate.pose.x_m, candidate.pose.y_m);
+            match plan_spot(ctx, inputs, target, spot, base, way) {
+                Ok(_) => Some((candidate.pose, *spot)),
+                Err(why) => {
+                    reason = why.or(reason);
+                    None
                 }
             }
-            if !places.is_empty() {
-                break;
-            }
-        }
-        if places.is_empty() {
+        });
+        let Some((_, places)) = best else {
             return Err((
                 SkillFailure::OutOfReach,
                 format!(
@@ -453,8 +448,8 @@ impl Place {
                     explained(inputs, reason)
                 ),
             ));
-        }
-        Ok(places)
+        };
+        Ok(places.into())
     }
 
     fn spots(
@@ -519,14 +514,19 @@ impl Place {
         let key = |s: &Spot| s.cost + (s.point - wanted.point).norm();
         spots.retain(|s| (s.point.x - base.0).hypot(s.point.y - base.1) < 1.15);
         spots.sort_by(|a, b| key(a).total_cmp(&key(b)));
+        spots.truncate(60);
         let mut reason: Option<NoReach> = None;
-        for (care, margins) in ways_to_try() {
-            for spot in spots.iter().take(60) {
-                match plan_spot(ctx, inputs, target, spot, base, (care, margins)) {
-                    Ok(plan) => return Ok(plan),
-                    Err(why) => reason = why.or(reason),
+        let best = in_best_way(spots, 1, |spot, way, _: &[Plan]| {
+            match plan_spot(ctx, inputs, target, spot, base, way) {
+                Ok(plan) => Some(plan),
+                Err(why) => {
+                    reason = why.or(reason);
+                    None
                 }
             }
+        });
+        if let Some(plan) = best.and_then(|(_, plans)| plans.into_iter().next()) {
+            return Ok(plan);
         }
         Err((
             SkillFailure::OutOfReach,

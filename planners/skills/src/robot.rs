@@ -162,6 +162,9 @@ pub struct Robot {
     pub palm_m: f64,
     pan_from_base: Pose3,
     camera: usize,
+    grasp_center: usize,
+    /// Joints of [`ARM`], then the gripper's.
+    driven: [usize; 6],
 }
 
 impl Robot {
@@ -186,6 +189,10 @@ impl Robot {
         let (yaw, pitch) = (at(child(WRIST_YAW)?), at(child(WRIST_PITCH)?));
         let grasp = at(model.link_index(frames::GRASP_CENTER)?);
         let palm = at(child(GRIPPER)?);
+        let index = |name: &str| -> Result<usize> {
+            let child = child(name)?;
+            Ok(model.joints().iter().position(|j| j.child == child).unwrap_or(0))
+        };
         let pan = model.joint(HEAD_PAN)?;
         let pan_from_base = zero[pan.child].inverse();
         let robot = Robot {
@@ -200,6 +207,15 @@ impl Robot {
             palm_m: grasp.x - palm.x,
             pan_from_base,
             camera: model.link_index(frames::HEAD_CAMERA_OPTICAL)?,
+            grasp_center: model.link_index(frames::GRASP_CENTER)?,
+            driven: [
+                index(LIFT)?,
+                index(EXTEND)?,
+                index(WRIST_YAW)?,
+                index(WRIST_PITCH)?,
+                index(WRIST_ROLL)?,
+                index(GRIPPER)?,
+            ],
             model,
         };
         let probe = Posture {
@@ -243,11 +259,22 @@ impl Robot {
         &self.model
     }
 
+    /// `base_from_link` for every link of the model, those of the head as at rest.
+    pub fn links(&self, posture: &Posture, gripper: f64) -> Vec<Pose3> {
+        let [lift, extend, yaw, pitch, roll] = posture.to_array();
+        let positions = [lift, extend, yaw, pitch, roll, gripper];
+        let position = |joint| self.driven.iter().position(|d| *d == joint).map(|i| positions[i]);
+        self.model.forward_by(|joint| position(joint).unwrap_or(0.0))
+    }
+
     /// `base_from_grasp_center` by the URDF.
     pub fn grasp_center(&self, posture: &Posture) -> Pose3 {
-        self.model
-            .link_pose(frames::GRASP_CENTER, &posture.joints(0.0))
-            .unwrap_or_else(|_| Pose3::identity())
+        self.grasp_center_of(&self.links(posture, 0.0))
+    }
+
+    /// `base_from_grasp_center` of [`Robot::links`].
+    pub(crate) fn grasp_center_of(&self, links: &[Pose3]) -> Pose3 {
+        links[self.grasp_center]
     }
 
     /// `base_from_grasp_center` by the closed form that [`crate::ik`] inverts.

@@ -25,6 +25,7 @@ use steward_skills::path;
 use steward_skills::reach::{self, NoReach};
 use steward_skills::robot::{Posture, Robot};
 use steward_skills::spots::{Entry, Query, Spot};
+use steward_skills::voxels::Voxels;
 use steward_skills::{SkillsConfig, roofs, set_down, trays};
 
 fn robot() -> Robot {
@@ -431,11 +432,12 @@ fn the_hand_turns_where_there_is_room_for_it() {
     };
     let tip_m = hand.position.x + robot.tip_m;
     let plan = |cloud: &ObstacleCloud| {
+        let voxels = Voxels::new(cloud);
         let scene = reach::Scene {
             robot: &robot,
             arm: &context.arm,
             config: &context.config,
-            cloud: Some(cloud),
+            voxels: Some(&voxels),
             ignored: &[],
             support: None,
             payload: None,
@@ -449,7 +451,7 @@ fn the_hand_turns_where_there_is_room_for_it() {
 }
 
 #[test]
-fn the_side_of_a_cupboard_is_no_support() {
+fn the_voxels_of_a_support_end_at_its_height() {
     let robot = robot();
     let context = Context::new(SkillsConfig::default(), robot.clone());
     let level = Posture {
@@ -460,19 +462,26 @@ fn the_side_of_a_cupboard_is_no_support() {
         roll_rad: 0.0,
     };
     let hand = robot.grasp_center(&level).translation.vector;
-    let touches = |below_m: f64| {
-        let support = Support::around(&Point3::from(hand), hand.z + below_m);
-        let cloud = ObstacleCloud {
-            header: Header::default(),
-            voxel_m: 0.05,
-            points: Arc::new(vec![Point3::from(hand)]),
-        };
-        Obstacles::near(Some(&cloud), &Pose2::default(), &[], Some(support), 0.01)
+    let voxels = Voxels::new(&ObstacleCloud {
+        header: Header::default(),
+        voxel_m: 0.025,
+        points: Arc::new(vec![Point3::from(hand)]),
+    });
+    let touches = |above_m: f64| {
+        let support = Support::around(&Point3::from(hand), hand.z + above_m);
+        Obstacles::around(&Pose2::default(), Some(&voxels), &[], Some(support), 0.01)
             .hit(&robot, &context.arm, &level, 0.0, None)
             .is_some()
     };
-    assert!(!touches(0.02), "what the thing stands on");
-    assert!(touches(0.15), "what is well below it");
+    assert!(
+        !touches(-0.02),
+        "the hand is over the surface that the voxel belongs to"
+    );
+    assert!(
+        touches(0.05),
+        "the hand is below the surface: in front of the edge of a board"
+    );
+    assert!(touches(-0.15), "something that stands on the surface");
 }
 
 #[test]
@@ -585,18 +594,18 @@ fn a_hand_goes_into_a_basin_over_its_rim() {
     };
     // Voxels all over the worktop but for a square hole.
     let cloud = |hole_half_m: f64| {
-        let points = (0..20).flat_map(|i| (0..12).map(move |j| (i, j)));
-        let points = points.map(|(i, j)| (0.525 + 0.05 * f64::from(i), -0.275 + 0.05 * f64::from(j)));
+        let points = (0..40).flat_map(|i| (0..24).map(move |j| (i, j)));
+        let points = points.map(|(i, j)| (0.5125 + 0.025 * f64::from(i), -0.2875 + 0.025 * f64::from(j)));
         let is_left = |(x, y): &(f64, f64)| (x - 1.0).abs() > hole_half_m || y.abs() > hole_half_m;
         let points = points.filter(is_left).map(|(x, y)| Point3::new(x, y, 0.825));
         ObstacleCloud {
             header: Header::default(),
-            voxel_m: 0.05,
+            voxel_m: 0.025,
             points: Arc::new(points.collect()),
         }
     };
     let at_the_bottom = Point3::new(1.0, 0.0, 0.72);
-    let (basin, closed) = (cloud(0.15), cloud(0.0));
+    let (basin, closed) = (Voxels::new(&cloud(0.15)), Voxels::new(&cloud(0.0)));
     assert!(!roofs::is_roofed(&graph, Some(&basin), &at_the_bottom));
     assert_eq!(
         roofs::basin_rim_m(&graph, Some(&basin), &at_the_bottom),
@@ -632,7 +641,7 @@ fn spots(
     };
     let query = Query {
         graph: &graph,
-        cloud: Some(&cloud),
+        voxels: Some(&Voxels::new(&cloud)),
         map: &NavMap::new(&grid(10, 10, &[]), &SkillsConfig::default()),
         held: ObjectId(9),
         half,

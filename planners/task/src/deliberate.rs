@@ -55,6 +55,8 @@ pub struct Question<'a> {
     pub standing: &'a BTreeMap<usize, Pose2>,
     /// Parts that will not open.
     pub stuck: &'a BTreeSet<ObjectId>,
+    /// Places that putting something at failed too often.
+    pub refusing: &'a BTreeSet<ObjectId>,
     /// Budget of a search.
     pub limits: Limits,
 }
@@ -421,17 +423,23 @@ fn things(question: &Question<'_>, ways: &[Vec<Wanted>]) -> (BTreeSet<ObjectId>,
     (things, movable)
 }
 
-/// Where the goal and the rules speak of something being put.
+/// Where the goal and the rules speak of something being put, but for places that refused it and are not asked to take
+/// anything more.
 fn fit_places(question: &Question<'_>, ways: &[Vec<Wanted>]) -> BTreeSet<(RelationKind, ObjectId)> {
     let belief = &question.belief;
-    let mut fit: BTreeSet<(RelationKind, ObjectId)> = ways.iter().flatten().map(|w| (w.1, w.2)).collect();
+    let takes = |id: &ObjectId| !question.refusing.contains(id);
+    let wanted = ways.iter().flatten();
+    let mut fit: BTreeSet<(RelationKind, ObjectId)> = wanted
+        .filter(|w| takes(&w.2) || !belief.holds(w.0, w.1, w.2))
+        .map(|w| (w.1, w.2))
+        .collect();
     for (_, meaning) in question.rules.rules().propositions() {
         if let Proposition::Related(kind, _, class) = meaning {
             let places = belief.of_class(class).flat_map(|o| match kind {
                 RelationKind::In => belief.receptacles(o),
                 _ => vec![o],
             });
-            fit.extend(places.map(|o| (*kind, o.id)));
+            fit.extend(places.filter(|o| takes(&o.id)).map(|o| (*kind, o.id)));
         }
     }
     fit

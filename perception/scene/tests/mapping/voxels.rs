@@ -74,9 +74,9 @@ fn a_table_and_a_mug_are_where_they_are() {
     for _ in 0..5 {
         rig.look(&world, Pose2::default(), &[]);
     }
-    // 16 x 20 voxels of table top less what the mug hides, and nothing above it but the mug.
+    // 32 x 40 voxels of table top less what the mug hides, and nothing above it but the mug.
     let top = rig.count_in([0.6, 1.4], [-0.5, 0.5], [0.65, 0.75]);
-    assert!((250..=340).contains(&top), "{top}");
+    assert!((1000..=1400).contains(&top), "{top}");
     assert!(rig.count_in([0.8, 0.98], [-0.1, 0.1], [0.75, 0.86]) >= 3);
     let cloud = rig.map.to_message();
     for p in cloud.points.iter() {
@@ -87,9 +87,9 @@ fn a_table_and_a_mug_are_where_they_are() {
     // A fixed order without repetition.
     let key = |p: &Point3| {
         (
-            (p.y / 0.05).floor() as i64,
-            (p.x / 0.05).floor() as i64,
-            (p.z / 0.05).floor() as i64,
+            (p.y / 0.025).floor() as i64,
+            (p.x / 0.025).floor() as i64,
+            (p.z / 0.025).floor() as i64,
         )
     };
     assert!(cloud.points.windows(2).all(|w| key(&w[0]) < key(&w[1])));

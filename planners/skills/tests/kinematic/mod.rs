@@ -14,10 +14,22 @@ use steward_core::robot::{JointPositions, KinematicModel};
 use steward_core::{Duration, Time, frames};
 use steward_skills::machine::{Inputs, Navigation, Progress};
 use steward_skills::parts::HandlePath;
+use steward_skills::voxels::Voxels;
 use steward_skills::{SkillRunner, SkillsConfig};
 
 pub(crate) const URDF: &str = include_str!("../../../../sim/assets/steward.urdf");
 const DT_S: f64 = 0.04;
+
+/// Side of a voxel, metres.
+const VOXEL_M: f64 = 0.025;
+
+fn voxels(points: Vec<Point3>) -> Voxels {
+    Voxels::new(&ObstacleCloud {
+        header: Header::new(Time::ZERO, frames::MAP),
+        voxel_m: VOXEL_M,
+        points: Arc::new(points),
+    })
+}
 
 pub(crate) struct World {
     pub(crate) now: Time,
@@ -26,7 +38,7 @@ pub(crate) struct World {
     pub(crate) joints: JointPositions,
     targets: BTreeMap<&'static str, (f64, f64)>,
     pub(crate) grid: OccupancyGrid,
-    pub(crate) cloud: Option<ObstacleCloud>,
+    pub(crate) voxels: Option<Voxels>,
     pub(crate) graph: SceneGraph,
     pub(crate) bumper: Bumper,
     /// Solid rectangles on the floor that stop the base: centre and half sides.
@@ -86,11 +98,7 @@ impl World {
                 origin: Pose2::new(-1.0, -1.0, 0.0),
                 cells: Arc::new(cells),
             },
-            cloud: Some(ObstacleCloud {
-                header: Header::new(Time::ZERO, frames::MAP),
-                voxel_m: 0.05,
-                points: Arc::new(Vec::new()),
-            }),
+            voxels: Some(voxels(Vec::new())),
             graph: SceneGraph::default(),
             bumper: Bumper {
                 header: Header::new(Time::ZERO, frames::BASE_LINK),
@@ -108,7 +116,7 @@ impl World {
         }
     }
 
-    /// Marks a box on the floor map and, as voxels of its surface, in the cloud.
+    /// Marks a box on the floor map and, as voxels of its surface, in three dimensions.
     pub(crate) fn add_solid(&mut self, shape: OrientedBox) {
         let mut cells = (*self.grid.cells).clone();
         for row in 0..self.grid.height {
@@ -121,22 +129,21 @@ impl World {
         }
         self.grid.cells = Arc::new(cells);
         self.grid.header.stamp += Duration::from_millis(1);
-        if let Some(cloud) = &mut self.cloud {
-            let mut points = (*cloud.points).clone();
-            let v = cloud.voxel_m;
+        if let Some(seen) = &mut self.voxels {
+            let mut points = seen.points().to_vec();
             let (lo, hi) = (shape.aabb().min, shape.aabb().max);
-            let index = |x: f64| (x / v).floor() as i64;
+            let index = |x: f64| (x / VOXEL_M).floor() as i64;
             for i in index(lo.x)..=index(hi.x) {
                 for j in index(lo.y)..=index(hi.y) {
                     for k in index(lo.z)..=index(hi.z) {
-                        let p = Point3::new(i as f64 + 0.5, j as f64 + 0.5, k as f64 + 0.5) * v;
-                        if shape.contains(&p, 0.5 * v) && !shape.contains(&p, -0.06) {
+                        let p = Point3::new(i as f64 + 0.5, j as f64 + 0.5, k as f64 + 0.5) * VOXEL_M;
+                        if shape.contains(&p, 0.5 * VOXEL_M) && !shape.contains(&p, -0.06) {
                             points.push(p);
                         }
                     }
                 }
             }
-            cloud.points = Arc::new(points);
+            *seen = voxels(points);
         }
         self.solids.push(shape);
     }
@@ -233,7 +240,7 @@ impl World {
             contacts: Some(&contacts),
             bumper: Some(&self.bumper),
             grid: Some(&self.grid),
-            cloud: self.cloud.as_ref(),
+            voxels: self.voxels.as_ref(),
             graph: Some(&self.graph),
         };
         let (commands, progress) = self.runner.step(self.now, fresh.then_some(&inputs));

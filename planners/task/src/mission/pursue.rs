@@ -104,16 +104,14 @@ impl Mission {
         ways: &Ways<'_>,
         meanings: &[Vec<Wanted>],
     ) -> Result<Decision, Error> {
-        let stuck: BTreeSet<ObjectId> = view
-            .graph
-            .objects
-            .iter()
-            .filter(|o| {
-                self.given_up(view, Manipulation::Articulate, o.id)
-                    || self.given_up(view, Manipulation::Reach, o.id)
-            })
-            .map(|o| o.id)
-            .collect();
+        let given_up = |kinds: &[Manipulation]| -> BTreeSet<ObjectId> {
+            let objects = view.graph.objects.iter().map(|o| o.id);
+            objects
+                .filter(|id| kinds.iter().any(|kind| self.given_up(view, *kind, *id)))
+                .collect()
+        };
+        let stuck = given_up(&[Manipulation::Articulate, Manipulation::Reach]);
+        let refusing = given_up(&[Manipulation::Put]);
         let standing = ways.in_rooms(self.rules.plan());
         let before = self.thought.take();
         let think = |before, aside| {
@@ -129,6 +127,7 @@ impl Mission {
                 rules: &self.rules,
                 standing: &standing,
                 stuck: &stuck,
+                refusing: &refusing,
                 limits: self.config.search,
             };
             Deliberation::next(before, &question)
