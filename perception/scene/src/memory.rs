@@ -547,7 +547,11 @@ impl ObjectMemory {
                 Some(class) => e.class == class || e.class.ends_with(class),
                 None => {
                     let half = &e.shape.half;
-                    half.x.max(half.z) >= 0.15 && part.shape.top_m() <= e.shape.top_m() + 0.05
+                    // A cushion that lies on top does not reach down to the drawer.
+                    let height_m = part.shape.center.z;
+                    half.x.max(half.z) >= 0.15
+                        && (e.shape.bottom_m()..).contains(&height_m)
+                        && part.shape.top_m() <= e.shape.top_m() + 0.05
                 }
             })
             .filter_map(|(key, e)| {

@@ -219,6 +219,8 @@ pub struct Mission {
     in_the_way: Option<(ObjectId, ObjectId)>,
     /// What was to be taken out of the way, each thing once.
     moved_aside: BTreeSet<ObjectId>,
+    /// Parts that were to be shut because they narrowed a way.
+    shut_for_way: BTreeSet<ObjectId>,
 }
 
 impl Mission {
@@ -265,6 +267,7 @@ impl Mission {
             placed: BTreeMap::new(),
             in_the_way: None,
             moved_aside: BTreeSet::new(),
+            shut_for_way: BTreeSet::new(),
         })
     }
 

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use steward_core::Duration;
 use steward_core::geometry::Point3;
 use steward_core::ids::ObjectId;
-use steward_core::messages::{FailureReason, NavigationTarget, Presence, Skill};
+use steward_core::messages::{FailureReason, NavigationTarget, Presence, SceneObject, Skill};
 
 use super::pursue::Missing;
+use super::trouble::Manipulation;
 use super::views::{glance, has_boards, inspection_points, is_faced, survey};
 use super::ways::Ways;
-use super::{Decision, Intended, Mission, Purpose, Vantage, View, label};
-use crate::belief::Belief;
+use super::{Decision, Intended, Mission, Purpose, Vantage, View, label, step_label};
+use crate::belief::{Belief, Step};
 use crate::explore::frontiers;
 
 /// Half the angles of the camera, a little less than that, in which things count as seen, radians.
@@ -201,8 +202,47 @@ impl Mission {
                 self.surveyed = false;
                 Decision::Do(vec![survey(view)])
             }
-            None => self.not_found(missing),
+            None => self
+                .shut_what_is_in_the_way(belief, view, ways, missing)
+                .unwrap_or_else(|| self.not_found(missing)),
         }
+    }
+
+    /// What stands open narrows the way to what was seen and cannot be got to: the nearest that was not given up is shut,
+    /// once.
+    fn shut_what_is_in_the_way(
+        &mut self,
+        belief: &Belief<'_>,
+        view: &View<'_>,
+        ways: &Ways<'_>,
+        missing: &[Missing],
+    ) -> Option<Decision> {
+        let is_cut_off = missing.iter().any(|m| m.reason == FailureReason::Unreachable);
+        if !is_cut_off || belief.held().is_some() {
+            return None;
+        }
+        let is_open = |o: &&SceneObject| o.articulation.is_some_and(|a| a.is_closed() == Some(false));
+        let may_shut = |o: &&SceneObject| {
+            let tried = [Manipulation::Articulate, Manipulation::Reach];
+            let is_new = !self.shut_for_way.contains(&o.id);
+            is_new
+                && o.presence == Presence::Present
+                && tried.iter().all(|kind| !self.given_up(view, *kind, o.id))
+        };
+        let open = view.graph.objects.iter().filter(is_open).filter(may_shut);
+        let (_, part) = open
+            .filter_map(|o| Some((ways.travel_m(o)?, o.id)))
+            .min_by(|a, b| a.0.total_cmp(&b.0))?;
+        self.shut_for_way.insert(part);
+        let step = |step: Step, skill: Skill| Intended {
+            skill,
+            label: step_label(belief, step),
+            purpose: Purpose::Plan(step),
+        };
+        let to = NavigationTarget::Object(part);
+        let go = (self.at != Some(part)).then(|| step(Step::Navigate(part), Skill::Navigate { to }));
+        let close = step(Step::Close(part), Skill::Close { part });
+        Some(Decision::Do(go.into_iter().chain([close]).collect()))
     }
 
     /// Why the search ended with nothing: a thing that was found but could not be handled says more than
