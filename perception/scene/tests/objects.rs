@@ -766,6 +766,21 @@ fn dresser(travel: f64) -> Vec<Block> {
 }
 
 #[test]
+fn what_lies_on_top_of_a_drawer_does_not_own_it() {
+    let mut rig = Rig::new(1.0);
+    let mut blocks = room();
+    blocks.extend([
+        block("dresser", 3, [1.75, 0.0, 0.4], [0.46, 1.6, 0.8], 0.0),
+        block("drawer", 4, [1.51, 0.0, 0.64], [0.02, 0.76, 0.28], 0.0),
+        block("handle", 5, [1.455, 0.0, 0.64], [0.015, 0.16, 0.02], 0.0),
+        block("cushion", 8, [1.73, 0.0, 0.86], [0.4, 0.4, 0.12], 0.0),
+    ]);
+    rig.look(&blocks, [0.2, 0.3, 1.35], [1.5, 0.0, 0.5], 8);
+    let owner = rig.object("drawer").articulation.unwrap().owner;
+    assert_eq!(owner, Some(rig.object("dresser").id));
+}
+
+#[test]
 fn a_drawer_that_was_seen_from_a_wrong_pose_is_understood_anew() {
     let mut rig = Rig::new(1.0);
     let (from, at) = ([0.2, 0.3, 1.35], [1.5, 0.0, 0.5]);

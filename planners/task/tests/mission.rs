@@ -434,6 +434,41 @@ fn the_way_to_a_thing_seen_from_afar_is_explored_first() {
 }
 
 #[test]
+fn what_stands_open_is_shut_once_where_it_cuts_off_what_was_seen() {
+    let beside = |o: SceneObject| SceneObject {
+        shape: OrientedBox {
+            center: o.shape.center - 2.7 * Vector3::y(),
+            ..o.shape
+        },
+        ..o
+    };
+    let things = [mug(), desk()];
+    let g = graph(things.into_iter().chain(fridge(Some(1.4)).map(beside)), &[]);
+    let grid = floor(1.0);
+    let now = View {
+        grid: Some(&grid),
+        ..view(&g, 10.0)
+    };
+    let mut m = mission("on(mug, desk)", &g);
+    let mut shut = 0;
+    for _ in 0..60 {
+        match m.decide(&now) {
+            Decision::Do(steps) => {
+                shut += usize::from(steps[0].skill == Skill::Close { part: DOOR });
+                m.finished(&now, &steps[0], &Ended::Confirmed, "");
+            }
+            Decision::Fail(reason, detail) => {
+                assert_eq!(reason, FailureReason::Unreachable, "{detail}");
+                assert_eq!(shut, 1);
+                return;
+            }
+            Decision::Succeed(_) => panic!("the desk cannot be got to"),
+        }
+    }
+    panic!("no end");
+}
+
+#[test]
 fn what_is_out_of_reach_is_looked_at_again_and_then_put_off_until_all_else_was_seen() {
     let g = graph([mug(), desk(), table()], &[]);
     let mut m = mission("on(mug, desk)", &g);

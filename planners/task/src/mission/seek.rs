@@ -233,7 +233,9 @@ impl Mission {
         let (_, part) = open
             .filter_map(|o| Some((ways.travel_m(o)?, o.id)))
             .min_by(|a, b| a.0.total_cmp(&b.0))?;
-        self.shut_for_way.insert(part);
+        if self.at == Some(part) {
+            self.shut_for_way.insert(part);
+        }
         let step = |step: Step, skill: Skill| Intended {
             skill,
             label: step_label(belief, step),
