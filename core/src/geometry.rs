@@ -84,6 +84,12 @@ impl Aabb {
         }
     }
 
+    /// The smallest box around one of these half side lengths that stands in `pose`.
+    pub fn around(pose: &Pose3, half: &Vector3) -> Self {
+        let extent = pose.rotation.to_rotation_matrix().matrix().abs() * half;
+        Aabb::from_center_half(Point3::from(pose.translation.vector), extent)
+    }
+
     /// The smallest box around the points, `None` for no points.
     pub fn from_points<'a>(points: impl IntoIterator<Item = &'a Point3>) -> Option<Self> {
         let mut points = points.into_iter();

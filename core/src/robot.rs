@@ -63,6 +63,20 @@ pub enum Geometry {
     },
 }
 
+impl Geometry {
+    /// Half side lengths of the box around it, metres.
+    pub fn half(&self) -> Vector3 {
+        match *self {
+            Geometry::Box { half } => half,
+            Geometry::Cylinder {
+                radius_m,
+                half_length_m,
+            } => Vector3::new(radius_m, radius_m, half_length_m),
+            Geometry::Sphere { radius_m } => Vector3::repeat(radius_m),
+        }
+    }
+}
+
 /// How a joint moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JointKind {
@@ -266,16 +280,16 @@ impl KinematicModel {
 
     /// `root_from_link` for every link, in the order of [`KinematicModel::links`].
     pub fn forward(&self, positions: &JointPositions) -> Vec<Pose3> {
-        self.forward_by(|joint| positions.get(&self.joints[joint].name).copied().unwrap_or(0.0))
+        self.forward_by(named(positions))
     }
 
-    /// As [`forward`](KinematicModel::forward), with the position of each joint that follows no other by its index in
-    /// [`KinematicModel::joints`].
-    pub fn forward_by(&self, position: impl Fn(usize) -> f64) -> Vec<Pose3> {
+    /// As [`forward`](KinematicModel::forward), with a position for each joint that follows no other.
+    pub fn forward_by(&self, position: impl Fn(&Joint) -> f64) -> Vec<Pose3> {
         let mut poses = vec![Pose3::identity(); self.links.len()];
         for &j in &self.order {
             let joint = &self.joints[j];
-            poses[joint.child] = poses[joint.parent] * joint.parent_from_child(self.followed(j, &position));
+            poses[joint.child] =
+                poses[joint.parent] * joint.parent_from_child(self.followed(joint, &position));
         }
         poses
     }
@@ -296,21 +310,13 @@ impl KinematicModel {
 
     /// The position of a joint, following another where it mimics one.
     pub fn position(&self, joint: &Joint, positions: &JointPositions) -> f64 {
-        match &joint.mimic {
-            Some(m) => m.multiplier * self.position(&self.joints[m.joint], positions) + m.offset,
-            None => positions
-                .get(&joint.name)
-                .copied()
-                .unwrap_or(0.0)
-                .clamp(joint.lower, joint.upper),
-        }
+        self.followed(joint, &named(positions))
     }
 
-    fn followed(&self, joint: usize, position: &impl Fn(usize) -> f64) -> f64 {
-        let j = &self.joints[joint];
-        match &j.mimic {
-            Some(m) => m.multiplier * self.followed(m.joint, position) + m.offset,
-            None => position(joint).clamp(j.lower, j.upper),
+    fn followed(&self, joint: &Joint, position: &impl Fn(&Joint) -> f64) -> f64 {
+        match &joint.mimic {
+            Some(m) => m.multiplier * self.followed(&self.joints[m.joint], position) + m.offset,
+            None => position(joint).clamp(joint.lower, joint.upper),
         }
     }
 }
@@ -330,6 +336,11 @@ impl Joint {
         };
         self.parent_from_joint * motion
     }
+}
+
+/// Positions by the joints' names, zero where there is none.
+fn named(positions: &JointPositions) -> impl Fn(&Joint) -> f64 {
+    |joint| positions.get(&joint.name).copied().unwrap_or(0.0)
 }
 
 fn join<'a>(names: impl Iterator<Item = &'a String>) -> String {

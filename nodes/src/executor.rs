@@ -312,7 +312,7 @@ impl Node for Executor {
                     self.mask();
                 }
             }
-            Message::ObstacleCloud(m) => self.voxels = Some(Voxels::new(m)),
+            Message::ObstacleCloud(m) => self.voxels = Some(Voxels::new(&m.points, m.voxel_m)),
             Message::SceneGraph(m) => self.graph = Some(m.clone()),
             Message::DriveStatus(m) if m.id == self.drive.id => self.drive.status = Some(Arc::clone(m)),
             Message::DriveStatus(_) => self.counters.count("drives_of_before"),

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use steward_core::geometry::{Aabb, Point3, Pose2, Pose3, Vector3};
 
 use crate::error::{Error, Result};
-use crate::model::{Collider, ColliderShape, Doorway, Entity, EntityId, EntityKind, Home, Light, Room};
+use crate::model::{Collider, Doorway, Entity, EntityId, EntityKind, Home, Light, Room};
 use arrange::Plan;
 use dice::Dice;
 use layout::Area;
@@ -121,17 +121,7 @@ fn check_parts(entities: &[Entity], bounds: &Area, start: [f64; 2]) -> Result<()
 
 /// Box around a collider in the world.
 fn collider_bounds(collider: &Collider, world_from_entity: &Pose3) -> Aabb {
-    let half = match collider.shape {
-        ColliderShape::Cuboid { half } => half,
-        ColliderShape::Cylinder {
-            half_height_m,
-            radius_m,
-        } => Vector3::new(radius_m, radius_m, half_height_m),
-        ColliderShape::Ball { radius_m } => Vector3::repeat(radius_m),
-    };
-    let at = world_from_entity * collider.pose;
-    let turned = at.rotation.to_rotation_matrix().matrix().abs() * half;
-    Aabb::from_center_half(Point3::from(at.translation.vector), turned)
+    Aabb::around(&(world_from_entity * collider.pose), &collider.shape.half())
 }
 
 fn try_once(spec: &HomeSpec, attempt: u64) -> Result<Home, String> {

@@ -174,6 +174,20 @@ pub enum ColliderShape {
     },
 }
 
+impl ColliderShape {
+    /// Half side lengths of the box around it, metres.
+    pub fn half(&self) -> Vector3 {
+        match *self {
+            ColliderShape::Cuboid { half } => half,
+            ColliderShape::Cylinder {
+                half_height_m,
+                radius_m,
+            } => Vector3::new(radius_m, radius_m, half_height_m),
+            ColliderShape::Ball { radius_m } => Vector3::repeat(radius_m),
+        }
+    }
+}
+
 /// A horizontal rectangle on which things can stand.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Surface {

@@ -139,14 +139,7 @@ mod tests {
         let poses = m.forward(&stowed());
         for (link, pose) in m.links().iter().zip(&poses) {
             for shape in &link.collisions {
-                let reach = match shape.geometry {
-                    Geometry::Box { half } => half,
-                    Geometry::Cylinder {
-                        radius_m,
-                        half_length_m,
-                    } => Vector3::new(radius_m, radius_m, half_length_m),
-                    Geometry::Sphere { radius_m } => Vector3::repeat(radius_m),
-                };
+                let reach = shape.geometry.half();
                 for i in 0..8 {
                     let sign = |bit: u32| if i >> bit & 1 == 0 { -1.0 } else { 1.0 };
                     let corner = reach.component_mul(&Vector3::new(sign(0), sign(1), sign(2)));

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use steward_core::geometry::{Aabb, Point3, Pose3, Vector3};
 use steward_sim::home::{CatalogueKind, HomeSpec, catalogue, generate, object_entity};
-use steward_sim::model::{ColliderShape, Entity, EntityKind, Home};
+use steward_sim::model::{Entity, EntityKind, Home};
 
 const SEEDS: u64 = 200;
 
@@ -18,20 +18,7 @@ fn home(seed: u64) -> Home {
 fn collider_bounds(e: &Entity) -> Option<Aabb> {
     e.colliders
         .iter()
-        .map(|c| {
-            let at = e.pose * c.pose;
-            let half = match c.shape {
-                ColliderShape::Cuboid { half } => half,
-                ColliderShape::Cylinder {
-                    half_height_m,
-                    radius_m,
-                } => Vector3::new(radius_m, radius_m, half_height_m),
-                ColliderShape::Ball { radius_m } => Vector3::repeat(radius_m),
-            };
-            let r = at.rotation.to_rotation_matrix();
-            let world = r.matrix().abs() * half;
-            Aabb::from_center_half(Point3::from(at.translation.vector), world)
-        })
+        .map(|c| Aabb::around(&(e.pose * c.pose), &c.shape.half()))
         .reduce(|a, b| a.union(&b))
 }
 

@@ -548,9 +548,8 @@ impl ObjectMemory {
                 None => {
                     let half = &e.shape.half;
                     // A cushion that lies on top does not reach down to the drawer.
-                    let height_m = part.shape.center.z;
                     half.x.max(half.z) >= 0.15
-                        && (e.shape.bottom_m()..).contains(&height_m)
+                        && e.shape.bottom_m() <= part.shape.center.z
                         && part.shape.top_m() <= e.shape.top_m() + 0.05
                 }
             })

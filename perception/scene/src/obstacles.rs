@@ -293,7 +293,6 @@ impl ObstacleMap {
                     continue;
                 }
                 let slot = self.claim([i, j]);
-                self.filled[slot] = true;
                 let voxel = &mut self.voxels[slot * self.layers + layer];
                 voxel.points = voxel.points.saturating_add(1);
             }
@@ -377,14 +376,14 @@ impl ObstacleMap {
         (place[1].rem_euclid(self.side) * self.side + place[0].rem_euclid(self.side)) as usize
     }
 
-    /// The slot for a place, emptied if it stood for another.
+    /// The slot for a place that a point fell into, emptied if it stood for another.
     fn claim(&mut self, place: [i64; 2]) -> usize {
         let slot = self.slot(place);
         if self.places[slot] != place {
             self.places[slot] = place;
-            self.filled[slot] = false;
             self.voxels[slot * self.layers..][..self.layers].fill(Voxel::default());
         }
+        self.filled[slot] = true;
         slot
     }
 }

@@ -16,8 +16,8 @@ use rand_chacha::rand_core::SeedableRng;
 use steward_core::geometry::{Aabb, OrientedBox, Point3, Pose2, Pose3, Vector3, yaw_rad};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
-    ArticulationState, Bumper, GripperContacts, Header, JointCommand, ObstacleCloud, OccupancyGrid, Presence,
-    Provenance, RelationKind, SceneGraph, SceneObject, Skill, SupportSurface, VelocityCommand,
+    ArticulationState, Bumper, GripperContacts, Header, JointCommand, OccupancyGrid, Presence, Provenance,
+    RelationKind, SceneGraph, SceneObject, Skill, SupportSurface, VelocityCommand,
 };
 use steward_core::robot::JointPositions;
 use steward_core::{Duration, Time, frames};
@@ -67,24 +67,6 @@ fn inside(shape: &ColliderShape, p: &Point3, margin: f64) -> bool {
     }
 }
 
-fn bounds(shape: &ColliderShape, pose: &Pose3) -> Aabb {
-    let half = match shape {
-        ColliderShape::Cuboid { half } => *half,
-        ColliderShape::Cylinder {
-            half_height_m,
-            radius_m,
-        } => Vector3::new(*radius_m, *radius_m, *half_height_m),
-        ColliderShape::Ball { radius_m } => Vector3::repeat(*radius_m),
-    };
-    let corners: Vec<Point3> = (0..8)
-        .map(|i| {
-            let s = |b: u32| if i >> b & 1 == 0 { -1.0 } else { 1.0 };
-            pose * Point3::from(Vector3::new(s(0), s(1), s(2)).component_mul(&half))
-        })
-        .collect();
-    Aabb::from_points(&corners).unwrap()
-}
-
 /// Grid cells or voxels of colliders: calls `mark` with every lattice point inside one.
 fn rasterize(
     physics: &Physics,
@@ -97,7 +79,7 @@ fn rasterize(
         let Some(pose) = physics.pose(e.id) else { continue };
         for c in &e.colliders {
             let world_from_shape = pose * c.pose;
-            let b = bounds(&c.shape, &world_from_shape).inflated(margin);
+            let b = Aabb::around(&world_from_shape, &c.shape.half()).inflated(margin);
             if !keep(e, &b) {
                 continue;
             }
@@ -115,14 +97,6 @@ fn rasterize(
             }
         }
     }
-}
-
-fn voxels(points: Vec<Point3>) -> Voxels {
-    Voxels::new(&ObstacleCloud {
-        header: Header::new(Time::ZERO, frames::MAP),
-        voxel_m: VOXEL_M,
-        points: Arc::new(points),
-    })
 }
 
 impl Trial {
@@ -172,7 +146,7 @@ impl Trial {
             contacts: None,
             bumper: None,
             grid,
-            voxels: voxels(Vec::new()),
+            voxels: Voxels::new(&[], VOXEL_M),
             graph: SceneGraph::default(),
             noise,
             verbose,
@@ -227,11 +201,8 @@ impl Trial {
             );
             let center = |i: i64| (i as f64 + 0.5) * VOXEL_M;
             let points = points.into_iter();
-            self.voxels = voxels(
-                points
-                    .map(|(i, j, k)| Point3::new(center(i), center(j), center(k)))
-                    .collect(),
-            );
+            let centers = points.map(|(i, j, k)| Point3::new(center(i), center(j), center(k)));
+            self.voxels = Voxels::new(&centers.collect::<Vec<_>>(), VOXEL_M);
         }
         let mut objects = Vec::new();
         for e in physics.entities() {

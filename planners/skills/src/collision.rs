@@ -234,7 +234,7 @@ impl<'a> Obstacles<'a> {
         let voxels = self.voxels?;
         let inflation_m = 0.5 * voxels.side_m() * FILLED + self.margin_m;
         let support = self.support.filter(|_| hand);
-        let mut bounds = bounds(map_from_shape, geometry).inflated(inflation_m.max(0.0));
+        let mut bounds = Aabb::around(map_from_shape, &geometry.half()).inflated(inflation_m.max(0.0));
         // The voxels of a support are taken for lower than they are.
         bounds.max.z += support.map_or(0.0, |_| SUPPORT_SLACK_M + SUPPORT_ERROR_M + inflation_m.max(0.0));
         let shape_from_map = map_from_shape.inverse();
@@ -273,21 +273,6 @@ impl<'a> Obstacles<'a> {
             self.hit(robot, arm, &posture, gripper, payload)
         })
     }
-}
-
-/// A box around a shape, frame `map`.
-fn bounds(map_from_shape: &Pose3, geometry: &Geometry) -> Aabb {
-    let half = match *geometry {
-        Geometry::Box { half } => half,
-        Geometry::Cylinder {
-            radius_m,
-            half_length_m,
-        } => Vector3::new(radius_m, radius_m, half_length_m),
-        Geometry::Sphere { radius_m } => Vector3::repeat(radius_m),
-    };
-    let turn = map_from_shape.rotation.to_rotation_matrix();
-    let extent = turn.matrix().abs() * half;
-    Aabb::from_center_half(Point3::from(map_from_shape.translation.vector), extent)
 }
 
 /// Signed distance of a point (shape frame) to a shape, metres; a lower bound inside.

@@ -17,8 +17,6 @@ const LATERAL_TOLERANCE_M: f64 = 0.006;
 const MISSES_M: f64 = 0.02;
 /// How far short of where it should be a joint was stopped on the way out, metres or radians.
 const STOPPED: f64 = 0.05;
-/// Margins between arm and voxels with which room for the hand to turn is looked for, in turn, metres.
-const TURN_MARGINS_M: [f64; 3] = [0.01, 0.003, -0.009];
 /// How often the base is turned again with the arm out.
 const MAX_CORRECTIONS: u32 = 3;
 
@@ -139,7 +137,8 @@ impl Handing {
                 if turned {
                     match ik::solve_facing(&ctx.robot, &inputs.base, &self.before) {
                         Ok(posture) => {
-                            let free = TURN_MARGINS_M.map(|m| free_way(ctx, inputs, self.opening_m, m));
+                            let free =
+                                reach::TURN_MARGINS_M.map(|m| free_way(ctx, inputs, self.opening_m, m));
                             let way = reach::way_out(&ctx.robot, inputs.posture(), posture, &free);
                             self.phase = Phase::Out(ArmMotion::through(way));
                         }

@@ -72,13 +72,8 @@ pub(crate) fn find_places(
         if places.iter().any(|p| p.distance_m(pose) < 0.2) {
             return None;
         }
-        match best_grasp(ctx, inputs, &surrounded, (pose.x_m, pose.y_m), &[], way) {
-            Ok(_) => Some(*pose),
-            Err(why) => {
-                reason = why;
-                None
-            }
-        }
+        let grasp = best_grasp(ctx, inputs, &surrounded, (pose.x_m, pose.y_m), &[], way);
+        grasp.map(|_| *pose).map_err(|why| reason = why).ok()
     });
     if let Some(((_, margins), places)) = best {
         return Ok((places.into(), margins));

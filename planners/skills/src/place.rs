@@ -429,13 +429,9 @@ impl Place {
                 return None;
             }
             let base = (candidate.pose.x_m, candidate.pose.y_m);
-            match plan_spot(ctx, inputs, target, spot, base, way) {
-                Ok(_) => Some((candidate.pose, *spot)),
-                Err(why) => {
-                    reason = why.or(reason);
-                    None
-                }
-            }
+            let plan = plan_spot(ctx, inputs, target, spot, base, way);
+            let place = plan.map(|_| (candidate.pose, *spot));
+            place.map_err(|why| reason = why.or(reason)).ok()
         });
         let Some((_, places)) = best else {
             return Err((
@@ -517,13 +513,8 @@ impl Place {
         spots.truncate(60);
         let mut reason: Option<NoReach> = None;
         let best = in_best_way(spots, 1, |spot, way, _: &[Plan]| {
-            match plan_spot(ctx, inputs, target, spot, base, way) {
-                Ok(plan) => Some(plan),
-                Err(why) => {
-                    reason = why.or(reason);
-                    None
-                }
-            }
+            let plan = plan_spot(ctx, inputs, target, spot, base, way);
+            plan.map_err(|why| reason = why.or(reason)).ok()
         });
         if let Some(plan) = best.and_then(|(_, plans)| plans.into_iter().next()) {
             return Ok(plan);

@@ -13,6 +13,8 @@ use crate::voxels::Voxels;
 
 /// The smallest margin between arm and voxels that tells anything, metres.
 const TIGHT_M: f64 = -0.009;
+/// Margins between arm and voxels with which room for the hand to turn is looked for, in turn, metres.
+pub(crate) const TURN_MARGINS_M: [f64; 3] = [0.01, 0.003, TIGHT_M];
 
 /// Margins between arm and voxels, metres.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
@@ -27,10 +29,10 @@ impl Margins {
     /// To try in turn: in a cupboard, voxels leave less room than there is. Last, it is left to the arm to feel whether the
     /// hand turns.
     pub const ALL: [Margins; 5] = [
-        Margins::new(0.01, 0.01),
-        Margins::new(0.003, 0.01),
-        Margins::new(-0.004, 0.003),
-        Margins::new(TIGHT_M, TIGHT_M),
+        Margins::new(0.01, TURN_MARGINS_M[0]),
+        Margins::new(0.003, TURN_MARGINS_M[0]),
+        Margins::new(-0.004, TURN_MARGINS_M[1]),
+        Margins::new(TIGHT_M, TURN_MARGINS_M[2]),
         Margins::new(TIGHT_M, f64::NEG_INFINITY),
     ];
 

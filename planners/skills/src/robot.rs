@@ -93,13 +93,6 @@ impl Posture {
         let (a, b) = (self.to_array(), other.to_array());
         Posture::from_array(std::array::from_fn(|i| a[i] + fraction * (b[i] - a[i])))
     }
-
-    /// As joint positions, with the gripper's.
-    pub fn joints(self, gripper: f64) -> JointPositions {
-        let mut joints: JointPositions = ARM.iter().map(|n| (*n).to_owned()).zip(self.to_array()).collect();
-        joints.insert(GRIPPER.to_owned(), gripper);
-        joints
-    }
 }
 
 /// Smallest and largest position and largest speed of a joint.
@@ -163,7 +156,7 @@ pub struct Robot {
     pan_from_base: Pose3,
     camera: usize,
     grasp_center: usize,
-    /// Joints of [`ARM`], then the gripper's.
+    /// Links that the joints of [`ARM`] move, then that of the gripper's.
     driven: [usize; 6],
 }
 
@@ -189,10 +182,6 @@ impl Robot {
         let (yaw, pitch) = (at(child(WRIST_YAW)?), at(child(WRIST_PITCH)?));
         let grasp = at(model.link_index(frames::GRASP_CENTER)?);
         let palm = at(child(GRIPPER)?);
-        let index = |name: &str| -> Result<usize> {
-            let child = child(name)?;
-            Ok(model.joints().iter().position(|j| j.child == child).unwrap_or(0))
-        };
         let pan = model.joint(HEAD_PAN)?;
         let pan_from_base = zero[pan.child].inverse();
         let robot = Robot {
@@ -209,12 +198,12 @@ impl Robot {
             camera: model.link_index(frames::HEAD_CAMERA_OPTICAL)?,
             grasp_center: model.link_index(frames::GRASP_CENTER)?,
             driven: [
-                index(LIFT)?,
-                index(EXTEND)?,
-                index(WRIST_YAW)?,
-                index(WRIST_PITCH)?,
-                index(WRIST_ROLL)?,
-                index(GRIPPER)?,
+                child(LIFT)?,
+                child(EXTEND)?,
+                child(WRIST_YAW)?,
+                child(WRIST_PITCH)?,
+                child(WRIST_ROLL)?,
+                child(GRIPPER)?,
             ],
             model,
         };
@@ -263,8 +252,10 @@ impl Robot {
     pub fn links(&self, posture: &Posture, gripper: f64) -> Vec<Pose3> {
         let [lift, extend, yaw, pitch, roll] = posture.to_array();
         let positions = [lift, extend, yaw, pitch, roll, gripper];
-        let position = |joint| self.driven.iter().position(|d| *d == joint).map(|i| positions[i]);
-        self.model.forward_by(|joint| position(joint).unwrap_or(0.0))
+        self.model.forward_by(|joint| {
+            let driven = self.driven.iter().position(|link| *link == joint.child);
+            driven.map_or(0.0, |i| positions[i])
+        })
     }
 
     /// `base_from_grasp_center` by the URDF.

@@ -17,7 +17,7 @@ const BESIDE_M: f64 = 0.03;
 /// How far around a point a surface that goes on over it was measured somewhere, metres.
 const MEASURED_M: f64 = 0.06;
 /// How far below and above its height a surface may have been measured, metres.
-const UNEVEN_M: f64 = 0.04;
+pub(crate) const UNEVEN_M: f64 = 0.04;
 /// How far around a hole its edge is looked for, metres, and how many voxels in each quarter tell that it was seen: of a
 /// board that is looked at from the front the far side is not.
 const EDGE: (f64, usize) = (0.4, 10);
@@ -62,8 +62,9 @@ fn is_hole(voxels: Option<&Voxels>, surface: &SupportSurface, point: &Point3) ->
         return false;
     };
     let mut edge = [0; 4];
-    for p in voxels.points().iter() {
-        let above_m = p.z - surface.height_m();
+    let height_m = surface.height_m();
+    for p in voxels.beside(point, EDGE.0, [height_m - UNEVEN_M, height_m + HAND_M]) {
+        let above_m = p.z - height_m;
         let aside_m = (p.x - point.x).hypot(p.y - point.y);
         if aside_m > EDGE.0 || !(-UNEVEN_M..HAND_M).contains(&above_m) {
             continue;

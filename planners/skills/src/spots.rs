@@ -5,6 +5,7 @@ use steward_core::ids::ObjectId;
 use steward_core::messages::{Presence, Relation, RelationKind, SceneGraph, SceneObject, SupportSurface};
 
 use crate::navmap::NavMap;
+use crate::roofs::UNEVEN_M;
 use crate::trays;
 use crate::voxels::Voxels;
 
@@ -69,8 +70,6 @@ const SPACING_M: f64 = 0.05;
 const UNSEEN_BOARD_M: f64 = 0.08;
 /// How far around a point ground was measured at its height where there is any, metres.
 const GROUND_M: f64 = 0.04;
-/// How far above its height a surface may have been measured, metres.
-const UNEVEN_M: f64 = 0.04;
 /// What a surface much smaller than the largest of the furniture costs, metres of driving: armrests and ledges are not
 /// what things are put on.
 const MINOR: f64 = 3.0;
@@ -193,9 +192,11 @@ impl Query<'_> {
             return Vec::new();
         };
         let reach = surface.half_x_m.hypot(surface.half_y_m) + voxels.side_m();
-        let points = voxels.points().iter().copied();
+        let height_m = surface.center.z;
+        let points = voxels.beside(&surface.center, reach, [height_m - UNEVEN_M, height_m + UNEVEN_M]);
         points
-            .filter(|p| (p.z - surface.center.z).abs() < UNEVEN_M)
+            .copied()
+            .filter(|p| (p.z - height_m).abs() < UNEVEN_M)
             .filter(|p| (p.x - surface.center.x).hypot(p.y - surface.center.y) < reach)
             .collect()
     }
@@ -219,7 +220,8 @@ impl Query<'_> {
     fn room_at(&self, point: &Point3, owner: Option<ObjectId>) -> Option<f64> {
         let r = self.radius_m();
         let (low, high) = (point.z + 0.01, point.z + 2.0 * self.half.z + 0.02);
-        let mut room: f64 = 0.3;
+        const MOST_M: f64 = 0.3;
+        let mut room = MOST_M;
         for o in &self.graph.objects {
             let other = o.id != self.held && Some(o.id) != owner && o.presence == Presence::Present;
             if !other || o.shape.bottom_m() > high || o.shape.top_m() < low {
@@ -240,7 +242,7 @@ impl Query<'_> {
         }
         if let Some(voxels) = self.voxels {
             let reach = r + 0.5 * voxels.side_m();
-            for p in voxels.points().iter() {
+            for p in voxels.beside(point, reach + MOST_M, [point.z + UNEVEN_M, high]) {
                 if p.z < point.z + UNEVEN_M || p.z > high {
                     continue;
                 }
@@ -419,10 +421,11 @@ impl Query<'_> {
     fn is_carried(&self, point: &Point3) -> bool {
         let r = self.radius_m();
         self.voxels.is_some_and(|voxels| {
-            voxels.points().iter().any(|p| {
+            let (above_m, below_m) = (0.5 * UNEVEN_M, UNSEEN_BOARD_M + UNEVEN_M);
+            let mut near = voxels.beside(point, r, [point.z - below_m, point.z + above_m]);
+            near.any(|p| {
                 let below = point.z - p.z;
-                (-0.5 * UNEVEN_M..UNSEEN_BOARD_M + UNEVEN_M).contains(&below)
-                    && (p.x - point.x).hypot(p.y - point.y) < r
+                (-above_m..below_m).contains(&below) && (p.x - point.x).hypot(p.y - point.y) < r
             })
         })
     }

@@ -1,14 +1,13 @@
 //! Obstacle voxels by place, so that those near a shape are found without looking at all of them.
 
 use steward_core::geometry::{Aabb, Point3};
-use steward_core::messages::ObstacleCloud;
 
 /// Side of a cell, metres, unless there would be too many.
 const CELL_M: f64 = 0.1;
 /// Cells along one axis at most.
 const MOST_CELLS: usize = 128;
 
-/// The voxels of an [`ObstacleCloud`] in a grid of cells, frame `map`.
+/// Obstacle voxels in a grid of cells, frame `map`.
 #[derive(Debug, Clone)]
 pub struct Voxels {
     side_m: f64,
@@ -22,21 +21,16 @@ pub struct Voxels {
 }
 
 impl Voxels {
-    /// Sorts the voxels of a message into cells. Points that are not finite are left out.
-    pub fn new(cloud: &ObstacleCloud) -> Self {
-        let finite = || {
-            cloud
-                .points
-                .iter()
-                .filter(|p| p.coords.iter().all(|x| x.is_finite()))
-        };
+    /// Sorts voxels into cells; `centers` and `side_m` in metres. Points that are not finite are left out.
+    pub fn new(centers: &[Point3], side_m: f64) -> Self {
+        let finite = || centers.iter().filter(|p| p.coords.iter().all(|x| x.is_finite()));
         let bounds = Aabb::from_points(finite())
             .unwrap_or(Aabb::from_center_half(Point3::origin(), Default::default()));
         let size = bounds.max - bounds.min;
         let cell_m = CELL_M.max(size.max() / (MOST_CELLS - 1) as f64);
         let cells = [0, 1, 2].map(|i| (size[i] / cell_m) as usize + 1);
         let mut voxels = Voxels {
-            side_m: cloud.voxel_m,
+            side_m,
             points: Vec::new(),
             origin: bounds.min,
             cell_m,
@@ -71,8 +65,18 @@ impl Voxels {
         &self.points
     }
 
+    /// Centres of the voxels beside a vertical line through a point, as [`around`](Voxels::around) a box that reaches so far
+    /// to each side and from one height to another, metres.
+    pub fn beside(&self, point: &Point3, reach_m: f64, heights_m: [f64; 2]) -> impl Iterator<Item = &Point3> {
+        let [low_m, high_m] = heights_m;
+        self.around(&Aabb {
+            min: Point3::new(point.x - reach_m, point.y - reach_m, low_m),
+            max: Point3::new(point.x + reach_m, point.y + reach_m, high_m),
+        })
+    }
+
     /// Centres of the voxels in a box, and of some around it, metres.
-    pub fn around(&self, bounds: &Aabb) -> impl Iterator<Item = &Point3> {
+    pub fn around<'a>(&'a self, bounds: &Aabb) -> impl Iterator<Item = &'a Point3> + use<'a> {
         let meets = (0..3).all(|i| {
             let high = self.origin[i] + self.cells[i] as f64 * self.cell_m;
             bounds.max[i] >= self.origin[i] && bounds.min[i] <= high
@@ -103,21 +107,10 @@ impl Voxels {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use proptest::prelude::*;
     use steward_core::geometry::Vector3;
-    use steward_core::messages::Header;
 
     use super::*;
-
-    fn voxels(points: Vec<Point3>) -> Voxels {
-        Voxels::new(&ObstacleCloud {
-            header: Header::default(),
-            voxel_m: 0.025,
-            points: Arc::new(points),
-        })
-    }
 
     proptest! {
         #[test]
@@ -131,7 +124,7 @@ mod tests {
                 Point3::new(center.0, center.1, center.2),
                 Vector3::new(half.0, half.1, half.2),
             );
-            let voxels = voxels(points.clone());
+            let voxels = Voxels::new(&points, 0.025);
             let found: Vec<&Point3> = voxels.around(&bounds).collect();
             for p in points.iter().filter(|p| bounds.contains(p)) {
                 prop_assert!(found.contains(&p));
@@ -143,12 +136,12 @@ mod tests {
     #[test]
     fn nothing_and_nonsense_are_empty() {
         let everywhere = Aabb::from_center_half(Point3::origin(), Vector3::repeat(1e9));
-        assert_eq!(voxels(vec![]).around(&everywhere).count(), 0);
-        let far = vec![
+        assert_eq!(Voxels::new(&[], 0.025).around(&everywhere).count(), 0);
+        let far = [
             Point3::new(f64::NAN, 0.0, 0.0),
             Point3::new(1e8, -1e8, 0.0),
             Point3::origin(),
         ];
-        assert_eq!(voxels(far).around(&everywhere).count(), 2);
+        assert_eq!(Voxels::new(&far, 0.025).around(&everywhere).count(), 2);
     }
 }

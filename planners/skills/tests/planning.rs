@@ -11,8 +11,8 @@ use steward_core::Time;
 use steward_core::geometry::{OrientedBox, Point3, Pose2, Vector3};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
-    ArticulationState, Header, ObstacleCloud, OccupancyGrid, Presence, Provenance, RelationKind, SceneGraph,
-    SceneObject, SupportSurface,
+    ArticulationState, Header, OccupancyGrid, Presence, Provenance, RelationKind, SceneGraph, SceneObject,
+    SupportSurface,
 };
 use steward_skills::collision::{Contact, Member, Obstacles, Support};
 use steward_skills::grasp;
@@ -419,25 +419,18 @@ fn the_hand_turns_where_there_is_room_for_it() {
         ..before
     }));
     let context = Context::new(SkillsConfig::default(), robot.clone());
-    let wall = |x_m: f64| ObstacleCloud {
-        header: Header::default(),
-        voxel_m: 0.05,
-        points: Arc::new(
-            (0..40)
-                .flat_map(|i| {
-                    (-6..=6).map(move |k| Point3::new(x_m, 0.05 * f64::from(k), 0.05 * f64::from(i)))
-                })
-                .collect(),
-        ),
+    let wall = |x_m: f64| {
+        let heights = (0..40).map(|i| 0.05 * f64::from(i));
+        let points = heights.flat_map(|z| (-6..=6).map(move |k| Point3::new(x_m, 0.05 * f64::from(k), z)));
+        Voxels::new(&points.collect::<Vec<_>>(), 0.05)
     };
     let tip_m = hand.position.x + robot.tip_m;
-    let plan = |cloud: &ObstacleCloud| {
-        let voxels = Voxels::new(cloud);
+    let plan = |voxels: &Voxels| {
         let scene = reach::Scene {
             robot: &robot,
             arm: &context.arm,
             config: &context.config,
-            voxels: Some(&voxels),
+            voxels: Some(voxels),
             ignored: &[],
             support: None,
             payload: None,
@@ -462,11 +455,7 @@ fn the_voxels_of_a_support_end_at_its_height() {
         roll_rad: 0.0,
     };
     let hand = robot.grasp_center(&level).translation.vector;
-    let voxels = Voxels::new(&ObstacleCloud {
-        header: Header::default(),
-        voxel_m: 0.025,
-        points: Arc::new(vec![Point3::from(hand)]),
-    });
+    let voxels = Voxels::new(&[Point3::from(hand)], 0.025);
     let touches = |above_m: f64| {
         let support = Support::around(&Point3::from(hand), hand.z + above_m);
         Obstacles::around(&Pose2::default(), Some(&voxels), &[], Some(support), 0.01)
@@ -593,19 +582,15 @@ fn a_hand_goes_into_a_basin_over_its_rim() {
         ..SceneGraph::default()
     };
     // Voxels all over the worktop but for a square hole.
-    let cloud = |hole_half_m: f64| {
+    let worktop_around = |hole_half_m: f64| {
         let points = (0..40).flat_map(|i| (0..24).map(move |j| (i, j)));
         let points = points.map(|(i, j)| (0.5125 + 0.025 * f64::from(i), -0.2875 + 0.025 * f64::from(j)));
         let is_left = |(x, y): &(f64, f64)| (x - 1.0).abs() > hole_half_m || y.abs() > hole_half_m;
         let points = points.filter(is_left).map(|(x, y)| Point3::new(x, y, 0.825));
-        ObstacleCloud {
-            header: Header::default(),
-            voxel_m: 0.025,
-            points: Arc::new(points.collect()),
-        }
+        Voxels::new(&points.collect::<Vec<_>>(), 0.025)
     };
     let at_the_bottom = Point3::new(1.0, 0.0, 0.72);
-    let (basin, closed) = (Voxels::new(&cloud(0.15)), Voxels::new(&cloud(0.0)));
+    let (basin, closed) = (worktop_around(0.15), worktop_around(0.0));
     assert!(!roofs::is_roofed(&graph, Some(&basin), &at_the_bottom));
     assert_eq!(
         roofs::basin_rim_m(&graph, Some(&basin), &at_the_bottom),
@@ -634,14 +619,9 @@ fn spots(
         objects,
         ..SceneGraph::default()
     };
-    let cloud = ObstacleCloud {
-        header: Header::new(Time::ZERO, "map"),
-        voxel_m: 0.05,
-        points: Arc::new(measured),
-    };
     let query = Query {
         graph: &graph,
-        voxels: Some(&Voxels::new(&cloud)),
+        voxels: Some(&Voxels::new(&measured, 0.05)),
         map: &NavMap::new(&grid(10, 10, &[]), &SkillsConfig::default()),
         held: ObjectId(9),
         half,

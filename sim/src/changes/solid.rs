@@ -3,7 +3,7 @@
 use nalgebra as na;
 use steward_core::geometry::{Pose3, Vector3};
 
-use crate::model::{Collider, ColliderShape};
+use crate::model::Collider;
 
 /// A box anywhere.
 #[derive(Debug, Clone, Copy)]
@@ -15,17 +15,9 @@ pub(super) struct Solid {
 impl Solid {
     /// The box around a collider of an entity.
     pub(super) fn around(collider: &Collider, world_from_entity: &Pose3) -> Self {
-        let half = match collider.shape {
-            ColliderShape::Cuboid { half } => half,
-            ColliderShape::Cylinder {
-                half_height_m,
-                radius_m,
-            } => Vector3::new(radius_m, radius_m, half_height_m),
-            ColliderShape::Ball { radius_m } => Vector3::repeat(radius_m),
-        };
         Solid {
             pose: world_from_entity * collider.pose,
-            half,
+            half: collider.shape.half(),
         }
     }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use steward_core::geometry::{OrientedBox, Point3, Pose2, Pose3, Vector3, wrap_angle_rad};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{
-    ArticulationState, Bumper, DriveStatus, GripperContacts, Header, ObstacleCloud, OccupancyGrid, Presence,
-    Provenance, SceneGraph, SceneObject, Skill,
+    ArticulationState, Bumper, DriveStatus, GripperContacts, Header, OccupancyGrid, Presence, Provenance,
+    SceneGraph, SceneObject, Skill,
 };
 use steward_core::robot::{JointPositions, KinematicModel};
 use steward_core::{Duration, Time, frames};
@@ -22,14 +22,6 @@ const DT_S: f64 = 0.04;
 
 /// Side of a voxel, metres.
 const VOXEL_M: f64 = 0.025;
-
-fn voxels(points: Vec<Point3>) -> Voxels {
-    Voxels::new(&ObstacleCloud {
-        header: Header::new(Time::ZERO, frames::MAP),
-        voxel_m: VOXEL_M,
-        points: Arc::new(points),
-    })
-}
 
 pub(crate) struct World {
     pub(crate) now: Time,
@@ -98,7 +90,7 @@ impl World {
                 origin: Pose2::new(-1.0, -1.0, 0.0),
                 cells: Arc::new(cells),
             },
-            voxels: Some(voxels(Vec::new())),
+            voxels: Some(Voxels::new(&[], VOXEL_M)),
             graph: SceneGraph::default(),
             bumper: Bumper {
                 header: Header::new(Time::ZERO, frames::BASE_LINK),
@@ -143,7 +135,7 @@ impl World {
                     }
                 }
             }
-            *seen = voxels(points);
+            *seen = Voxels::new(&points, VOXEL_M);
         }
         self.solids.push(shape);
     }
