@@ -123,7 +123,7 @@ pub fn around_box(
 
 /// Cost of standing somewhere to deal with a point, `None` where the base cannot stand or get there.
 fn standing_cost(map: &NavMap, field: &CostField, at: (f64, f64), point: &Point3, extra: f64) -> Option<f64> {
-    if !map.traversable(at.0, at.1) {
+    if !map.standable_at(at.0, at.1) {
         return None;
     }
     let driving = f64::from(field.cost_to(map, at.0, at.1)?) / COST_PER_M;

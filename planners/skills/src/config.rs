@@ -82,6 +82,9 @@ impl Default for SkillsConfig {
     }
 }
 
+/// Room beside the base that is left where it squeezes through, metres.
+const SQUEEZE_MARGIN_M: f64 = 0.005;
+
 impl SkillsConfig {
     /// # Errors
     /// [`Error::Config`] for the first value outside its range.
@@ -128,7 +131,12 @@ impl SkillsConfig {
         Ok(())
     }
 
-    /// Smallest distance between the base's centre and an obstacle, metres.
+    /// Smallest distance between the base's centre and an obstacle where it passes and there is no other way, metres.
+    pub fn squeeze_clearance_m(&self) -> f64 {
+        self.footprint_radius_m + SQUEEZE_MARGIN_M.min(self.clearance_margin_m)
+    }
+
+    /// Smallest distance between the base's centre and an obstacle where it stands, metres.
     pub fn hard_clearance_m(&self) -> f64 {
         self.footprint_radius_m + self.clearance_margin_m
     }

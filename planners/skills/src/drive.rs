@@ -357,6 +357,8 @@ pub struct Drive {
 
 /// Speed between things that the base just fits between, metres per second.
 const TIGHT_SPEED_M_S: f64 = 0.4;
+/// Speed where there is no room for the base's margin, metres per second.
+const SQUEEZE_SPEED_M_S: f64 = 0.2;
 /// Clearance from which the base drives at full speed, metres.
 const AT_EASE_M: f64 = 0.42;
 /// Bumps and standstills after which a drive gives up.
@@ -498,7 +500,12 @@ impl Drive {
         } else {
             let hard = c.hard_clearance_m();
             let room = ((clearance - hard) / (AT_EASE_M - hard).max(0.01)).clamp(0.0, 1.0);
-            let by_room = TIGHT_SPEED_M_S + (c.max_speed_m_s - TIGHT_SPEED_M_S).max(0.0) * room;
+            let slowest = if clearance < hard {
+                SQUEEZE_SPEED_M_S
+            } else {
+                TIGHT_SPEED_M_S
+            };
+            let by_room = slowest + (c.max_speed_m_s - slowest).max(0.0) * room;
             let v = by_room
                 .min(braking_speed(remaining, c.max_acceleration_m_s2))
                 .min(c.max_speed_m_s * (1.0 - error.abs() / 0.9).max(0.15))
@@ -596,8 +603,8 @@ impl Drive {
         self.planned_on = map.stamp();
         let goal = (self.goal.x_m, self.goal.y_m);
         let end = match self.end {
-            Some(end) if map.traversable(end.0, end.1) => Some(end),
-            _ if map.traversable(goal.0, goal.1) => Some(goal),
+            Some(end) if map.standable_at(end.0, end.1) => Some(end),
+            _ if map.standable_at(goal.0, goal.1) => Some(goal),
             _ => path::CostField::from_start(map, here)
                 .and_then(|f| f.nearest_reachable(map, goal, self.tolerance.relocate_m)),
         };

@@ -54,7 +54,8 @@ pub(crate) struct Surrounded<'a> {
     tray: Option<&'a SceneObject>,
     /// Height of the rim of the basin that it is in, metres.
     basin_m: Option<f64>,
-    is_roofed: bool,
+    /// Distance from its top up to the top of the board over it, metres.
+    room_above_m: Option<f64>,
 }
 
 impl<'a> Surrounded<'a> {
@@ -64,13 +65,13 @@ impl<'a> Surrounded<'a> {
         let shape = tray.map_or(object.shape, |t| trays::reaching_down(t, &object.shape));
         let top = shape.top();
         let basin = |g| roofs::basin_rim_m(g, inputs.voxels, &top);
-        let roofed = |g| roofs::is_roofed(g, inputs.voxels, &top);
+        let room_above = |g| roofs::room_above_m(g, inputs.voxels, &top);
         Surrounded {
             object,
             shape,
             tray,
             basin_m: inputs.graph.and_then(basin),
-            is_roofed: tray.is_none() && inputs.graph.is_some_and(roofed),
+            room_above_m: inputs.graph.filter(|_| tray.is_none()).and_then(room_above),
         }
     }
 }
@@ -89,7 +90,7 @@ pub(crate) fn best_grasp(
         ref shape,
         tray,
         basin_m,
-        is_roofed,
+        room_above_m,
     } = *surrounded;
     let mut ignored = vec![object_region(&object.shape)];
     let is_narrow = margins.way_m < 0.0;
@@ -117,9 +118,10 @@ pub(crate) fn best_grasp(
     grasps.retain(|g| {
         tray.is_none_or(|t| trays::clears_rim(t, &g.hand)) && (basin_m.is_none() || g.comes_down)
     });
-    // From above is no way in under a board.
-    if is_roofed {
-        grasps.retain(|g| !g.comes_down);
+    // From above is no way in under a board, unless the hand fits between it and the thing.
+    if let Some(room_m) = room_above_m {
+        let top = shape.top();
+        grasps.retain(|g| !g.comes_down || roofs::goes_under(&ctx.robot, &g.before, &top, room_m));
     }
     if grasps.is_empty() {
         return Err("a hand from above does not go under what is over it".into());

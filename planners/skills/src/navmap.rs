@@ -8,6 +8,10 @@ use crate::config::SkillsConfig;
 /// Clearances beyond this are not told apart, cells.
 const CLEARANCE_CAP_CELLS: i16 = 24;
 
+/// Cost factor, percent, where there is room for the base but not for its margin: such a way is taken where there is no
+/// other that is not much longer.
+const SQUEEZE_FACTOR: u16 = 1200;
+
 /// Fixed-point cost of one metre through open space.
 pub const COST_PER_M: f64 = 1000.0;
 
@@ -80,7 +84,12 @@ impl NavMap {
         let (hard, comfort) = (config.hard_clearance_m(), config.comfort_distance_m);
         let clearance = (f64::from(squared).sqrt() - 0.5).max(0.0) * grid.resolution_m;
         if clearance < hard {
-            return (clearance as f32, 0);
+            let factor = if clearance < config.squeeze_clearance_m() {
+                0
+            } else {
+                SQUEEZE_FACTOR
+            };
+            return (clearance as f32, factor);
         }
         let closeness = ((comfort - clearance) / (comfort - hard).max(1e-6)).clamp(0.0, 1.0);
         let factor = 100.0 * (1.0 + config.clearance_weight * closeness * closeness);
@@ -147,9 +156,14 @@ impl NavMap {
         }
     }
 
-    /// Whether the base may stand there.
-    pub fn traversable(&self, x_m: f64, y_m: f64) -> bool {
-        self.index_of(x_m, y_m).is_some_and(|c| self.factor[c] != 0)
+    /// Whether the base may stop there: it may also pass where there is less room, see [`NavMap::factor`].
+    pub fn is_standable(&self, cell: usize) -> bool {
+        self.factor[cell] != 0 && self.factor[cell] != SQUEEZE_FACTOR
+    }
+
+    /// Whether the base may stop at a point.
+    pub fn standable_at(&self, x_m: f64, y_m: f64) -> bool {
+        self.index_of(x_m, y_m).is_some_and(|c| self.is_standable(c))
     }
 
     /// Whether a cell is known to be occupied.

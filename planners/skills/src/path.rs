@@ -94,7 +94,7 @@ impl CostField {
 
     /// The reachable point on which the base may stand nearest to `goal`, within `radius_m`.
     pub fn nearest_reachable(&self, map: &NavMap, goal: (f64, f64), radius_m: f64) -> Option<(f64, f64)> {
-        if map.traversable(goal.0, goal.1) && self.cost_to(map, goal.0, goal.1).is_some() {
+        if map.standable_at(goal.0, goal.1) && self.cost_to(map, goal.0, goal.1).is_some() {
             return Some(goal);
         }
         let res = map.grid().resolution_m;
@@ -106,7 +106,7 @@ impl CostField {
                 let Some(cell) = map.index_of(at.0, at.1) else {
                     continue;
                 };
-                if map.factor(cell).is_none() || self.cost[cell] == u32::MAX {
+                if !map.is_standable(cell) || self.cost[cell] == u32::MAX {
                     continue;
                 }
                 let (x, y) = map.center_of(cell);

@@ -58,6 +58,10 @@ pub struct Pick {
     replans: u32,
     /// Where the object was when the places were chosen.
     chosen_for: Point3,
+    /// Where the base stood and, once there, no grasp was found.
+    unfit: Vec<Pose2>,
+    /// Whether places were chosen again, all of those chosen before having turned out unfit.
+    chosen_again: bool,
     /// Whether it was looked at anew after no place was found, and whether places were chosen again since.
     second_look: SecondLook,
     /// How often what is held was moved up or down because it was caught.
@@ -105,6 +109,8 @@ impl Pick {
             moved_places: 0,
             replans: 0,
             chosen_for: Point3::origin(),
+            unfit: Vec::new(),
+            chosen_again: false,
             second_look: SecondLook::Due,
             wriggles: 0,
         }
@@ -140,7 +146,7 @@ impl Pick {
                 }
                 Progress::Running("stowing the arm".into())
             }
-            Phase::Places => match find_places(ctx, inputs, object) {
+            Phase::Places => match find_places(ctx, inputs, object, &self.unfit) {
                 Ok((places, margins)) => {
                     self.chosen_for = object.shape.center;
                     self.places = places;
@@ -227,6 +233,7 @@ impl Pick {
                             SkillFailure::OutOfReach,
                             format!("{name} cannot be grasped from here: {why}"),
                         ));
+                        self.unfit.push(inputs.base);
                         if self.second_look == SecondLook::UnderWay {
                             self.second_look = SecondLook::Done;
                             self.phase = Phase::Places;
@@ -237,6 +244,12 @@ impl Pick {
                         if moved_m > MOVED_M && self.moved_places < 6 {
                             self.phase = Phase::Places;
                             return Progress::Running(format!("{name} is elsewhere: choosing a place again"));
+                        }
+                        // They were chosen by what was known from afar.
+                        if self.places.is_empty() && !self.chosen_again {
+                            self.chosen_again = true;
+                            self.phase = Phase::Places;
+                            return Progress::Running(format!("choosing another place to grasp {name} from"));
                         }
                         self.next_place()
                     }

@@ -4,8 +4,14 @@
 use steward_core::geometry::Point3;
 use steward_core::messages::{Presence, SceneGraph, SupportSurface};
 
+use crate::ik::HandPose;
+use crate::robot::Robot;
 use crate::voxels::Voxels;
 
+/// Thickness of a board and some room below it, metres.
+const BOARD_M: f64 = 0.05;
+/// Half thickness of the arm, metres.
+const ARM_HALF_M: f64 = 0.036;
 /// Surfaces up to this far above a thing leave no room for a hand that points down, metres: from the finger tips to
 /// the arm.
 const HAND_M: f64 = 0.45;
@@ -33,6 +39,12 @@ pub fn room_above_m(graph: &SceneGraph, voxels: Option<&Voxels>, point: &Point3)
         .filter(|s| !is_hole(voxels, s, point))
         .map(|s| s.height_m() - point.z)
         .min_by(f64::total_cmp)
+}
+
+/// Whether a hand, the wrist and the arm behind it fit under a board `room_m` over a point, metres as of [`room_above_m`].
+pub fn goes_under(robot: &Robot, hand: &HandPose, point: &Point3, room_m: f64) -> bool {
+    let wrist_m = hand.position.z - hand.fingers.z * robot.pitch_grasp_m;
+    wrist_m + ARM_HALF_M < point.z + room_m - BOARD_M
 }
 
 /// Height of the worktop around a basin that a point is in, metres: a surface was measured around it and not over it.

@@ -560,6 +560,22 @@ fn a_hand_from_above_does_not_go_under_a_board() {
     assert!(!roofs::is_roofed(&graph, None, &Point3::new(1.0, 0.0, 0.75)));
     assert!(!roofs::is_roofed(&graph, None, &Point3::new(1.0, 0.4, 0.4)));
     assert!(!roofs::is_roofed(&graph, None, &Point3::new(1.0, 0.0, -0.2)));
+
+    let thing = Point3::new(1.0, 0.0, 0.44);
+    let room_m = roofs::room_above_m(&graph, None, &thing).unwrap();
+    assert!((room_m - 0.31).abs() < 1e-9);
+    let robot = robot();
+    let over = Point3::new(1.0, 0.0, 0.5);
+    let level = HandPose::from_front(over, 0.0, 0.2, false);
+    let steep = HandPose::from_front(over, 0.0, 1.15, false);
+    assert!(roofs::goes_under(&robot, &level, &thing, room_m));
+    assert!(!roofs::goes_under(&robot, &steep, &thing, room_m));
+    assert!(!roofs::goes_under(
+        &robot,
+        &HandPose::from_above(over, 0.0),
+        &thing,
+        room_m
+    ));
 }
 
 #[test]
@@ -768,6 +784,31 @@ fn a_robot_too_close_to_a_wall_gets_away_from_it() {
     let wall_distance = |(_, y): (f64, f64)| y - 0.1;
     assert!(p.points.iter().skip(1).all(|q| wall_distance(*q) > 0.25), "{p:?}");
     assert!(path::plan(&map, (1.0, 2.0), (1.0, 0.25)).is_none());
+}
+
+#[test]
+fn a_gap_that_the_base_just_fits_through_is_passed_where_there_is_no_other_way() {
+    // Three metres of wall at y = 1.5 m with an opening around x = 1.5 m, and another at the end.
+    let through = |opening: u32, end: u32| {
+        let wall: Vec<(u32, u32)> = (0..60 - end)
+            .filter(|x| !(25..25 + opening).contains(x))
+            .map(|x| (x, 30))
+            .collect();
+        let grid = OccupancyGrid {
+            resolution_m: 0.05,
+            ..grid(60, 60, &wall)
+        };
+        let map = NavMap::new(&grid, &SkillsConfig::default());
+        let gap = (25..25 + opening).map(|x| map.index_of(0.05 * f64::from(x) + 0.02, 1.52).unwrap());
+        assert!(gap.into_iter().all(|cell| !map.is_standable(cell)));
+        path::plan(&map, (1.5, 0.5), (1.5, 2.5)).map(|path| path.length_m())
+    };
+    assert!(through(10, 0).is_some_and(|length_m| length_m < 2.2));
+    assert!(
+        through(10, 20).is_some_and(|length_m| length_m > 2.4),
+        "the wider gap costs less"
+    );
+    assert!(through(8, 0).is_none());
 }
 
 #[test]

@@ -75,7 +75,7 @@ pub struct MissionConfig {
     pub inspect_shelves_m: f64,
     /// Classes that nothing is opened for to look for them: they are too large to be inside anything.
     pub furniture: BTreeSet<String>,
-    /// Room that the base needs around its middle when travel is estimated, metres.
+    /// Room that the base needs around its middle to pass, to tell where it gets and how far that is, metres.
     pub clearance_m: f64,
     /// Classes of large things that nothing stands on: looking at them closely shows nothing new.
     pub hold_nothing: BTreeSet<String>,
@@ -112,7 +112,7 @@ impl Default for MissionConfig {
             inspect_shelves_m: 1.8,
             hold_nothing: HOLD_NOTHING.iter().map(|&c| c.to_owned()).collect(),
             furniture: FURNITURE.iter().map(|&c| c.to_owned()).collect(),
-            clearance_m: 0.27,
+            clearance_m: 0.25,
             min_frontier_m: 0.4,
             min_unseen_m2: 0.6,
             wide_frontier_m: 0.8,
