@@ -240,6 +240,11 @@ impl Operate {
                             SkillFailure::OutOfReach,
                             format!("the handle of {name} cannot be led from here: {why}"),
                         ));
+                        // They were chosen by what was known from afar.
+                        if self.places.is_empty() {
+                            self.phase = Phase::Places;
+                            return Progress::Running(format!("choosing another place to reach {name} from"));
+                        }
                         self.next_place()
                     }
                 }
