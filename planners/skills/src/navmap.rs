@@ -23,6 +23,8 @@ pub struct NavMap {
     clearance_m: Vec<f32>,
     /// Cost factor in percent, 0 where the base must not go.
     factor: Vec<u16>,
+    /// Clearance from which the base may stop, metres.
+    standing_clearance_m: f32,
 }
 
 impl NavMap {
@@ -76,6 +78,7 @@ impl NavMap {
             grid: grid.clone(),
             clearance_m,
             factor,
+            standing_clearance_m: config.hard_clearance_m() as f32,
         }
     }
 
@@ -158,7 +161,7 @@ impl NavMap {
 
     /// Whether the base may stop there: it may also pass where there is less room, see [`NavMap::factor`].
     pub fn is_standable(&self, cell: usize) -> bool {
-        self.factor[cell] != 0 && self.factor[cell] != SQUEEZE_FACTOR
+        self.factor[cell] != 0 && self.clearance_m[cell] >= self.standing_clearance_m
     }
 
     /// Whether the base may stop at a point.
