@@ -238,7 +238,7 @@ impl Joint {
             return;
         };
         if self.kind == PartKind::Lid
-            && let Some(turned) = handle.and_then(|h| lid_facing(rest, &h))
+            && let Some(turned) = handle.and_then(|h| lid_facing(rest, view, &h))
         {
             *rest = turned;
         }
@@ -728,16 +728,35 @@ fn fit_lid(rest: &mut Rest, view: &PartView<'_>) -> Option<()> {
     Some(())
 }
 
-/// The closed lid with its front at the handle, where that is at what was taken for a flank: a lid first seen without
-/// its handle was given the side it was looked at from as its front. `None` where the handle is where it should be, or
-/// so high that the lid is not nearly closed.
-fn lid_facing(rest: &Rest, handle: &Point3) -> Option<Rest> {
+/// The closed lid with its front at the handle, where that is not where it was taken to be: a lid first seen from afar
+/// or without its handle was given a side that it does not have, or the one it was looked at from, as its front. `None`
+/// where the handle is where it should be, or so high that the lid is not nearly closed.
+fn lid_facing(rest: &Rest, view: &PartView<'_>, handle: &Point3) -> Option<Rest> {
     const NEARLY_CLOSED_M: f64 = 0.1;
+    /// Cosine of how far the handle may be beside the front's middle, seen from the lid's middle.
+    const IN_FRONT: f64 = 0.9;
     let across = rest.along.cross(&rest.outward);
     let from_center = handle - rest.center;
+    if from_center.dot(&rest.outward).abs() >= NEARLY_CLOSED_M {
+        return None;
+    }
     let (ahead, beside) = (from_center.dot(&rest.along), from_center.dot(&across));
+    let towards = (rest.along * ahead + across * beside).try_normalize(1e-6)?;
+    let seen = face_normals(&view.shape);
+    if !view.partial
+        && towards.dot(&rest.along) < IN_FRONT
+        && let Some(along) = seen.into_iter().find(|n| n.dot(&towards) > IN_FRONT)
+    {
+        let mut turned = Rest {
+            along,
+            free_side: 1.0,
+            views: 1,
+            ..rest.clone()
+        };
+        return fit_lid(&mut turned, view).map(|()| turned);
+    }
     let at_flank = beside.abs() > 0.8 * rest.other_half_m && ahead.abs() < 0.5 * rest.half_m;
-    (at_flank && from_center.dot(&rest.outward).abs() < NEARLY_CLOSED_M).then(|| Rest {
+    at_flank.then(|| Rest {
         along: across * beside.signum(),
         half_m: rest.other_half_m,
         other_half_m: rest.half_m,
@@ -886,6 +905,49 @@ fn slide_of(rest: &Rest, view: &PartView<'_>, handle: Option<Point3>, home: Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lid_first_seen_askew_is_turned_to_where_its_handle_is() {
+        let rest = Rest {
+            center: Point3::new(1.0, 0.0, 0.6),
+            along: -Vector3::x(),
+            outward: Vector3::z(),
+            half_m: 0.17,
+            other_half_m: 0.1,
+            free_side: 1.0,
+            views: 3,
+        };
+        // It really stands at 40°, 0.32 m square, with the handle at its front.
+        let yaw_rad: f64 = 0.7;
+        let (ahead, across) = (
+            Vector3::new(-yaw_rad.cos(), -yaw_rad.sin(), 0.0),
+            Vector3::new(yaw_rad.sin(), -yaw_rad.cos(), 0.0),
+        );
+        let at = |a: f64, b: f64| rest.center + ahead * (0.16 * a) + across * (0.16 * b);
+        let steps = || (-10..=10).map(|i| f64::from(i) / 10.0);
+        let points: Vec<Point3> = steps().flat_map(|a| steps().map(move |b| at(a, b))).collect();
+        let view = |partial: bool| PartView {
+            points: &points,
+            shape: OrientedBox {
+                center: rest.center,
+                yaw_rad,
+                half: Vector3::new(0.16, 0.16, 0.02),
+            },
+            cut_sideways: false,
+            partial,
+            camera_at: Point3::new(0.0, 0.0, 1.3),
+            handle: None,
+            alone: false,
+        };
+        let turned = lid_facing(&rest, &view(false), &at(1.1, 0.05)).expect("it is askew");
+        assert!(turned.along.dot(&ahead) > 0.999, "{turned:?}");
+        assert!((turned.half_m - 0.16).abs() < 0.01 && (turned.other_half_m - 0.16).abs() < 0.01);
+        assert!(lid_facing(&turned, &view(false), &at(1.1, 0.05)).is_none());
+        // Half of it says nothing of how it stands, a handle in the air nothing of where the front is.
+        assert!(lid_facing(&rest, &view(true), &at(1.1, 0.05)).is_none());
+        let lifted = at(0.7, 0.0) + Vector3::z() * 0.15;
+        assert!(lid_facing(&rest, &view(false), &lifted).is_none());
+    }
 
     #[test]
     fn a_panel_that_lies_as_when_it_is_shut_is_not_open() {

@@ -787,6 +787,47 @@ fn what_takes_the_room_is_taken_out_and_the_goal_gone_on_with() {
 }
 
 #[test]
+fn what_stands_beside_a_thing_that_cannot_be_grasped_is_put_aside() {
+    const KETTLE: ObjectId = ObjectId(6);
+    let [furniture, door] = fridge(Some(1.4));
+    let inside = |subject| Relation {
+        subject,
+        kind: RelationKind::In,
+        object: FRIDGE,
+    };
+    let at = furniture.shape.center;
+    let scene = |apart_m: f64| {
+        let mug = object(MUG, "mug", (at.x, at.y, 0.8), (0.04, 0.04, 0.05));
+        let kettle = object(KETTLE, "kettle", (at.x, at.y + apart_m, 0.8), (0.06, 0.06, 0.1));
+        graph(
+            [mug, kettle, shelf(), furniture.clone(), door.clone()],
+            &[inside(MUG), inside(KETTLE)],
+        )
+    };
+    // What is picked up once the mug was not, twice, from near at the second time.
+    let picked = |apart_m: f64| {
+        let full = scene(apart_m);
+        let mut m = mission("on(mug, table)", &full);
+        let mut failed = 0;
+        for _ in 0..20 {
+            let next = step(&mut m, &view(&full, 2.0));
+            let ended = match next.skill {
+                Skill::Pick { object } if failed == 2 => return object,
+                Skill::Pick { object } => {
+                    assert_eq!(object, MUG);
+                    failed += 1;
+                    Ended::Failed(SkillFailure::OutOfReach)
+                }
+                _ => Ended::Confirmed,
+            };
+            m.finished(&view(&full, 2.0), &next, &ended, "something is in the way");
+        }
+        panic!("nothing is picked up");
+    };
+    assert_eq!(picked(0.18), KETTLE);
+}
+
+#[test]
 fn what_was_opened_is_looked_into_before_going_on() {
     let g = graph(fridge(Some(0.0)), &[]);
     let mut m = mission("on(mug, desk)", &g);

@@ -40,7 +40,7 @@ use steward_core::{Duration, Time};
 
 use self::pursue::Missing;
 use self::seek::SearchState;
-use self::trouble::{Manipulation, Surroundings, Trouble};
+use self::trouble::{InTheWay, Manipulation, Surroundings, Trouble};
 use self::views::{inspection_points, peek, survey};
 use self::ways::Ways;
 use crate::Error;
@@ -215,8 +215,7 @@ pub struct Mission {
     seen_from: BTreeMap<ObjectId, Vantage>,
     /// How often a thing was put somewhere.
     placed: BTreeMap<Wanted, u32>,
-    /// What takes the room where something is to go, and where that is.
-    in_the_way: Option<(ObjectId, ObjectId)>,
+    in_the_way: Option<InTheWay>,
     /// What was to be taken out of the way, each thing once.
     moved_aside: BTreeSet<ObjectId>,
     /// Parts that were to be shut because they narrowed a way.
@@ -548,13 +547,15 @@ impl Mission {
                 Err(m) => missing.push(m),
             }
         }
-        if let Some((thing, from)) = self.in_the_way {
-            match self.elsewhere(&belief, view, thing, from) {
-                // Only what is to be moved takes the place of the goal.
-                Some(place) if !belief.holds(thing, RelationKind::On, place) => {
-                    wanted.retain(|w| w.2 != from || belief.holds(w.0, w.1, w.2));
+        if let Some(obstacle) = self.in_the_way {
+            match self.elsewhere(&belief, view, &obstacle) {
+                // Only what is to be moved takes the place of what it keeps from being done.
+                Some(place) if !belief.holds(obstacle.thing, RelationKind::On, place) => {
+                    wanted.retain(|w| !obstacle.keeps_from(w) || belief.holds(w.0, w.1, w.2));
                     others.clear();
-                    wanted.push((thing, RelationKind::On, place));
+                    if wanted.iter().all(|w| w.0 != obstacle.thing) {
+                        wanted.push((obstacle.thing, RelationKind::On, place));
+                    }
                 }
                 _ => self.in_the_way = None,
             }

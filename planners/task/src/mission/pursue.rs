@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use steward_core::geometry::OrientedBox;
 use steward_core::ids::ObjectId;
 use steward_core::messages::{FailureReason, GoalRelation, Presence, RelationKind, SceneObject};
 
-use super::trouble::Manipulation;
+use super::trouble::{InTheWay, Manipulation};
 use super::ways::Ways;
 use super::{Decision, Intended, Mission, Purpose, View, step_label};
 use crate::Error;
@@ -203,7 +204,7 @@ impl Mission {
                 .any(|p| matches!(p, Proposition::Related(_, subject, _) if *subject == held.class))
         };
         if wanted.iter().all(|w| w.0 != held.id) && (aside || !has_place()) {
-            let place = self.place_for(view, self.in_the_way.map(|(_, from)| from));
+            let place = self.place_for(view, self.in_the_way.map(|obstacle| obstacle.from));
             wanted.extend(place.map(|place| (held.id, RelationKind::On, place)));
         }
         wanted
@@ -227,8 +228,7 @@ impl Mission {
         &self,
         belief: &Belief<'_>,
         view: &View<'_>,
-        thing: ObjectId,
-        from: ObjectId,
+        &InTheWay { thing, from, .. }: &InTheWay,
     ) -> Option<ObjectId> {
         let is_stuck = self.given_up(view, Manipulation::Grasp, thing)
             || self.given_up(view, Manipulation::Reach, thing);
@@ -242,21 +242,68 @@ impl Mission {
     /// What small thing takes the room in or on something, where it was not to be moved before and the goal does not want
     /// it there.
     pub(super) fn blocker(&self, belief: &Belief<'_>, view: &View<'_>, place: ObjectId) -> Option<ObjectId> {
-        let class = &belief.object(place)?.class;
-        let is_wanted = |o: &SceneObject| {
+        let mut within = self.movable_within(belief, view, place);
+        within.next().map(|o| o.id)
+    }
+
+    /// What stands so close beside a thing that it may be why that cannot be grasped, where it was not to be moved before
+    /// and the goal does not want it there.
+    pub(super) fn neighbour(
+        &self,
+        belief: &Belief<'_>,
+        view: &View<'_>,
+        thing: ObjectId,
+    ) -> Option<InTheWay> {
+        let wanted = belief.object(thing)?;
+        let carriers = view.graph.objects.iter().filter(|o| Belief::can_hold_things(o));
+        let carriers = carriers.filter(|o| is_within(belief, thing, o.id));
+        let neighbours = carriers.flat_map(|from| {
+            let within = self.movable_within(belief, view, from.id);
+            within.map(move |o| (gap_m(&wanted.shape, &o.shape), o.id, from.id))
+        });
+        neighbours
+            .filter(|(gap_m, other, _)| *other != thing && *gap_m < HAND_ROOM_M)
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, other, from)| InTheWay {
+                thing: other,
+                from,
+                of: Some(thing),
+            })
+    }
+
+    /// Small things in or on something that may be moved out of the way.
+    fn movable_within<'a>(
+        &self,
+        belief: &Belief<'a>,
+        view: &View<'a>,
+        place: ObjectId,
+    ) -> impl Iterator<Item = &'a SceneObject> {
+        let class = belief.object(place).map(|o| &o.class);
+        let is_wanted = move |o: &SceneObject| {
             let mut relations = self.goal.relations.iter();
-            relations.any(|r| r.subject == o.class && r.object == *class)
+            relations.any(|r| r.subject == o.class && Some(&r.object) == class)
         };
-        let is_movable = |o: &&SceneObject| {
+        view.graph.objects.iter().filter(move |o| {
             !self.moved_aside.contains(&o.id)
                 && o.articulation.is_none()
                 && !Belief::can_hold_things(o)
                 && is_within(belief, o.id, place)
                 && !is_wanted(o)
                 && !self.given_up(view, Manipulation::Grasp, o.id)
-        };
-        view.graph.objects.iter().find(is_movable).map(|o| o.id)
+        })
     }
+}
+
+/// Room beside a thing that an open hand takes, metres.
+const HAND_ROOM_M: f64 = 0.08;
+
+/// Distance between two things on about the same height, metres; infinite where one is over the other.
+fn gap_m(a: &OrientedBox, b: &OrientedBox) -> f64 {
+    if a.bottom_m() > b.top_m() || b.bottom_m() > a.top_m() {
+        return f64::INFINITY;
+    }
+    let radius_m = |shape: &OrientedBox| shape.half.xy().norm();
+    (a.center.xy() - b.center.xy()).norm() - radius_m(a) - radius_m(b)
 }
 
 /// Whether something is in or on a piece of furniture, going by its relations and by where it is.

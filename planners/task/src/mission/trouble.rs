@@ -5,7 +5,7 @@ use steward_core::ids::ObjectId;
 use steward_core::messages::{FailureReason, Presence, RelationKind, SkillFailure};
 
 use super::{Ended, Mission, Vantage, View};
-use crate::belief::{Belief, Step};
+use crate::belief::{Belief, Step, Wanted};
 use crate::explore::free_floor_m2;
 
 /// Floor this near to a thing decides whether it can be reached, metres.
@@ -23,6 +23,23 @@ pub(super) struct Trouble {
     pub(super) deferred: bool,
     /// It was not tried: a rule forbids it.
     pub(super) forbidden: bool,
+}
+
+/// Something that is put aside before the goal is gone on with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct InTheWay {
+    pub(super) thing: ObjectId,
+    /// What it is in or on.
+    pub(super) from: ObjectId,
+    /// What cannot be grasped for it; `None` where it takes the room for what is to be put there.
+    pub(super) of: Option<ObjectId>,
+}
+
+impl InTheWay {
+    /// Whether something cannot be brought about before it is gone.
+    pub(super) fn keeps_from(&self, (subject, _, place): &Wanted) -> bool {
+        self.of.map_or(*place == self.from, |of| of == *subject)
+    }
 }
 
 /// What decides whether the robot can get at a thing.
@@ -164,9 +181,26 @@ impl Mission {
             && self.failures.contains_key(&(manipulation, id))
             && let Some(thing) = self.blocker(&view.belief(), view, id)
         {
-            self.failures.remove(&(manipulation, id));
-            self.moved_aside.insert(thing);
-            self.in_the_way = Some((thing, id));
+            self.put_aside_first(
+                manipulation,
+                InTheWay {
+                    thing,
+                    from: id,
+                    of: None,
+                },
+            );
+            return;
+        }
+        let not_grasped = matches!(
+            ended,
+            Ended::Failed(SkillFailure::OutOfReach | SkillFailure::GraspFailed)
+        );
+        if manipulation == Manipulation::Grasp
+            && not_grasped
+            && self.failures.contains_key(&(manipulation, id))
+            && let Some(neighbour) = self.neighbour(&view.belief(), view, id)
+        {
+            self.put_aside_first(manipulation, neighbour);
             return;
         }
         let before = self.failures.get(&(manipulation, id));
@@ -197,6 +231,13 @@ impl Mission {
             // Another thing of the class, or another place, may do; look for one.
             self.restart_search();
         }
+    }
+
+    fn put_aside_first(&mut self, manipulation: Manipulation, obstacle: InTheWay) {
+        let kept_from = obstacle.of.unwrap_or(obstacle.from);
+        self.failures.remove(&(manipulation, kept_from));
+        self.moved_aside.insert(obstacle.thing);
+        self.in_the_way = Some(obstacle);
     }
 
     /// Whether doing something with a thing failed too often, or cannot work before more is known.
