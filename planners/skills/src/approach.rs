@@ -19,6 +19,24 @@ pub struct Candidate {
     pub cost: f64,
 }
 
+/// Places closer than this are the same for the arm, metres.
+const SAME_PLACE_M: f64 = 0.08;
+
+/// Where the base stood in vain.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Unfit(Vec<Pose2>);
+
+impl Unfit {
+    pub(crate) fn push(&mut self, base: Pose2) {
+        self.0.push(base);
+    }
+
+    /// Whether a place is as good as one of them.
+    pub(crate) fn covers(&self, place: &Pose2) -> bool {
+        self.0.iter().any(|u| u.distance_m(place) < SAME_PLACE_M)
+    }
+}
+
 /// Directions tried around a thing.
 const DIRECTIONS: usize = 32;
 

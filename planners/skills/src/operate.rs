@@ -7,7 +7,7 @@ use steward_core::geometry::Pose2;
 use steward_core::ids::ObjectId;
 use steward_core::messages::{ArticulationState, SceneObject, SkillFailure};
 
-use crate::approach;
+use crate::approach::{self, Unfit};
 use crate::drive::{Creep, Drive, Tolerance};
 use crate::grip::{Closing, Grip};
 use crate::handing::{HandState, Handing};
@@ -45,7 +45,7 @@ pub struct Operate {
     unhooked: u32,
     last_problem: Option<(SkillFailure, String)>,
     /// Where the base stood when a plan made there did not work out.
-    failed_at: Vec<Pose2>,
+    unfit: Unfit,
     /// Angles of the hand about the bar with which the part did not come along.
     failed_offsets: Vec<f64>,
 }
@@ -71,9 +71,6 @@ fn onto_bar(hand: &HandPose) -> Slide {
 fn off_bar(hand: &HandPose) -> Slide {
     Slide::between(hand, &hand.backed_off(APPROACH_M), SLIDE_SPEED_M_S)
 }
-
-/// Places closer than this are the same for the arm, metres.
-const SAME_PLACE_M: f64 = 0.08;
 
 #[derive(Debug)]
 enum Phase {
@@ -115,7 +112,7 @@ impl Operate {
             drives: 0,
             unhooked: 0,
             last_problem: None,
-            failed_at: Vec::new(),
+            unfit: Unfit::default(),
             failed_offsets: Vec::new(),
         }
     }
@@ -127,15 +124,15 @@ impl Operate {
     /// Where the part is to end up, best first. Parts count as open from 0.8 of what is asked for; the further a door
     /// is opened, the harder it is to get to its handle again. Drawers are pulled until they stop, since what lies at the
     /// back is under the furniture's top until then.
-    fn goals(&self, a: &ArticulationState) -> [f64; 4] {
-        if self.opening && a.prismatic {
-            [1.25, 1.1, 0.96, 0.86].map(|f| f * a.open_at)
-        } else if self.opening {
-            [0.96, 0.92, 0.86, 0.82].map(|f| f * a.open_at)
-        } else if a.prismatic {
-            [-0.01, 0.0, 0.01, 0.02]
-        } else {
-            [-0.015, 0.0, 0.04, 0.08]
+    fn goals(&self, a: &ArticulationState) -> Vec<f64> {
+        let is_lid = !a.prismatic && a.axis.z.abs() < 0.7;
+        match (self.opening, a.prismatic) {
+            (true, true) => [1.25, 1.1, 0.96, 0.86].map(|f| f * a.open_at).to_vec(),
+            // Upright, or it leans into the way of what is put in under it.
+            (true, false) if is_lid => [1.05, 0.96, 0.86, 0.82].map(|f| f * a.open_at).to_vec(),
+            (true, false) => [0.96, 0.92, 0.86, 0.82].map(|f| f * a.open_at).to_vec(),
+            (false, true) => vec![-0.01, 0.0, 0.01, 0.02],
+            (false, false) => vec![-0.015, 0.0, 0.04, 0.08],
         }
     }
 
@@ -235,7 +232,7 @@ impl Operate {
                         Progress::Running(doing)
                     }
                     Err(why) => {
-                        self.failed_at.push(inputs.base);
+                        self.unfit.push(inputs.base);
                         self.last_problem = Some((
                             SkillFailure::OutOfReach,
                             format!("the handle of {name} cannot be led from here: {why}"),
@@ -447,11 +444,9 @@ impl Operate {
         };
         let goals = self.goals(a);
         let here = (inputs.base.x_m, inputs.base.y_m);
-        let failed_here = self
-            .failed_at
-            .iter()
-            .any(|p| p.distance_m(&inputs.base) < SAME_PLACE_M);
-        if !failed_here && plan_from(ctx, inputs, object, a, goals[0], here, &self.failed_offsets).is_ok() {
+        if !self.unfit.covers(&inputs.base)
+            && plan_from(ctx, inputs, object, a, goals[0], here, &self.failed_offsets).is_ok()
+        {
             return Ok(Standing::Here);
         }
         let start = a.position.unwrap_or(0.0);
@@ -471,9 +466,7 @@ impl Operate {
         for goal in goals {
             for candidate in found.iter().take(160) {
                 let pose = candidate.pose;
-                let near = |p: &Pose2, distance_m: f64| p.distance_m(&pose) < distance_m;
-                if places.iter().any(|p| near(p, 0.2)) || self.failed_at.iter().any(|p| near(p, SAME_PLACE_M))
-                {
+                if places.iter().any(|p| p.distance_m(&pose) < 0.2) || self.unfit.covers(&pose) {
                     continue;
                 }
                 match plan_from(

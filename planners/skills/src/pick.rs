@@ -7,6 +7,7 @@ use steward_core::geometry::{Point3, Pose2};
 use steward_core::ids::ObjectId;
 use steward_core::messages::{Presence, SceneObject, SkillFailure};
 
+use crate::approach::Unfit;
 use crate::drive::{Creep, CreepEnd, Drive, Tolerance};
 use crate::grasp_plan::{GraspPlan, Surrounded, best_grasp};
 use crate::grip::{Closing, Grip, grip, opening_m};
@@ -59,7 +60,7 @@ pub struct Pick {
     /// Where the object was when the places were chosen.
     chosen_for: Point3,
     /// Where the base stood and, once there, no grasp was found.
-    unfit: Vec<Pose2>,
+    unfit: Unfit,
     /// Whether places were chosen again, all of those chosen before having turned out unfit.
     chosen_again: bool,
     /// Whether it was looked at anew after no place was found, and whether places were chosen again since.
@@ -109,7 +110,7 @@ impl Pick {
             moved_places: 0,
             replans: 0,
             chosen_for: Point3::origin(),
-            unfit: Vec::new(),
+            unfit: Unfit::default(),
             chosen_again: false,
             second_look: SecondLook::Due,
             wriggles: 0,
@@ -310,10 +311,10 @@ impl Pick {
                     self.lift(ctx, inputs, plan);
                     Progress::Running(format!("lifting {name}"))
                 }
-                Grip::Nothing(opening) => {
+                Grip::Nothing(opening_m) => {
                     self.last_problem = Some((
                         SkillFailure::GraspFailed,
-                        format!("the fingers closed to {:.3} m without holding {name}", opening),
+                        format!("the fingers closed to {opening_m:.3} m without holding {name}"),
                     ));
                     self.withdraw(ctx, inputs)
                 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use steward_core::geometry::{Pose2, wrap_angle_rad};
 use steward_core::messages::{Presence, SceneObject, SkillFailure};
 
-use crate::approach;
+use crate::approach::{self, Unfit};
 use crate::grasp_plan::{Surrounded, best_grasp, size};
 use crate::machine::{Context, Inputs};
 use crate::passage::in_best_way;
@@ -14,8 +14,6 @@ use crate::reach::Margins;
 
 /// Distances between base and object that are tried, best first, metres.
 const REACH_M: [f64; 10] = [0.62, 0.70, 0.54, 0.78, 0.46, 0.86, 0.94, 1.02, 1.08, 1.16];
-/// Places this close to each other are as good as one, metres.
-const BESIDE_M: f64 = 0.08;
 /// Most places to stand that are checked.
 const MAX_PLACES: usize = 200;
 
@@ -28,12 +26,12 @@ pub(crate) struct NoPlace {
 }
 
 /// Places from which some grasp works, best first, and the margins between arm and voxels that they need. None of them is
-/// beside an `unfit` one.
+/// an `unfit` one.
 pub(crate) fn find_places(
     ctx: &mut Context,
     inputs: &Inputs,
     object: &SceneObject,
-    unfit: &[Pose2],
+    unfit: &Unfit,
 ) -> Result<(VecDeque<Pose2>, Margins), NoPlace> {
     let name = format!("{} {}", object.class, object.id);
     let no_place = |why: SkillFailure, text: String| NoPlace {
@@ -69,7 +67,7 @@ pub(crate) fn find_places(
         );
         return Err(no_place(SkillFailure::NoPath, text));
     }
-    found.retain(|c| unfit.iter().all(|u| u.distance_m(&c.pose) > BESIDE_M));
+    found.retain(|c| !unfit.covers(&c.pose));
     let surrounded = Surrounded::of(inputs, object);
     let mut reason = String::new();
     let candidates: Vec<Pose2> = found.iter().take(MAX_PLACES).map(|c| c.pose).collect();

@@ -6,7 +6,7 @@ use steward_core::geometry::{OrientedBox, Point3, Pose2, Pose3, Vector3, wrap_an
 use steward_core::ids::ObjectId;
 use steward_core::messages::{Presence, Provenance, RelationKind, SceneObject, SkillFailure};
 
-use crate::approach::{self, Candidate};
+use crate::approach::{self, Candidate, Unfit};
 use crate::collision::{Contact, Payload, Support};
 use crate::drive::{Creep, Drive, Tolerance};
 use crate::grip::{Grip, grip};
@@ -58,6 +58,10 @@ pub struct Place {
     places: VecDeque<(Pose2, Spot)>,
     tries: u32,
     last_problem: Option<(SkillFailure, String)>,
+    /// Where the base stood and, once there, reached no spot.
+    unfit: Unfit,
+    /// Whether places were chosen again, all of those chosen before having turned out unfit.
+    chosen_again: bool,
     /// What was let go, in case it stays between the fingers.
     held: Option<Held>,
 }
@@ -114,6 +118,8 @@ impl Place {
             places: VecDeque::new(),
             tries: 0,
             last_problem: None,
+            unfit: Unfit::default(),
+            chosen_again: false,
             held: None,
         }
     }
@@ -202,6 +208,13 @@ impl Place {
                     }
                     Err((why, text)) => {
                         self.last_problem = Some((why, text));
+                        self.unfit.push(inputs.base);
+                        // They were chosen by what was known from afar.
+                        if self.places.is_empty() && !self.chosen_again {
+                            self.chosen_again = true;
+                            self.phase = Phase::Places;
+                            return Progress::Running(format!("choosing another place to reach {to} from"));
+                        }
                         self.next_place()
                     }
                 }
@@ -391,7 +404,7 @@ impl Place {
                 .take(40)
             {
                 let aside_rad = aside_of_opening_rad(&spot, &candidate.pose);
-                if aside_rad > MOST_ASIDE_RAD {
+                if aside_rad > MOST_ASIDE_RAD || self.unfit.covers(&candidate.pose) {
                     continue;
                 }
                 let cost = candidate.cost + spot.cost + ASIDE_COST * aside_rad;
@@ -616,18 +629,16 @@ fn plan_spot(
         payload: Some(&payload),
         ..Scene::of(ctx, inputs)
     };
-    let is_roofed = !matches!(spot.entry, Entry::Drop(_))
-        && inputs
-            .graph
-            .is_some_and(|g| roofs::is_roofed(g, None, &spot.point));
+    let is_dropped = matches!(spot.entry, Entry::Drop(_));
+    let room_above_m = inputs
+        .graph
+        .filter(|_| !is_dropped)
+        .and_then(|g| roofs::room_above_m(g, None, &spot.point));
     let opening_m = release_opening(ctx, inputs);
     let mut reason = None;
     for (hand, before, comes_down) in hands(&held, spot, base) {
         if ctx.was_stopped(&hand, 2.0 * inputs.joint(GRIPPER), inputs.now) {
             reason.get_or_insert(NoReach::Stopped);
-            continue;
-        }
-        if comes_down && is_roofed {
             continue;
         }
         let thing = Thing {
@@ -644,6 +655,11 @@ fn plan_spot(
         } else {
             hand.backed_off(CLEAR_M)
         };
+        let goes_under = |room_m| roofs::goes_under(&ctx.robot, &after, &spot.point, room_m);
+        if comes_down && !room_above_m.is_none_or(goes_under) {
+            reason.get_or_insert(NoReach::Roofed);
+            continue;
+        }
         if care == Care::Untouched && !passage::is_clear(&ctx.robot, base, &hand, &after, opening_m, &thing) {
             reason = Some(NoReach::Collision(Contact::Thing));
             continue;

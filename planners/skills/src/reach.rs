@@ -102,6 +102,8 @@ pub enum NoReach {
     Collision(Contact),
     /// What it would go into, a drawer or a bin, is too narrow for it there.
     Walls,
+    /// What is over it leaves no room for a hand from above.
+    Roofed,
     /// Something unseen stopped such a hand a moment ago.
     Stopped,
 }
@@ -144,6 +146,7 @@ impl std::fmt::Display for NoReach {
                 )
             }
             NoReach::Walls => f.write_str("the hand does not fit between the walls around it"),
+            NoReach::Roofed => f.write_str("what is over it leaves no room for a hand from above"),
             NoReach::Stopped => f.write_str("something unseen stopped the hand there a moment ago"),
             NoReach::Collision(Contact::Body) => f.write_str("the hand would touch the robot's own base"),
             NoReach::Collision(Contact::Thing) => f.write_str("the fingers would push it over on their way"),
