@@ -1,7 +1,7 @@
 //! Choosing a grasp that the arm can reach from where the base stands.
 
 use steward_core::geometry::{OrientedBox, Point3, Vector3};
-use steward_core::messages::SceneObject;
+use steward_core::messages::{RelationKind, SceneGraph, SceneObject};
 
 use crate::approach;
 use crate::collision::{Contact, Support};
@@ -16,6 +16,9 @@ use crate::trays;
 /// How much wider than the thing the fingers open, best first, metres: what was seen of it from afar is rarely all. The
 /// last is for between walls.
 const ROOM_M: [f64; 3] = [0.09, 0.05, 0.03];
+
+/// Wrists up to this far above a thing are low, metres.
+const LOW_WRIST_M: f64 = 0.1;
 
 /// A grasp that was decided on.
 #[derive(Debug, Clone)]
@@ -56,6 +59,8 @@ pub(crate) struct Surrounded<'a> {
     basin_m: Option<f64>,
     /// Distance from its top up to the top of the board over it, metres.
     room_above_m: Option<f64>,
+    /// In a cupboard, where boards may be that no camera sees, of glass or from below.
+    is_behind_door: bool,
 }
 
 impl<'a> Surrounded<'a> {
@@ -72,6 +77,7 @@ impl<'a> Surrounded<'a> {
             tray,
             basin_m: inputs.graph.and_then(basin),
             room_above_m: inputs.graph.filter(|_| tray.is_none()).and_then(room_above),
+            is_behind_door: inputs.graph.is_some_and(|g| is_behind_door(g, object)),
         }
     }
 }
@@ -91,6 +97,7 @@ pub(crate) fn best_grasp(
         tray,
         basin_m,
         room_above_m,
+        is_behind_door,
     } = *surrounded;
     let mut ignored = vec![object_region(&object.shape)];
     let is_narrow = margins.way_m < 0.0;
@@ -143,8 +150,9 @@ pub(crate) fn best_grasp(
             })
             .count()
     };
+    let is_high = |g: &Grasp| roofs::wrist_m(&ctx.robot, &g.hand) > shape.top_m() + LOW_WRIST_M;
     let mut order: Vec<(usize, &Grasp)> = grasps.iter().map(|g| (again(g), g)).collect();
-    order.sort_by_key(|(n, _)| *n);
+    order.sort_by_key(|(n, g)| (*n, is_behind_door && is_high(g)));
     let thing = Thing {
         pose: shape.pose(),
         half: shape.half,
@@ -193,6 +201,18 @@ pub(crate) fn best_grasp(
         }
     }
     Err(reason.map_or_else(|| "no grasp fits".into(), |r| r.explain(inputs.graph)))
+}
+
+/// Whether a thing is in furniture with a door.
+fn is_behind_door(graph: &SceneGraph, object: &SceneObject) -> bool {
+    let is_inside = |id| {
+        let mut relations = graph.relations.iter();
+        relations.any(|r| r.subject == object.id && r.kind == RelationKind::In && r.object == id)
+    };
+    let joints = graph.objects.iter().filter_map(|o| o.articulation);
+    joints
+        .filter(|a| !a.prismatic && a.axis.z.abs() > 0.7)
+        .any(|a| a.owner.is_some_and(is_inside))
 }
 
 /// Boxes in which voxels belong to the object.

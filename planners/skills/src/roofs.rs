@@ -43,8 +43,12 @@ pub fn room_above_m(graph: &SceneGraph, voxels: Option<&Voxels>, point: &Point3)
 
 /// Whether a hand, the wrist and the arm behind it fit under a board `room_m` over a point, metres as of [`room_above_m`].
 pub fn goes_under(robot: &Robot, hand: &HandPose, point: &Point3, room_m: f64) -> bool {
-    let wrist_m = hand.position.z - hand.fingers.z * robot.pitch_grasp_m;
-    wrist_m + ARM_HALF_M < point.z + room_m - BOARD_M
+    wrist_m(robot, hand) + ARM_HALF_M < point.z + room_m - BOARD_M
+}
+
+/// Height of the wrist, and of the arm behind it, metres.
+pub fn wrist_m(robot: &Robot, hand: &HandPose) -> f64 {
+    hand.position.z - hand.fingers.z * robot.pitch_grasp_m
 }
 
 /// Height of the worktop around a basin that a point is in, metres: a surface was measured around it and not over it.
