@@ -70,6 +70,11 @@ impl<'a> Belief<'a> {
             .collect()
     }
 
+    /// What is looked past to see into a thing: a part of it that opens, or itself where it has none.
+    pub fn way_into(&self, id: ObjectId) -> ObjectId {
+        self.parts_of(id).first().map_or(id, |part| part.id)
+    }
+
     /// Whether a thing is furniture rather than something to carry.
     pub fn is_furniture(object: &SceneObject) -> bool {
         object.articulation.is_none() && object.shape.half.x.max(object.shape.half.y) * 2.0 > FURNITURE_SIDE_M

@@ -787,6 +787,46 @@ fn what_takes_the_room_is_taken_out_and_the_goal_gone_on_with() {
 }
 
 #[test]
+fn what_was_put_into_something_and_is_lost_there_is_looked_for_from_right_beside() {
+    let [furniture, door] = fridge(Some(1.4));
+    let scene = |presence: Presence| {
+        let mug = SceneObject { presence, ..mug() };
+        graph([mug, shelf(), furniture.clone(), door.clone()], &[])
+    };
+    let held = scene(Presence::Held);
+    let mut m = mission("in(mug, fridge)", &held);
+    for _ in 0..10 {
+        let next = step(&mut m, &view(&held, 2.0));
+        let put = matches!(next.skill, Skill::Place { .. });
+        let now = scene(if put { Presence::Present } else { Presence::Held });
+        m.finished(&view(&now, 2.0), &next, &Ended::Confirmed, "");
+        if put {
+            break;
+        }
+    }
+    let lost = scene(Presence::Missing);
+    let mut seen = Vec::new();
+    for i in 0..4 {
+        let next = step(&mut m, &view(&lost, 3.0 + f64::from(i)));
+        seen.push(next.label.clone());
+        m.finished(&view(&lost, 3.0 + f64::from(i)), &next, &Ended::Confirmed, "");
+        if next.label.starts_with("look into") {
+            break;
+        }
+    }
+    assert!(
+        seen.last().is_some_and(|l| l.starts_with("look into fridge")),
+        "{seen:?}"
+    );
+    assert!(
+        seen.iter().all(|l| l.contains("fridge")),
+        "nothing else is done first: {seen:?}"
+    );
+    let next = step(&mut m, &view(&lost, 8.0));
+    assert!(!next.label.starts_with("look into"), "once is enough: {next:?}");
+}
+
+#[test]
 fn what_stands_beside_a_thing_that_cannot_be_grasped_is_put_aside() {
     const KETTLE: ObjectId = ObjectId(6);
     let [furniture, door] = fridge(Some(1.4));

@@ -215,6 +215,8 @@ pub struct Mission {
     seen_from: BTreeMap<ObjectId, Vantage>,
     /// How often a thing was put somewhere.
     placed: BTreeMap<Wanted, u32>,
+    /// What was put into something and then not seen there, once it was looked for from right beside that.
+    lost: BTreeSet<(ObjectId, ObjectId)>,
     in_the_way: Option<InTheWay>,
     /// What was to be taken out of the way, each thing once.
     moved_aside: BTreeSet<ObjectId>,
@@ -264,6 +266,7 @@ impl Mission {
             complete_since: None,
             seen_from: BTreeMap::new(),
             placed: BTreeMap::new(),
+            lost: BTreeSet::new(),
             in_the_way: None,
             moved_aside: BTreeSet::new(),
             shut_for_way: BTreeSet::new(),
@@ -516,6 +519,12 @@ impl Mission {
         }
         let ways = Ways::new(view, self.config.clearance_m);
         // Before anything else is decided: what is inside may settle it.
+        if self.search.peek_due.is_none()
+            && let Some(lost) = self.lost_inside(&belief)
+        {
+            self.lost.insert(lost);
+            self.search.peek_due = Some((belief.way_into(lost.1), false));
+        }
         if let Some((part, is_close)) = self.search.peek_due {
             match belief.object(part) {
                 Some(part) => return Decision::Do(peek(&belief, view, &ways, part, is_close)),

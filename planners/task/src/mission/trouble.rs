@@ -112,12 +112,10 @@ impl Mission {
                     let is_lost = belief
                         .object(object)
                         .is_none_or(|o| o.presence == Presence::Missing);
-                    let part = match relation {
-                        RelationKind::In => belief.parts_of(target).first().map(|part| part.id),
-                        RelationKind::On | RelationKind::Near => None,
-                    };
-                    if relation == RelationKind::In || is_lost {
-                        self.search.peek_due = Some((part.unwrap_or(target), false));
+                    if relation == RelationKind::In {
+                        self.search.peek_due = Some((belief.way_into(target), false));
+                    } else if is_lost {
+                        self.search.peek_due = Some((target, false));
                     }
                 }
                 Ended::Failed(_) => {}

@@ -1,7 +1,10 @@
 //! Seeing once more that the goal holds before success is claimed.
 
 use steward_core::Duration;
-use steward_core::messages::{FailureReason, NavigationTarget, Provenance, RelationKind, SceneObject, Skill};
+use steward_core::ids::ObjectId;
+use steward_core::messages::{
+    FailureReason, NavigationTarget, Presence, Provenance, RelationKind, SceneObject, Skill,
+};
 
 use super::views::peek;
 use super::ways::Ways;
@@ -79,6 +82,21 @@ impl Mission {
         }
         let seen = self.goal.to_string();
         Decision::Succeed(format!("{seen} was observed to hold"))
+    }
+
+    /// What was put into something and is not seen there any more, and what that is: from further off the rim may hide it.
+    pub(super) fn lost_inside(&self, belief: &Belief<'_>) -> Option<(ObjectId, ObjectId)> {
+        let is_lost = |id| belief.object(id).is_some_and(|o| o.presence == Presence::Missing);
+        let is_shut = |id| {
+            let part = belief.object(belief.way_into(id));
+            part.and_then(|o| o.articulation)
+                .is_some_and(|a| a.is_closed() == Some(true))
+        };
+        self.placed
+            .keys()
+            .filter(|(_, kind, _)| *kind == RelationKind::In)
+            .map(|&(thing, _, container)| (thing, container))
+            .find(|lost| !self.lost.contains(lost) && is_lost(lost.0) && !is_shut(lost.1))
     }
 
     /// Whether a thing was seen inside of something that was seen shut since: nobody sees it there any more without opening.
