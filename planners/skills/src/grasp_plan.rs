@@ -8,6 +8,7 @@ use crate::collision::{Contact, Support};
 use crate::grasp::{self, Grasp};
 use crate::ik::HandPose;
 use crate::machine::{Context, Inputs};
+use crate::parts::turns_upright;
 use crate::passage::{self, Care, Thing};
 use crate::reach::{self, Margins, NoReach, Reach, Scene};
 use crate::roofs;
@@ -211,7 +212,7 @@ fn is_behind_door(graph: &SceneGraph, object: &SceneObject) -> bool {
     };
     let joints = graph.objects.iter().filter_map(|o| o.articulation);
     joints
-        .filter(|a| !a.prismatic && a.axis.z.abs() > 0.7)
+        .filter(turns_upright)
         .any(|a| a.owner.is_some_and(is_inside))
 }
 

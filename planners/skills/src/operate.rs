@@ -16,7 +16,7 @@ use crate::ik::HandPose;
 use crate::lead::Lead;
 use crate::look::Gazing;
 use crate::machine::{Commands, Context, Inputs, Part, Progress};
-use crate::parts::HandlePath;
+use crate::parts::{HandlePath, turns_upright};
 use crate::path::CostField;
 use crate::posture::{ArmMotion, ArmState, Stow, StowState, fingers};
 use crate::robot::{GRIPPER, Posture};
@@ -125,11 +125,10 @@ impl Operate {
     /// is opened, the harder it is to get to its handle again. Drawers are pulled until they stop, since what lies at the
     /// back is under the furniture's top until then.
     fn goals(&self, a: &ArticulationState) -> Vec<f64> {
-        let is_lid = !a.prismatic && a.axis.z.abs() < 0.7;
         match (self.opening, a.prismatic) {
             (true, true) => [1.25, 1.1, 0.96, 0.86].map(|f| f * a.open_at).to_vec(),
             // Upright, or it leans into the way of what is put in under it.
-            (true, false) if is_lid => [1.05, 0.96, 0.86, 0.82].map(|f| f * a.open_at).to_vec(),
+            (true, false) if !turns_upright(a) => [1.05, 0.96, 0.86, 0.82].map(|f| f * a.open_at).to_vec(),
             (true, false) => [0.96, 0.92, 0.86, 0.82].map(|f| f * a.open_at).to_vec(),
             (false, true) => vec![-0.01, 0.0, 0.01, 0.02],
             (false, false) => vec![-0.015, 0.0, 0.04, 0.08],

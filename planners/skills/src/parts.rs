@@ -8,6 +8,11 @@ use steward_core::messages::ArticulationState;
 
 use crate::ik::HandPose;
 
+/// Whether a part turns about the vertical, as a door does and a lid does not.
+pub(crate) fn turns_upright(part: &ArticulationState) -> bool {
+    !part.prismatic && part.axis.z.abs() > 0.7
+}
+
 /// How the hand follows the handle of a part.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HandlePath {
@@ -121,7 +126,7 @@ impl HandlePath {
 
     /// The part's hinge, for parts that turn about the vertical.
     pub fn upright_pivot(&self) -> Option<Point3> {
-        (!self.part.prismatic && self.part.axis.z.abs() > 0.7).then_some(self.part.pivot)
+        turns_upright(&self.part).then_some(self.part.pivot)
     }
 
     /// The hand on the handle with the part at a position.

@@ -241,9 +241,13 @@ impl Mission {
 
     /// What small thing takes the room in or on something, where it was not to be moved before and the goal does not want
     /// it there.
-    pub(super) fn blocker(&self, belief: &Belief<'_>, view: &View<'_>, place: ObjectId) -> Option<ObjectId> {
-        let mut within = self.movable_within(belief, view, place);
-        within.next().map(|o| o.id)
+    pub(super) fn blocker(&self, belief: &Belief<'_>, view: &View<'_>, place: ObjectId) -> Option<InTheWay> {
+        let thing = self.movable_within(belief, view, place).next()?.id;
+        Some(InTheWay {
+            thing,
+            from: place,
+            of: None,
+        })
     }
 
     /// What stands so close beside a thing that it may be why that cannot be grasped, where it was not to be moved before

@@ -174,31 +174,13 @@ impl Mission {
             ended,
             Ended::Failed(SkillFailure::NoPath | SkillFailure::OutOfReach | SkillFailure::NoSpace)
         );
-        // Looked at from near, there still was no room: something is taken out first.
-        if *ended == Ended::Failed(SkillFailure::NoSpace)
-            && self.failures.contains_key(&(manipulation, id))
-            && let Some(thing) = self.blocker(&view.belief(), view, id)
+        // Looked at from near, it still could not be done: something is put aside first.
+        if self.failures.contains_key(&(manipulation, id))
+            && let Some(obstacle) = self.obstacle(view, manipulation, id, ended)
         {
-            self.put_aside_first(
-                manipulation,
-                InTheWay {
-                    thing,
-                    from: id,
-                    of: None,
-                },
-            );
-            return;
-        }
-        let not_grasped = matches!(
-            ended,
-            Ended::Failed(SkillFailure::OutOfReach | SkillFailure::GraspFailed)
-        );
-        if manipulation == Manipulation::Grasp
-            && not_grasped
-            && self.failures.contains_key(&(manipulation, id))
-            && let Some(neighbour) = self.neighbour(&view.belief(), view, id)
-        {
-            self.put_aside_first(manipulation, neighbour);
+            self.failures.remove(&(manipulation, id));
+            self.moved_aside.insert(obstacle.thing);
+            self.in_the_way = Some(obstacle);
             return;
         }
         let before = self.failures.get(&(manipulation, id));
@@ -231,11 +213,22 @@ impl Mission {
         }
     }
 
-    fn put_aside_first(&mut self, manipulation: Manipulation, obstacle: InTheWay) {
-        let kept_from = obstacle.of.unwrap_or(obstacle.from);
-        self.failures.remove(&(manipulation, kept_from));
-        self.moved_aside.insert(obstacle.thing);
-        self.in_the_way = Some(obstacle);
+    /// What may be why something did not work with a thing.
+    fn obstacle(
+        &self,
+        view: &View<'_>,
+        manipulation: Manipulation,
+        id: ObjectId,
+        ended: &Ended,
+    ) -> Option<InTheWay> {
+        let belief = view.belief();
+        match (manipulation, ended) {
+            (_, Ended::Failed(SkillFailure::NoSpace)) => self.blocker(&belief, view, id),
+            (Manipulation::Grasp, Ended::Failed(SkillFailure::OutOfReach | SkillFailure::GraspFailed)) => {
+                self.neighbour(&belief, view, id)
+            }
+            _ => None,
+        }
     }
 
     /// Whether doing something with a thing failed too often, or cannot work before more is known.

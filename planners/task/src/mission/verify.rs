@@ -49,7 +49,7 @@ impl Mission {
                 RelationKind::Near => u32::MAX,
             };
             if let (true, Some(holder)) = (tries >= beside_first, belief.object(target)) {
-                let part = belief.parts_of(target).first().copied().unwrap_or(holder);
+                let part = belief.object(belief.way_into(target)).unwrap_or(holder);
                 let is_close = self.at == Some(subject);
                 let mut steps = peek(belief, view, ways, part, is_close);
                 for step in &mut steps {
