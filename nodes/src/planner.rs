@@ -338,7 +338,9 @@ impl Planner {
         let Some(running) = self.active.as_ref().and_then(|a| a.running.as_ref()) else {
             return;
         };
-        if running.step != verdict.step || !running.validating {
+        // Between processes a verdict may overtake the executor's word that the step is done. It counts none the
+        // less: the validator judges nothing before it has that word.
+        if running.step != verdict.step {
             return;
         }
         let ended = match verdict.kind {

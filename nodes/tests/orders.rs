@@ -192,6 +192,19 @@ fn a_skill_is_sent_once_and_ends_as_it_was_judged() {
 }
 
 #[test]
+fn a_verdict_that_overtakes_the_executors_word_counts() {
+    let mut loop_ = Operated::new();
+    loop_.ask(drive(1.0), &[]);
+    loop_.tick();
+    let step = loop_.executed(SkillState::Running);
+    loop_.judged(step, VerdictKind::Confirmed);
+    assert_eq!(loop_.end().unwrap().outcome, Outcome::Succeeded);
+    let said = loop_.said.len();
+    loop_.executed(SkillState::Done);
+    assert_eq!(loop_.said.len(), said, "the step is over");
+}
+
+#[test]
 fn what_the_executor_failed_at_is_passed_on() {
     let mut loop_ = Operated::new();
     loop_.ask(drive(1.0), &[]);

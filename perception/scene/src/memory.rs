@@ -25,6 +25,7 @@ mod association;
 mod cloud;
 mod config;
 mod entry;
+mod glass_boards;
 mod known;
 mod see_through;
 pub(crate) mod shape;

@@ -22,6 +22,8 @@ const VIEWS: usize = 6;
 const SMALL_SHARE: f64 = 0.75;
 /// So many such views in a row make a large thing a small one.
 const SMALL_VIEWS: u32 = 3;
+/// Half the width up to which what is seen of a door, a lid or a drawer may be its edge, with the bar in front of it, metres.
+const EDGE_HALF_M: f64 = 0.06;
 /// Points kept of a small thing to test whether it should be visible.
 const PROBES: usize = 32;
 
@@ -192,6 +194,9 @@ impl Entry {
 
     /// Whether a view shows so little of a part that it says nothing about where the part is.
     pub(crate) fn is_sliver(&self, view: &View) -> bool {
+        if view.shape.half.x < EDGE_HALF_M {
+            return true;
+        }
         let seen_m = view.shape.half.x.hypot(view.shape.half.z);
         self.joint
             .as_ref()

@@ -6,7 +6,7 @@ use steward_core::geometry::{OrientedBox, Point3, Pose3, Vector3};
 use steward_core::image::{DepthImage, Detection, LabelImage};
 
 use super::shape::{fit_box, fit_sides_box, horizontal_axes, median};
-use super::{MemoryConfig, see_through};
+use super::{MemoryConfig, glass_boards, see_through};
 use crate::{Error, Result};
 
 /// One frame with what a detector said about it and where the camera was.
@@ -360,11 +360,11 @@ fn view_of(
         picked.retain(|p| (p.2 - depth_m).abs() <= limit);
     }
 
-    let points: Vec<Point3> = picked
+    let mut points: Vec<Point3> = picked
         .iter()
         .map(|&(c, r, z)| observation.point_at(f64::from(c), f64::from(r), z))
         .collect();
-    let upward = picked
+    let mut upward: Vec<bool> = picked
         .iter()
         .map(|&(c, r, z)| faces_up(observation, config, label, c, r, z))
         .collect();
@@ -392,6 +392,10 @@ fn view_of(
         shape.center.z = top * 0.5;
     }
 
+    if extent_m >= config.large_m {
+        points.extend(glass_boards::points_on(observation, config, mask, label, &shape));
+        upward.resize(points.len(), true);
+    }
     Some(view(shape, points, upward, depth_m))
 }
 

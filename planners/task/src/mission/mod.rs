@@ -21,6 +21,7 @@
 //! entered is in the way like a wall, so nothing behind it is sought. Whatever way a task ends, what is owed by then
 //! is done first.
 
+mod faces;
 mod pursue;
 mod seek;
 mod trouble;
@@ -157,6 +158,8 @@ pub enum Purpose {
     Peek,
     /// See a thing better than before.
     Closer,
+    /// See from a side, by its number, how a piece of furniture opens.
+    Face(ObjectId, usize),
     /// See what stands on a piece of furniture, or inside an open one.
     Inspect(ObjectId),
     /// See what is behind a shut door.
@@ -207,6 +210,8 @@ pub struct Mission {
     failures: BTreeMap<(Manipulation, ObjectId), Trouble>,
     /// A thing to look at again before anything else is done with it.
     closer: Option<ObjectId>,
+    /// Sides of furniture that were looked at for the front of a door, a lid or a drawer, by their number.
+    faced: BTreeSet<(ObjectId, usize)>,
     /// How often a thing was looked for, or could not be got at, to see whether it is still in its place.
     looks: BTreeMap<ObjectId, u32>,
     /// Since when all of the goal is believed to hold. One round of looks ends it, however long the ways are.
@@ -262,6 +267,7 @@ impl Mission {
             search: SearchState::default(),
             failures: BTreeMap::new(),
             closer: None,
+            faced: BTreeSet::new(),
             looks: BTreeMap::new(),
             complete_since: None,
             seen_from: BTreeMap::new(),
@@ -465,6 +471,9 @@ impl Mission {
             Purpose::Glance => self.search.glance_due = false,
             Purpose::Peek => self.search.peek_due = None,
             Purpose::Closer | Purpose::Asked => {}
+            Purpose::Face(id, side) => {
+                self.faced.insert((id, side));
+            }
             Purpose::Inspect(id) => {
                 self.search.inspected.insert(id);
             }
@@ -593,6 +602,12 @@ impl Mission {
             }
         }
         self.complete_since = None;
+        // Whether it has to be opened decides what is to be done first.
+        let into = open.iter().filter(|(_, kind, _)| *kind == RelationKind::In);
+        let into = into.filter_map(|(_, _, container)| belief.object(*container));
+        if let Some((_, steps)) = into.filter_map(|o| self.to_its_front(&belief, &ways, o)).next() {
+            return Decision::Do(steps);
+        }
         if !open.is_empty() {
             let mut meanings = vec![wanted.clone()];
             for (at, other) in others.into_iter().take(self.config.max_alternatives) {
@@ -670,6 +685,10 @@ impl Mission {
             }
             Purpose::Peek => self.search.peek_due = None,
             Purpose::Closer | Purpose::Asked => {}
+            Purpose::Face(id, side) => {
+                self.faced.insert((id, side));
+                self.closer = Some(id);
+            }
             Purpose::Inspect(id) | Purpose::Unshut(id) if travelled && done => self.at = Some(id),
             Purpose::Inspect(id) => {
                 self.search.inspected.insert(id);

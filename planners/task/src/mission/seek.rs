@@ -168,6 +168,12 @@ impl Mission {
                 }
                 offer(distance + self.config.inspect_cost_m, steps);
             }
+            if small
+                && self.search.inspected.contains(&o.id)
+                && let Some((cost, steps)) = self.to_its_front(belief, ways, o)
+            {
+                offer(cost + self.config.inspect_cost_m, steps);
+            }
             let shut = o
                 .articulation
                 .is_some_and(|a| a.handle.is_some() && a.is_open() != Some(true));
