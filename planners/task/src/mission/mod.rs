@@ -42,7 +42,7 @@ use steward_core::{Duration, Time};
 use self::pursue::Missing;
 use self::seek::SearchState;
 use self::trouble::{InTheWay, Manipulation, Surroundings, Trouble};
-use self::views::{inspection_points, peek, survey};
+use self::views::{Peek, inspection_points, peek, survey};
 use self::ways::Ways;
 use crate::Error;
 use crate::belief::{Belief, Step, Wanted};
@@ -220,8 +220,8 @@ pub struct Mission {
     seen_from: BTreeMap<ObjectId, Vantage>,
     /// How often a thing was put somewhere.
     placed: BTreeMap<Wanted, u32>,
-    /// What was put into something and then not seen there, once it was looked for from right beside that.
-    lost: BTreeSet<(ObjectId, ObjectId)>,
+    /// What was put into something, and from how many sides it was looked for there since.
+    put_into: BTreeMap<(ObjectId, ObjectId), usize>,
     in_the_way: Option<InTheWay>,
     /// What was to be taken out of the way, each thing once.
     moved_aside: BTreeSet<ObjectId>,
@@ -272,7 +272,7 @@ impl Mission {
             complete_since: None,
             seen_from: BTreeMap::new(),
             placed: BTreeMap::new(),
-            lost: BTreeSet::new(),
+            put_into: BTreeMap::new(),
             in_the_way: None,
             moved_aside: BTreeSet::new(),
             shut_for_way: BTreeSet::new(),
@@ -529,14 +529,16 @@ impl Mission {
         let ways = Ways::new(view, self.config.clearance_m);
         // Before anything else is decided: what is inside may settle it.
         if self.search.peek_due.is_none()
-            && let Some(lost) = self.lost_inside(&belief)
+            && let Some((container, side)) = self.lost_inside(&belief)
         {
-            self.lost.insert(lost);
-            self.search.peek_due = Some((belief.way_into(lost.1), false));
+            self.search.peek_due = Some(Peek {
+                side,
+                ..Peek::into(belief.way_into(container))
+            });
         }
-        if let Some((part, is_close)) = self.search.peek_due {
-            match belief.object(part) {
-                Some(part) => return Decision::Do(peek(&belief, view, &ways, part, is_close)),
+        if let Some(due) = self.search.peek_due {
+            match belief.object(due.part) {
+                Some(part) => return Decision::Do(peek(&belief, view, &ways, part, &due)),
                 None => self.search.peek_due = None,
             }
         }
@@ -679,8 +681,8 @@ impl Mission {
             }
             Purpose::Glance => self.search.glance_due = false,
             Purpose::Peek if travelled => {
-                if let Some((_, is_close)) = &mut self.search.peek_due {
-                    *is_close = true;
+                if let Some(due) = &mut self.search.peek_due {
+                    due.is_close = true;
                 }
             }
             Purpose::Peek => self.search.peek_due = None,
@@ -699,7 +701,7 @@ impl Mission {
                 let part_now = view.belief().object(part).and_then(|o| o.articulation);
                 let lets_in = part_now.is_some_and(|a| a.lets_in() == Some(true));
                 if (done || lets_in) && !travelled {
-                    self.search.peek_due = Some((part, false));
+                    self.search.peek_due = Some(Peek::into(part));
                 }
             }
             Purpose::Plan(step) => self.step_finished(view, step, ended, detail),

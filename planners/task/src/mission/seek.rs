@@ -9,7 +9,7 @@ use steward_core::messages::{FailureReason, NavigationTarget, Presence, SceneObj
 
 use super::pursue::Missing;
 use super::trouble::Manipulation;
-use super::views::{glance, has_boards, inspection_points, is_faced, survey};
+use super::views::{Peek, glance, has_boards, inspection_points, is_faced, survey};
 use super::ways::Ways;
 use super::{Decision, Intended, Mission, Purpose, Vantage, View, label, step_label};
 use crate::belief::{Belief, Step};
@@ -33,8 +33,8 @@ pub(super) struct SearchState {
     pub(super) opened: BTreeSet<ObjectId>,
     /// The base stands where much that is new can be seen.
     pub(super) glance_due: bool,
-    /// A part was opened, and nobody has looked inside yet; whether the base has come close for it.
-    pub(super) peek_due: Option<(ObjectId, bool)>,
+    /// A part was opened, and nobody has looked inside yet.
+    pub(super) peek_due: Option<Peek>,
     pub(super) rounds: u32,
 }
 

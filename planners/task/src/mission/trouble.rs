@@ -4,6 +4,7 @@ use steward_core::geometry::Point3;
 use steward_core::ids::ObjectId;
 use steward_core::messages::{FailureReason, Presence, RelationKind, SkillFailure};
 
+use super::views::Peek;
 use super::{Ended, Mission, Vantage, View};
 use crate::belief::{Belief, Step, Wanted};
 use crate::explore::free_floor_m2;
@@ -105,6 +106,9 @@ impl Mission {
                         self.seen_from.entry(object).or_insert(vantage);
                     }
                     *self.placed.entry((object, relation, target)).or_default() += 1;
+                    if relation == RelationKind::In {
+                        self.put_into.insert((object, target), 0);
+                    }
                 }
                 // It fell to the bottom, or into the basin of a sink, where it is seen only from right above.
                 Ended::Refuted | Ended::Undecided => {
@@ -113,9 +117,10 @@ impl Mission {
                         .object(object)
                         .is_none_or(|o| o.presence == Presence::Missing);
                     if relation == RelationKind::In {
-                        self.search.peek_due = Some((belief.way_into(target), false));
+                        self.put_into.insert((object, target), 1);
+                        self.search.peek_due = Some(Peek::into(belief.way_into(target)));
                     } else if is_lost {
-                        self.search.peek_due = Some((target, false));
+                        self.search.peek_due = Some(Peek::into(target));
                     }
                 }
                 Ended::Failed(_) => {}
@@ -202,7 +207,7 @@ impl Mission {
             let parts = view.belief().parts_of(id);
             match parts.iter().find(|part| part.id != id) {
                 Some(part) if manipulation == Manipulation::Put => {
-                    self.search.peek_due = Some((part.id, false));
+                    self.search.peek_due = Some(Peek::into(part.id));
                 }
                 _ => self.closer = Some(id),
             }

@@ -6,7 +6,7 @@ use steward_core::messages::{
     FailureReason, NavigationTarget, Presence, Provenance, RelationKind, SceneObject, Skill,
 };
 
-use super::views::peek;
+use super::views::{Peek, opens_upwards, peek};
 use super::ways::Ways;
 use super::{Decision, Intended, Mission, Purpose, View, label};
 use crate::belief::{Belief, Wanted};
@@ -50,8 +50,12 @@ impl Mission {
             };
             if let (true, Some(holder)) = (tries >= beside_first, belief.object(target)) {
                 let part = belief.object(belief.way_into(target)).unwrap_or(holder);
-                let is_close = self.at == Some(subject);
-                let mut steps = peek(belief, view, ways, part, is_close);
+                let due = Peek {
+                    is_close: self.at == Some(subject),
+                    side: (tries - beside_first) as usize,
+                    ..Peek::into(part.id)
+                };
+                let mut steps = peek(belief, view, ways, part, &due);
                 for step in &mut steps {
                     step.purpose = purpose;
                 }
@@ -84,19 +88,25 @@ impl Mission {
         Decision::Succeed(format!("{seen} was observed to hold"))
     }
 
-    /// What was put into something and is not seen there any more, and what that is: from further off the rim may hide it.
-    pub(super) fn lost_inside(&self, belief: &Belief<'_>) -> Option<(ObjectId, ObjectId)> {
+    /// Into what something was put that is not seen there any more, and from which of its sides to look for it next: from
+    /// further off the rim may hide it, and from one side what else lies there.
+    pub(super) fn lost_inside(&mut self, belief: &Belief<'_>) -> Option<(ObjectId, usize)> {
+        const SIDES: usize = 3;
         let is_lost = |id| belief.object(id).is_some_and(|o| o.presence == Presence::Missing);
         let is_shut = |id| {
             let part = belief.object(belief.way_into(id));
             part.and_then(|o| o.articulation)
                 .is_some_and(|a| a.is_closed() == Some(true))
         };
-        self.placed
-            .keys()
-            .filter(|(_, kind, _)| *kind == RelationKind::In)
-            .map(|&(thing, _, container)| (thing, container))
-            .find(|lost| !self.lost.contains(lost) && is_lost(lost.0) && !is_shut(lost.1))
+        let sides = |container| {
+            let part = belief.object(belief.way_into(container));
+            if part.is_some_and(opens_upwards) { SIDES } else { 1 }
+        };
+        let (&(_, container), tried) = self.put_into.iter_mut().find(|((thing, container), tried)| {
+            **tried < sides(*container) && is_lost(*thing) && !is_shut(*container)
+        })?;
+        *tried += 1;
+        Some((container, *tried - 1))
     }
 
     /// Whether a thing was seen inside of something that was seen shut since: nobody sees it there any more without opening.

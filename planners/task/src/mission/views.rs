@@ -1,6 +1,7 @@
 //! From where, and at what, to look: what shows floor, furniture, and what is inside of things.
 
 use steward_core::geometry::{OrientedBox, Point3, Pose2, Vector3, wrap_angle_rad};
+use steward_core::ids::ObjectId;
 use steward_core::messages::{ArticulationState, NavigationTarget, SceneObject, Skill};
 
 use super::ways::Ways;
@@ -67,6 +68,34 @@ pub(super) fn glance(view: &View<'_>) -> Intended {
     }
 }
 
+/// A look into something that is open.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peek {
+    /// What closes it, or itself.
+    pub(super) part: ObjectId,
+    /// Whether the base has come close for it.
+    pub(super) is_close: bool,
+    /// How many of its sides were looked from before, where it is open at the top.
+    pub(super) side: usize,
+}
+
+impl Peek {
+    /// The first look past a part.
+    pub(super) fn into(part: ObjectId) -> Self {
+        Peek {
+            part,
+            is_close: false,
+            side: 0,
+        }
+    }
+}
+
+/// Whether one looks from above past this part, a drawer, a lid, or none.
+pub(super) fn opens_upwards(part: &SceneObject) -> bool {
+    part.articulation
+        .is_none_or(|a| a.prismatic || a.axis.z.abs() < 0.5)
+}
+
 /// Looks inside what an open part closes: behind a door from in front of the opening, in a drawer or a bin from right
 /// beside it, where only that shows the bottom.
 pub(super) fn peek(
@@ -74,11 +103,11 @@ pub(super) fn peek(
     view: &View<'_>,
     ways: &Ways<'_>,
     part: &SceneObject,
-    is_close: bool,
+    due: &Peek,
 ) -> Vec<Intended> {
     let articulation = part.articulation;
     let is_drawer = articulation.is_some_and(|a| a.prismatic);
-    let is_lid = articulation.is_some_and(|a| !a.prismatic && a.axis.z.abs() < 0.5);
+    let is_lid = !is_drawer && articulation.is_some() && opens_upwards(part);
     let owner = articulation
         .and_then(|a| a.owner)
         .and_then(|id| belief.object(id));
@@ -105,10 +134,10 @@ pub(super) fn peek(
         label: format!("look into {}", label(belief, inside.id)),
         purpose: Purpose::Peek,
     };
-    let place = if is_close {
+    let place = if due.is_close {
         None
-    } else if is_lid || is_open_above || is_drawer {
-        Some(beside(shape, ways))
+    } else if opens_upwards(part) {
+        Some(beside(shape, ways, due.side))
     } else {
         articulation.and_then(|a| in_front_of_opening(shape, &a, &view.base))
     };
@@ -126,17 +155,23 @@ pub(super) fn peek(
 }
 
 /// Right beside a thing with the head towards it: from there the camera looks over the rim most steeply. Of its sides the
-/// one that the base gets closest to, and of those the nearest.
-fn beside(shape: &OrientedBox, ways: &Ways<'_>) -> Pose2 {
+/// one that the base gets closest to, and of those the nearest, unless that is not the first to look from.
+fn beside(shape: &OrientedBox, ways: &Ways<'_>, side: usize) -> Pose2 {
     let (pose, half) = (shape.pose(), shape.half);
     let (x, y) = (half.x + BESIDE_M, half.y + BESIDE_M);
     let sides = [(x, 0.0), (-x, 0.0), (0.0, y), (0.0, -y)].map(|(x, y)| pose * Point3::new(x, y, 0.0));
-    let places = sides
+    let mut places: Vec<_> = sides
         .iter()
-        .filter_map(|side| ways.place_near((side.x, side.y), BESIDE_GAP_M));
-    let (x, y) = places
-        .min_by(|a, b| a.1.total_cmp(&b.1))
-        .map_or((sides[0].x, sides[0].y), |(place, _)| place);
+        .filter_map(|side| ways.place_near((side.x, side.y), BESIDE_GAP_M))
+        .collect();
+    places.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let chosen = match side {
+        0 => places.first(),
+        // Seen from the nearest in vain: from the opposite one, and then from between.
+        1 => places.last(),
+        _ => places.get(1),
+    };
+    let (x, y) = chosen.map_or((sides[0].x, sides[0].y), |(place, _)| *place);
     let ahead = facing(&Point3::new(x, y, 0.0), &shape.center);
     Pose2::new(x, y, wrap_angle_rad(ahead.yaw_rad - CAMERA_BEARING_RAD))
 }
