@@ -186,6 +186,18 @@ impl ColliderShape {
             ColliderShape::Ball { radius_m } => Vector3::repeat(radius_m),
         }
     }
+
+    /// How far it reaches from its middle along a direction of unit length in its own frame, metres.
+    pub fn reach_m(&self, direction: &Vector3) -> f64 {
+        match *self {
+            ColliderShape::Cuboid { half } => half.dot(&direction.abs()),
+            ColliderShape::Cylinder {
+                half_height_m,
+                radius_m,
+            } => half_height_m * direction.z.abs() + radius_m * direction.xy().norm(),
+            ColliderShape::Ball { radius_m } => radius_m,
+        }
+    }
 }
 
 /// A horizontal rectangle on which things can stand.

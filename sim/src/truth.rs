@@ -161,14 +161,17 @@ struct Present<'a> {
 
 impl<'a> Present<'a> {
     fn new(entity: &'a Entity, pose: Pose3) -> Self {
-        let half = entity.local_bounds.half();
-        let up = pose.rotation.inverse() * Vector3::z();
-        let center = pose * entity.local_bounds.center();
+        // Of what lies askew, the box around it reaches below what it lies on.
+        let lowest = |collider: &Collider| {
+            let pose = pose * collider.pose;
+            let down = pose.rotation.inverse() * -Vector3::z();
+            pose.translation.z - collider.shape.reach_m(&down)
+        };
         Present {
-            bottom_m: center.z - half.dot(&up.abs()),
+            bottom_m: entity.colliders.iter().map(lowest).fold(f64::INFINITY, f64::min),
             entity,
             pose,
-            center,
+            center: pose * entity.local_bounds.center(),
         }
     }
 

@@ -1166,3 +1166,55 @@ fn what_is_missing_or_held_relates_to_nothing() {
         assert!(relations(&[desk.clone(), cup], &[], &RelationsConfig::default()).is_empty());
     }
 }
+
+#[test]
+fn a_board_of_glass_is_known_by_the_wall_behind_it() {
+    const GLASS: u16 = 2;
+    let wall = |center, size| block("fridge", 1, center, size, 0.0);
+    let mut blocks = vec![
+        wall([1.5, 0.0, 0.95], [0.04, 0.6, 1.1]),
+        wall([1.25, 0.3, 0.95], [0.5, 0.04, 1.1]),
+        wall([1.25, -0.3, 0.95], [0.5, 0.04, 1.1]),
+        wall([1.25, 0.0, 0.4], [0.5, 0.6, 0.04]),
+        wall([1.25, 0.0, 1.5], [0.5, 0.6, 0.04]),
+    ];
+    for top_m in [0.75, 1.1] {
+        blocks.push(block(
+            "glass",
+            GLASS,
+            [1.25, 0.0, top_m - 0.006],
+            [0.44, 0.56, 0.012],
+            0.0,
+        ));
+    }
+    let mut rig = Rig::new(1.0);
+    for frame in 0..8 {
+        rig.stamp += Duration::from_millis(200);
+        let pose = looking([0.1, 0.1 - 0.02 * f64::from(frame), 1.35], [1.3, 0.0, 0.85]);
+        let mut frame = render(&blocks, &pose, rig.noise, u64::from(frame as u32) + 1);
+        frame.detections.retain(|d| d.instance != GLASS);
+        for (label, depth) in frame.labels.data_mut().iter_mut().zip(frame.depth.data_mut()) {
+            if *label == GLASS {
+                (*label, *depth) = (1, f32::NAN);
+            }
+        }
+        let seen = rig.memory.observe(&observation(&frame, pose, rig.stamp));
+        seen.unwrap();
+    }
+    let fridge = rig.object("fridge");
+    let board = |at: f64| {
+        let near = |s: &&SupportSurface| (s.height_m() - at).abs() < 0.02;
+        *fridge
+            .surfaces
+            .iter()
+            .find(near)
+            .unwrap_or_else(|| panic!("none at {at}: {fridge:#?}"))
+    };
+    for at in [0.75, 1.1] {
+        let surface = board(at);
+        assert!((surface.center.x - 1.25).abs() < 0.08, "{surface:?}");
+        assert!(surface.half_x_m.max(surface.half_y_m) < 0.34, "{surface:?}");
+        assert!(surface.half_x_m.min(surface.half_y_m) > 0.12, "{surface:?}");
+    }
+    assert!((board(0.75).clearance_m - 0.33).abs() < 0.04);
+}

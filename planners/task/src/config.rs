@@ -107,7 +107,7 @@ impl Default for MissionConfig {
     fn default() -> Self {
         MissionConfig {
             max_attempts: 3,
-            fresh_s: 20.0,
+            fresh_s: 3.0,
             inspect_distance_m: 2.6,
             inspect_shelves_m: 1.8,
             hold_nothing: HOLD_NOTHING.iter().map(|&c| c.to_owned()).collect(),

@@ -270,6 +270,25 @@ fn a_dropped_object_comes_to_rest_on_the_table() {
 }
 
 #[test]
+fn what_lies_askew_rests_on_the_table() {
+    let mut scene = Scene::with_table();
+    let ball = |x, radius_m| Collider {
+        shape: ColliderShape::Ball { radius_m },
+        pose: Pose3::translation(x, 0.0, 0.0),
+    };
+    let bounds = Aabb::from_center_half(Point3::new(-0.02, 0.0, 0.0), Vector3::new(0.14, 0.06, 0.06));
+    let (kind, balls) = (
+        EntityKind::Object { graspable: true },
+        vec![ball(-0.1, 0.06), ball(0.1, 0.02)],
+    );
+    let rattle = scene.push("rattle", kind, [1.0, 0.1, 0.82], balls, bounds, 0.2);
+    let mut rig = scene.run();
+    rig.wait(3.0);
+    assert!((rig.at(rattle).z - 0.79).abs() < 0.004, "{}", rig.at(rattle).z);
+    assert!(rig.sim.truth().holds(RelationKind::On, "rattle", "table"));
+}
+
+#[test]
 fn nothing_falls_through_a_thin_shelf() {
     let mut scene = Scene::new();
     scene.add(

@@ -56,16 +56,22 @@ impl Mission {
 
 /// A door, a lid or a drawer of furniture of which nobody knows yet how it moves.
 fn half_seen_part<'a>(belief: &Belief<'a>, o: &SceneObject) -> Option<&'a SceneObject> {
-    let is_part = |part: &&SceneObject| {
-        let named_after = part.class.strip_prefix(o.class.as_str());
-        let is_one = matches!(named_after, Some("_door" | "_lid" | "_drawer")) || part.class == "drawer";
-        is_one
+    if !Belief::is_furniture(o) || o.presence != Presence::Present || is_named_part(&o.class, None) {
+        return None;
+    }
+    belief.graph.objects.iter().find(|part| {
+        is_named_part(&part.class, Some(&o.class))
             && part.articulation.is_none()
             && part.presence == Presence::Present
             && o.shape.contains(&part.shape.center, BESIDE_M)
+    })
+}
+
+/// Whether a class names a part that opens, of this class of furniture or of any.
+fn is_named_part(class: &str, owner: Option<&str>) -> bool {
+    let of_owner = |suffix: &str| {
+        let owned_by = class.strip_suffix(suffix);
+        owned_by.is_some_and(|named| owner.is_none_or(|owner| owner == named))
     };
-    let is_furniture = Belief::is_furniture(o) && o.presence == Presence::Present;
-    is_furniture
-        .then(|| belief.graph.objects.iter().find(is_part))
-        .flatten()
+    class == "drawer" || ["_door", "_lid", "_drawer"].into_iter().any(of_owner)
 }
