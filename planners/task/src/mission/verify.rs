@@ -6,7 +6,7 @@ use steward_core::messages::{
     FailureReason, NavigationTarget, Presence, Provenance, RelationKind, SceneObject, Skill,
 };
 
-use super::views::{Peek, opens_upwards, peek};
+use super::views::{Peek, from_another_side, opens_upwards, peek};
 use super::ways::Ways;
 use super::{Decision, Intended, Mission, Purpose, View, label};
 use crate::belief::{Belief, Wanted};
@@ -35,17 +35,18 @@ impl Mission {
             if self
                 .looks
                 .get(&subject)
-                .is_some_and(|&n| n >= self.config.max_attempts)
+                .is_some_and(|&n| n > self.config.max_attempts)
             {
                 return Decision::Fail(FailureReason::Unconfirmed, format!("could not see {what}"));
             }
-            // It is seen best from where it was seen last; then from near it, then from near what it is on. Inside of
-            // something it may have rolled to where it is seen only from right beside that.
+            // It is seen best from where it was seen last; then from near what it is on, then from another side, where
+            // something hides it from this one. Inside of something it may have rolled to where it is seen only from right
+            // beside that.
             let tries = self.looks.get(&subject).copied().unwrap_or(0);
             let beside_first = match kind {
                 RelationKind::In => 1,
                 // A worktop may have a basin.
-                RelationKind::On => 2,
+                RelationKind::On => 3,
                 RelationKind::Near => u32::MAX,
             };
             if let (true, Some(holder)) = (tries >= beside_first, belief.object(target)) {
@@ -61,7 +62,6 @@ impl Mission {
                 }
                 return Decision::Do(steps);
             }
-            let place = if tries % 2 == 0 { subject } else { target };
             let look = Intended {
                 skill: Skill::Look {
                     at: vec![object.shape.center],
@@ -70,18 +70,24 @@ impl Mission {
                 purpose,
             };
             let go = format!("go and see {what}");
-            return Decision::Do(match self.seen_from.get(&subject) {
-                Some(seen) if tries == 0 && self.at != Some(subject) => vec![
+            let is_there = self.at == Some(subject);
+            let from = match tries {
+                0 => self.seen_from.get(&subject).map(|seen| seen.base),
+                1 => None,
+                _ => from_another_side(&object.shape, ways, &view.base),
+            };
+            return Decision::Do(match from.filter(|_| !is_there) {
+                Some(base) => vec![
                     Intended {
                         skill: Skill::Navigate {
-                            to: NavigationTarget::Pose(seen.base),
+                            to: NavigationTarget::Pose(base),
                         },
                         label: go,
                         purpose,
                     },
                     look,
                 ],
-                _ => self.there_first(place, go, look),
+                None => self.there_first(if tries % 2 == 0 { subject } else { target }, go, look),
             });
         }
         let seen = self.goal.to_string();

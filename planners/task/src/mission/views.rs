@@ -12,6 +12,9 @@ use crate::belief::Belief;
 const BESIDE_M: f64 = 0.33;
 /// How far from there it may stand where things are in the way, metres.
 const BESIDE_GAP_M: f64 = 0.5;
+/// From where a thing is seen from another side, metres from its edge, and how far from there the base may stand.
+const FROM_ASIDE_M: f64 = 0.8;
+const FROM_ASIDE_GAP_M: f64 = 0.25;
 /// Where the head camera is, seen from the middle of the base: to the left behind it, radians from straight ahead.
 const CAMERA_BEARING_RAD: f64 = 2.23;
 /// Furniture this many times longer than deep has its front on a long side.
@@ -174,6 +177,24 @@ fn beside(shape: &OrientedBox, ways: &Ways<'_>, side: usize) -> Pose2 {
     let (x, y) = chosen.map_or((sides[0].x, sides[0].y), |(place, _)| *place);
     let ahead = facing(&Point3::new(x, y, 0.0), &shape.center);
     Pose2::new(x, y, wrap_angle_rad(ahead.yaw_rad - CAMERA_BEARING_RAD))
+}
+
+/// Near a thing, where it is seen from a side as different from the present one as can be; [`None`] where the base gets to no
+/// place around it.
+pub(super) fn from_another_side(shape: &OrientedBox, ways: &Ways<'_>, base: &Pose2) -> Option<Pose2> {
+    const AROUND: u32 = 12;
+    let center = shape.center;
+    let bearing_rad = |x: f64, y: f64| (y - center.y).atan2(x - center.x);
+    let now_rad = bearing_rad(base.x_m, base.y_m);
+    let away_m = shape.half.x.hypot(shape.half.y) + FROM_ASIDE_M;
+    let places = (0..AROUND).filter_map(|n| {
+        let rad = std::f64::consts::TAU * f64::from(n) / f64::from(AROUND);
+        let at = (center.x + away_m * rad.cos(), center.y + away_m * rad.sin());
+        ways.place_near(at, FROM_ASIDE_GAP_M).map(|(place, _)| place)
+    });
+    let turned_rad = |&(x, y): &(f64, f64)| wrap_angle_rad(bearing_rad(x, y) - now_rad).abs();
+    let (x, y) = places.max_by(|a, b| turned_rad(a).total_cmp(&turned_rad(b)))?;
+    Some(facing(&Point3::new(x, y, 0.0), &center))
 }
 
 /// In front of the opening of furniture, past the edge of a door that stands in the way; [`None`] for a base that sees all
