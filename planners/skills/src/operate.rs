@@ -129,9 +129,7 @@ impl Operate {
             (true, true) => [1.25, 1.1, 0.96, 0.86].map(|f| f * a.open_at).to_vec(),
             // Upright, or it leans into the way of what is put in under it.
             (true, false) if !turns_upright(a) => [1.05, 0.96, 0.86, 0.82].map(|f| f * a.open_at).to_vec(),
-            (true, false) => [1.3, 1.12, 0.96, 0.92, 0.86, 0.82]
-                .map(|f| f * a.open_at)
-                .to_vec(),
+            (true, false) => [0.96, 0.92, 0.86, 0.82].map(|f| f * a.open_at).to_vec(),
             (false, true) => vec![-0.01, 0.0, 0.01, 0.02],
             (false, false) => vec![-0.015, 0.0, 0.04, 0.08],
         }
