@@ -62,6 +62,8 @@ pub struct Place {
     unfit: Unfit,
     /// Whether places were chosen again, all of those chosen before having turned out unfit.
     chosen_again: bool,
+    /// Whether the hand does not fit between boards with the thing upright, so that it is laid there.
+    laid: bool,
     /// What was let go, in case it stays between the fingers.
     held: Option<Held>,
 }
@@ -119,6 +121,7 @@ impl Place {
             tries: 0,
             last_problem: None,
             unfit: Unfit::default(),
+            laid: false,
             chosen_again: false,
             held: None,
         }
@@ -447,6 +450,10 @@ impl Place {
             place.map_err(|why| reason = why.or(reason)).ok()
         });
         let Some((_, places)) = best else {
+            if !self.laid && self.relation == RelationKind::On {
+                self.laid = true;
+                return self.find_places(ctx, inputs, target);
+            }
             return Err((
                 SkillFailure::OutOfReach,
                 format!(
@@ -479,7 +486,7 @@ impl Place {
             map: &map,
             held: self.object,
             half: held.half,
-            from_above: held.pitch_rad > DOWN_RAD,
+            laid: held.pitch_rad > DOWN_RAD || self.laid,
         };
         let mut spots = query.spots(self.relation, target);
         for spot in &mut spots {

@@ -58,8 +58,9 @@ pub struct Query<'a> {
     pub held: ObjectId,
     /// Half side lengths of its upright box, metres.
     pub half: Vector3,
-    /// The hand came from above when it was picked up, so that it can only be put upright where nothing is above.
-    pub from_above: bool,
+    /// It can only be put upright where nothing is above, the hand having come from too high when it was picked up; between
+    /// boards it is laid.
+    pub laid: bool,
 }
 
 /// Distance from edges that is kept where there is room, metres.
@@ -121,14 +122,14 @@ impl Query<'_> {
                 spots.iter_mut().for_each(|spot| spot.cost += small + inner);
                 spots
             };
-            let upright = surfaces.iter().filter(|s| !(self.from_above && is_inner(s)));
+            let upright = surfaces.iter().filter(|s| !(self.laid && is_inner(s)));
             upright.flat_map(of).collect()
         };
         let mut spots = with_edge(EDGE_M);
         if spots.is_empty() {
             spots = with_edge(0.0);
         }
-        if self.from_above && surfaces.iter().any(is_inner) {
+        if self.laid && surfaces.iter().any(is_inner) {
             let mut laid = self.through_the_front(target, None);
             laid.iter_mut().for_each(|spot| spot.cost += INNER);
             spots.extend(laid);

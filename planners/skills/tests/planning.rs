@@ -617,7 +617,7 @@ fn a_hand_goes_into_a_basin_over_its_rim() {
 }
 
 /// Spots for a thing of 8 x 8 x 15 cm on furniture.
-fn spots_on(furniture: SceneObject, measured: Vec<Point3>, from_above: bool) -> Vec<Spot> {
+fn spots_on(furniture: SceneObject, measured: Vec<Point3>, laid: bool) -> Vec<Spot> {
     let half = Vector3::new(0.04, 0.04, 0.075);
     spots(RelationKind::On, vec![furniture], measured, half, from_above)
 }
@@ -628,7 +628,7 @@ fn spots(
     objects: Vec<SceneObject>,
     measured: Vec<Point3>,
     half: Vector3,
-    from_above: bool,
+    laid: bool,
 ) -> Vec<Spot> {
     let target = objects[0].clone();
     let graph = SceneGraph {
@@ -641,7 +641,7 @@ fn spots(
         map: &NavMap::new(&grid(10, 10, &[]), &SkillsConfig::default()),
         held: ObjectId(9),
         half,
-        from_above,
+        laid,
     };
     query.spots(relation, &target)
 }
