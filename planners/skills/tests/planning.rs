@@ -619,7 +619,7 @@ fn a_hand_goes_into_a_basin_over_its_rim() {
 /// Spots for a thing of 8 x 8 x 15 cm on furniture.
 fn spots_on(furniture: SceneObject, measured: Vec<Point3>, laid: bool) -> Vec<Spot> {
     let half = Vector3::new(0.04, 0.04, 0.075);
-    spots(RelationKind::On, vec![furniture], measured, half, from_above)
+    spots(RelationKind::On, vec![furniture], measured, half, laid)
 }
 
 /// Spots on, in or near the first of the objects.
