@@ -3,12 +3,12 @@
 //! Boxes are measured, so they wobble; a relation that held before holds on until it is clearly violated
 //! (wider tolerances for what is already in the graph).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use steward_core::geometry::{OrientedBox, Point3};
 use steward_core::ids::ObjectId;
-use steward_core::messages::{Presence, Relation, RelationKind, SceneObject};
+use steward_core::messages::{Presence, Relation, RelationKind, SceneObject, SupportSurface};
 
 use crate::Result;
 use crate::articulation::{PartKind, tray_of};
@@ -177,6 +177,8 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
             }
         }
     }
+    let by_id: BTreeMap<ObjectId, &SceneObject> = objects.iter().map(|o| (o.id, o)).collect();
+    found = on_the_nearer(found, &by_id);
     // `near` gives way where the pair is related the other way round by `on` or `in`.
     let tight: BTreeSet<(ObjectId, ObjectId)> = found
         .iter()
@@ -185,6 +187,32 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
         .collect();
     found.retain(|r| r.kind != RelationKind::Near || !tight.contains(&(r.subject, r.object)));
     found.sort_unstable();
+    found
+}
+
+/// What is on a thing and on what carries that thing is on one of them alone: on the one that its bottom is nearer to.
+fn on_the_nearer(mut found: Vec<Relation>, by_id: &BTreeMap<ObjectId, &SceneObject>) -> Vec<Relation> {
+    let on: BTreeSet<(ObjectId, ObjectId)> = found
+        .iter()
+        .filter(|r| r.kind == RelationKind::On)
+        .map(|r| (r.subject, r.object))
+        .collect();
+    let gap_m = |subject: ObjectId, support: ObjectId| {
+        let (a, b) = (by_id.get(&subject)?, by_id.get(&support)?);
+        let heights = b.surfaces.iter().map(SupportSurface::height_m);
+        let gaps = heights
+            .chain([b.shape.top_m()])
+            .map(|h| (a.shape.bottom_m() - h).abs());
+        gaps.min_by(f64::total_cmp)
+    };
+    let is_on_another = |r: &Relation| {
+        let mut others = on.range((r.subject, ObjectId(0))..=(r.subject, ObjectId(u32::MAX)));
+        others.any(|&(_, other)| {
+            let is_stack = on.contains(&(other, r.object)) || on.contains(&(r.object, other));
+            is_stack && gap_m(r.subject, other) < gap_m(r.subject, r.object)
+        })
+    };
+    found.retain(|r| r.kind != RelationKind::On || !is_on_another(r));
     found
 }
 

@@ -5,6 +5,7 @@
 
 use steward_core::camera::CameraIntrinsics;
 use steward_core::geometry::{OrientedBox, Point3, Pose3, Rotation3, Vector3};
+use steward_core::ids::ObjectId;
 use steward_core::image::{DepthImage, Detection, Image, LabelImage};
 use steward_core::messages::{
     ArticulationState, ChangeKind, Presence, Provenance, RelationKind, SceneChange, SceneObject,
@@ -1026,7 +1027,7 @@ mug o5 at 1.4 1.2 0.8, Present
 
 fn thing(id: u32, class: &str, center: [f64; 3], size: [f64; 3]) -> SceneObject {
     SceneObject {
-        id: steward_core::ids::ObjectId(id),
+        id: ObjectId(id),
         class: class.into(),
         shape: OrientedBox {
             center: Point3::from(center),
@@ -1217,4 +1218,25 @@ fn a_board_of_glass_is_known_by_the_wall_behind_it() {
         assert!(surface.half_x_m.min(surface.half_y_m) > 0.12, "{surface:?}");
     }
     assert!((board(0.75).clearance_m - 0.33).abs() < 0.04);
+}
+
+#[test]
+fn what_stands_on_a_thing_on_furniture_stands_on_that_thing_alone() {
+    let bench = thing(1, "bench", [0.0, 0.0, 0.225], [1.0, 0.4, 0.45]);
+    let book = thing(2, "book", [0.0, 0.0, 0.465], [0.2, 0.15, 0.03]);
+    let mug = |z: f64| thing(3, "mug", [0.02, 0.0, z], [0.08, 0.08, 0.1]);
+    let carriers = |z: f64| -> Vec<ObjectId> {
+        relations(
+            &[bench.clone(), book.clone(), mug(z)],
+            &[],
+            &RelationsConfig::default(),
+        )
+        .iter()
+        .filter(|r| r.kind == RelationKind::On && r.subject == ObjectId(3))
+        .map(|r| r.object)
+        .collect()
+    };
+    assert_eq!(carriers(0.532), [ObjectId(2)]);
+    // Beside it, in the box around it.
+    assert_eq!(carriers(0.502), [ObjectId(1)]);
 }

@@ -1007,3 +1007,81 @@ fn behind_a_door_that_did_not_open_all_the_way_is_looked_past_its_edge() {
     // Away from the hinge, and before the opening.
     assert!(place.y_m < -0.25 && (1.8..2.4).contains(&place.x_m), "{place:?}");
 }
+
+#[test]
+fn furniture_whose_door_was_seen_from_the_side_only_is_gone_round() {
+    let [fridge, door] = fridge(None);
+    let edge = object(DOOR, "fridge_door", (0.3, 3.7, 0.8), (0.03, 0.02, 0.8));
+    let half_seen = graph([mug(), table(), fridge.clone(), edge], &[]);
+    let mut m = mission("in(mug, fridge)", &half_seen);
+    let seen = view(&half_seen, 10.0);
+    let mut sides = BTreeSet::new();
+    let after = loop {
+        let next = step(&mut m, &seen);
+        let Purpose::Face(id, side) = next.purpose else {
+            break next;
+        };
+        assert_eq!(id, FRIDGE);
+        assert!(sides.insert(side), "side {side} twice");
+        if sides.len() == 1 {
+            // The door hangs at the corner of these two.
+            let Skill::Navigate {
+                to: NavigationTarget::Pose(at),
+            } = next.skill
+            else {
+                panic!("{next:?}");
+            };
+            assert!(at.y_m < 3.0 || at.x_m > 1.0, "{at:?}");
+        }
+        m.finished(&seen, &next, &Ended::Confirmed, "");
+        let look = step(&mut m, &seen);
+        assert_eq!(look.purpose, Purpose::Closer);
+        m.finished(&seen, &look, &Ended::Confirmed, "");
+    };
+    assert_eq!(sides.len(), 4, "then it is gone on with: {after:?}");
+    let known = graph([mug(), table(), fridge, door], &[]);
+    let mut m = mission("in(mug, fridge)", &known);
+    opening(&mut m, &view(&known, 10.0));
+}
+
+#[test]
+fn what_was_put_into_a_bin_and_is_gone_is_looked_for_from_three_sides() {
+    const BIN: ObjectId = ObjectId(6);
+    let bin = object(BIN, "bin", (0.0, 2.0, 0.3), (0.15, 0.15, 0.3));
+    let held = SceneObject {
+        presence: Presence::Held,
+        ..mug()
+    };
+    let carried = graph([held, bin.clone()], &[]);
+    let mut m = mission("in(mug, bin)", &carried);
+    let first_place = |m: &mut Mission| {
+        let next = step(m, &view(&carried, 10.0));
+        m.finished(&view(&carried, 10.0), &next, &Ended::Confirmed, "");
+        matches!(next.skill, Skill::Place { .. }).then_some(next)
+    };
+    let place = (0..10).find_map(|_| first_place(&mut m)).unwrap();
+    let lost = SceneObject {
+        presence: Presence::Missing,
+        ..mug()
+    };
+    let gone = graph([lost, bin], &[]);
+    let now = view(&gone, 20.0);
+    m.finished(&now, &place, &Ended::Refuted, "not seen");
+    let mut from = Vec::new();
+    for _ in 0..20 {
+        let next = step(&mut m, &now);
+        if next.purpose != Purpose::Peek {
+            break;
+        }
+        if let Skill::Navigate {
+            to: NavigationTarget::Pose(at),
+        } = next.skill
+        {
+            from.push(at);
+        }
+        m.finished(&now, &next, &Ended::Confirmed, "");
+    }
+    assert_eq!(from.len(), 3, "{from:?}");
+    let apart = from[0].distance_m(&from[1]);
+    assert!(apart > 0.8, "the second is opposite of the first: {from:?}");
+}
