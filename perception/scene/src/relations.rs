@@ -177,8 +177,7 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
             }
         }
     }
-    let by_id: BTreeMap<ObjectId, &SceneObject> = objects.iter().map(|o| (o.id, o)).collect();
-    found = on_the_nearer(found, &by_id);
+    found = on_the_nearer(found, objects);
     // `near` gives way where the pair is related the other way round by `on` or `in`.
     let tight: BTreeSet<(ObjectId, ObjectId)> = found
         .iter()
@@ -191,7 +190,8 @@ pub fn relations(objects: &[SceneObject], before: &[Relation], config: &Relation
 }
 
 /// What is on a thing and on what carries that thing is on one of them alone: on the one that its bottom is nearer to.
-fn on_the_nearer(mut found: Vec<Relation>, by_id: &BTreeMap<ObjectId, &SceneObject>) -> Vec<Relation> {
+fn on_the_nearer(mut found: Vec<Relation>, objects: &[SceneObject]) -> Vec<Relation> {
+    let by_id: BTreeMap<ObjectId, &SceneObject> = objects.iter().map(|o| (o.id, o)).collect();
     let on: BTreeSet<(ObjectId, ObjectId)> = found
         .iter()
         .filter(|r| r.kind == RelationKind::On)

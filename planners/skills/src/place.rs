@@ -21,7 +21,7 @@ use crate::reach::{self, Margins, NoReach, Reach, Scene};
 use crate::robot::GRIPPER;
 use crate::roofs;
 use crate::set_down::{self, DOWN_RAD, corners, hands};
-use crate::spots::{Entry, Query, Spot};
+use crate::spots::{Entry, Query, Spot, has_inner_boards};
 use crate::withdrawal::Withdrawal;
 
 /// Distances between base and spot that are tried, best first, metres.
@@ -450,7 +450,8 @@ impl Place {
             place.map_err(|why| reason = why.or(reason)).ok()
         });
         let Some((_, places)) = best else {
-            if !self.laid && self.relation == RelationKind::On {
+            let would_stand = ctx.held.is_some_and(|held| !self.is_laid(&held));
+            if would_stand && self.relation == RelationKind::On && has_inner_boards(target) {
                 self.laid = true;
                 return self.find_places(ctx, inputs, target);
             }
@@ -466,6 +467,11 @@ impl Place {
             ));
         };
         Ok(places.into())
+    }
+
+    /// Whether the thing is laid between boards rather than stood there.
+    fn is_laid(&self, held: &Held) -> bool {
+        self.laid || held.pitch_rad > DOWN_RAD
     }
 
     fn spots(
@@ -486,7 +492,7 @@ impl Place {
             map: &map,
             held: self.object,
             half: held.half,
-            laid: held.pitch_rad > DOWN_RAD || self.laid,
+            laid: self.is_laid(&held),
         };
         let mut spots = query.spots(self.relation, target);
         for spot in &mut spots {

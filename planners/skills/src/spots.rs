@@ -89,6 +89,16 @@ const DROP_M: f64 = 0.05;
 /// Room between things put down and what stands there, metres.
 const GAP_M: f64 = 0.03;
 
+/// Whether something is close above a surface.
+fn is_inner(surface: &SupportSurface) -> bool {
+    surface.clearance_m < OPEN_ABOVE_M
+}
+
+/// Whether furniture has boards between which things are laid that cannot be stood there.
+pub(crate) fn has_inner_boards(furniture: &SceneObject) -> bool {
+    furniture.surfaces.iter().any(is_inner)
+}
+
 impl Query<'_> {
     /// Spots that bring about a relation to a target, best first.
     pub fn spots(&self, relation: RelationKind, target: &SceneObject) -> Vec<Spot> {
@@ -113,7 +123,6 @@ impl Query<'_> {
         };
         let area = |s: &SupportSurface| s.half_x_m * s.half_y_m;
         let largest = surfaces.iter().map(area).fold(0.0, f64::max);
-        let is_inner = |s: &SupportSurface| s.clearance_m < OPEN_ABOVE_M;
         let with_edge = |edge_m: f64| -> Vec<Spot> {
             let of = |s: &SupportSurface| {
                 let small = MINOR * (1.0 - 2.0 * area(s) / largest.max(1e-6)).max(0.0);
@@ -129,7 +138,7 @@ impl Query<'_> {
         if spots.is_empty() {
             spots = with_edge(0.0);
         }
-        if self.laid && surfaces.iter().any(is_inner) {
+        if self.laid && has_inner_boards(target) {
             let mut laid = self.through_the_front(target, None);
             laid.iter_mut().for_each(|spot| spot.cost += INNER);
             spots.extend(laid);
@@ -167,11 +176,7 @@ impl Query<'_> {
                 // Far from other things, and not further from an edge than the arm likes.
                 let edge = (surface.half_x_m - lx.abs()).min(surface.half_y_m - ly.abs());
                 let deep = (edge - 0.30).max(0.0);
-                let low = if surface.clearance_m < OPEN_ABOVE_M {
-                    0.6
-                } else {
-                    0.0
-                };
+                let low = if is_inner(surface) { 0.6 } else { 0.0 };
                 spots.push(Spot {
                     point,
                     entry: Entry::Upright,

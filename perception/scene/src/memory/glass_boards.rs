@@ -44,8 +44,7 @@ pub(crate) fn points_on(
     let mut points = Vec::new();
     while let Some(level) = fullest_level(&feet) {
         let board: Vec<Foot> = feet.drain(level).collect();
-        let (first, last) = ends(&board);
-        if board.len() < LEAST_COLUMNS || (last - first).xy().norm() < LEAST_LENGTH_M {
+        if board.len() < LEAST_COLUMNS || length_m(&board) < LEAST_LENGTH_M {
             break;
         }
         let height_m = board[board.len() / 2].at.z;
@@ -66,19 +65,18 @@ fn feet_of(observation: &Observation<'_>, config: &MemoryConfig, mask: &Mask, la
     let mut feet = Vec::new();
     for column in mask.left..=mask.right {
         for row in mask.top + 1..mask.bottom.saturating_sub(DEEP_PX) {
-            if !is_of(column, row) || !is_of(column, row - 1) || depth(column, row - 1).is_none() {
+            let is_wall = (row - 1..=row).all(|r| is_of(column, r) && depth(column, r).is_some());
+            if !is_wall || depth(column, row + 1).is_some() {
                 continue;
             }
             let Some(z) = depth(column, row) else {
                 continue;
             };
-            let mut below = row + 1..=row + DEEP_PX;
-            if depth(column, row + 1).is_some() || !below.clone().all(|r| is_of(column, r)) {
-                continue;
-            }
+            let below = row + 1..=row + DEEP_PX;
+            let is_board = below.clone().all(|r| is_of(column, r))
+                && below.filter(|r| depth(column, *r).is_some()).count() <= MOST_MEASURED;
             let at = observation.point_at(f64::from(column), f64::from(row), z);
-            let measured = below.by_ref().filter(|r| depth(column, *r).is_some()).count();
-            if measured <= MOST_MEASURED && at.z < camera_m - SEEN_FROM_M {
+            if is_board && at.z < camera_m - SEEN_FROM_M {
                 feet.push(Foot { column, row, at });
             }
         }
@@ -94,18 +92,13 @@ fn fullest_level(feet: &[Foot]) -> Option<std::ops::Range<usize>> {
         .max_by_key(ExactSizeIterator::len)
 }
 
-/// The first and the last of a board's feet along the image.
-fn ends(board: &[Foot]) -> (Point3, Point3) {
-    let by_column = |f: &&Foot| f.column;
-    let first = board
-        .iter()
-        .min_by_key(by_column)
-        .map_or(Point3::origin(), |f| f.at);
-    let last = board
-        .iter()
-        .max_by_key(by_column)
-        .map_or(Point3::origin(), |f| f.at);
-    (first, last)
+/// Distance over the ground between the outermost feet of a board along the image, metres.
+fn length_m(board: &[Foot]) -> f64 {
+    let first = board.iter().min_by_key(|f| f.column);
+    let last = board.iter().max_by_key(|f| f.column);
+    first
+        .zip(last)
+        .map_or(0.0, |(first, last)| (last.at - first.at).xy().norm())
 }
 
 /// Where the lines of sight of the pixels without depth below a foot meet a height.

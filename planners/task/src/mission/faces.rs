@@ -1,8 +1,9 @@
 //! Going round furniture whose door, lid or drawer was seen from the side only: without its front nobody knows how it opens.
 
-use steward_core::geometry::{Point3, Pose2};
+use steward_core::geometry::Point3;
 use steward_core::messages::{NavigationTarget, Presence, SceneObject, Skill};
 
+use super::views::{before_sides, facing};
 use super::ways::Ways;
 use super::{Intended, Mission, Purpose, label};
 use crate::belief::Belief;
@@ -25,27 +26,20 @@ impl Mission {
         o: &SceneObject,
     ) -> Option<(f64, Vec<Intended>)> {
         let part = half_seen_part(belief, o)?;
-        let (pose, half) = (o.shape.pose(), o.shape.half);
-        let (x, y) = (half.x + BEFORE_SIDE_M, half.y + BEFORE_SIDE_M);
-        let at = pose.inverse_transform_point(&part.shape.center);
+        let half = o.shape.half;
+        let at = o.shape.pose().inverse_transform_point(&part.shape.center);
         // How far the part is from each side.
-        let sides = [
-            ((x, 0.0), half.x - at.x),
-            ((-x, 0.0), half.x + at.x),
-            ((0.0, y), half.y - at.y),
-            ((0.0, -y), half.y + at.y),
-        ];
-        let places = sides.iter().enumerate().filter_map(|(side, &((x, y), off_m))| {
-            let before = pose * Point3::new(x, y, 0.0);
+        let off_m = [half.x - at.x, half.x + at.x, half.y - at.y, half.y + at.y];
+        let sides = before_sides(&o.shape, BEFORE_SIDE_M).into_iter().zip(off_m);
+        let places = sides.enumerate().filter_map(|(side, (before, off_m))| {
             let (place, cost) = ways.place_near((before.x, before.y), GAP_M)?;
             let is_new = !self.faced.contains(&(o.id, side));
             is_new.then_some((side, place, cost + SIDE_WEIGHT * off_m.max(0.0)))
         });
         let (side, (x, y), cost) = places.min_by(|a, b| a.2.total_cmp(&b.2))?;
-        let yaw_rad = (o.shape.center.y - y).atan2(o.shape.center.x - x);
         let go = Intended {
             skill: Skill::Navigate {
-                to: NavigationTarget::Pose(Pose2::new(x, y, yaw_rad)),
+                to: NavigationTarget::Pose(facing(&Point3::new(x, y, 0.0), &o.shape.center)),
             },
             label: format!("go and see how {} opens", label(belief, o.id)),
             purpose: Purpose::Face(o.id, side),

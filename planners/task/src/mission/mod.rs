@@ -606,8 +606,8 @@ impl Mission {
         self.complete_since = None;
         // Whether it has to be opened decides what is to be done first.
         let into = open.iter().filter(|(_, kind, _)| *kind == RelationKind::In);
-        let into = into.filter_map(|(_, _, container)| belief.object(*container));
-        if let Some((_, steps)) = into.filter_map(|o| self.to_its_front(&belief, &ways, o)).next() {
+        let mut containers = into.filter_map(|(_, _, container)| belief.object(*container));
+        if let Some((_, steps)) = containers.find_map(|o| self.to_its_front(&belief, &ways, o)) {
             return Decision::Do(steps);
         }
         if !open.is_empty() {

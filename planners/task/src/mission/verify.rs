@@ -32,17 +32,13 @@ impl Mission {
             let purpose = Purpose::Verify(subject);
             let name = |id| label(belief, id);
             let what = format!("whether {} is still {kind} {}", name(subject), name(target));
-            if self
-                .looks
-                .get(&subject)
-                .is_some_and(|&n| n > self.config.max_attempts)
-            {
+            let tries = self.looks.get(&subject).copied().unwrap_or(0);
+            if tries > self.config.max_attempts {
                 return Decision::Fail(FailureReason::Unconfirmed, format!("could not see {what}"));
             }
             // It is seen best from where it was seen last; then from near what it is on, then from another side, where
             // something hides it from this one. Inside of something it may have rolled to where it is seen only from right
             // beside that.
-            let tries = self.looks.get(&subject).copied().unwrap_or(0);
             let beside_first = match kind {
                 RelationKind::In => 1,
                 // A worktop may have a basin.

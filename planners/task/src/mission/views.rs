@@ -110,18 +110,16 @@ pub(super) fn peek(
 ) -> Vec<Intended> {
     let articulation = part.articulation;
     let is_drawer = articulation.is_some_and(|a| a.prismatic);
-    let is_lid = !is_drawer && articulation.is_some() && opens_upwards(part);
     let owner = articulation
         .and_then(|a| a.owner)
         .and_then(|id| belief.object(id));
     let inside = if is_drawer { part } else { owner.unwrap_or(part) };
     let shape = &inside.shape;
-    let is_open_above = articulation.is_none();
     // Behind a door there may be boards; what lies in a bin or a drawer lies at the bottom.
-    let shares: &[f64] = if is_drawer || is_lid {
-        &[0.3]
-    } else if is_open_above {
+    let shares: &[f64] = if articulation.is_none() {
         &[0.25, 0.75, 1.0]
+    } else if opens_upwards(part) {
+        &[0.3]
     } else {
         &[0.25, 0.75]
     };
@@ -157,12 +155,16 @@ pub(super) fn peek(
     vec![go, look]
 }
 
+/// Points so far before each side of a thing: along its x axis ahead and behind, along y to the left and to the right.
+pub(super) fn before_sides(shape: &OrientedBox, away_m: f64) -> [Point3; 4] {
+    let (x, y) = (shape.half.x + away_m, shape.half.y + away_m);
+    [(x, 0.0), (-x, 0.0), (0.0, y), (0.0, -y)].map(|(x, y)| shape.pose() * Point3::new(x, y, 0.0))
+}
+
 /// Right beside a thing with the head towards it: from there the camera looks over the rim most steeply. Of its sides the
 /// one that the base gets closest to, and of those the nearest, unless that is not the first to look from.
 fn beside(shape: &OrientedBox, ways: &Ways<'_>, side: usize) -> Pose2 {
-    let (pose, half) = (shape.pose(), shape.half);
-    let (x, y) = (half.x + BESIDE_M, half.y + BESIDE_M);
-    let sides = [(x, 0.0), (-x, 0.0), (0.0, y), (0.0, -y)].map(|(x, y)| pose * Point3::new(x, y, 0.0));
+    let sides = before_sides(shape, BESIDE_M);
     let mut places: Vec<_> = sides
         .iter()
         .filter_map(|side| ways.place_near((side.x, side.y), BESIDE_GAP_M))
@@ -217,7 +219,7 @@ fn in_front_of_opening(shape: &OrientedBox, door: &ArticulationState, base: &Pos
 }
 
 /// A place from which the base faces a point.
-fn facing(at: &Point3, point: &Point3) -> Pose2 {
+pub(super) fn facing(at: &Point3, point: &Point3) -> Pose2 {
     Pose2::new(at.x, at.y, (point.y - at.y).atan2(point.x - at.x))
 }
 
