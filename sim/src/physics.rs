@@ -95,6 +95,9 @@ impl Physics {
         let parameters = &mut world.integration_parameters;
         parameters.dt = STEP_S as f32;
         parameters.length_unit = LENGTH_UNIT_M;
+        // One friction constraint per contact: the simplified model resists turning so much that a thing pushed at its
+        // end slides without turning.
+        parameters.friction_model = rp::FrictionModel::Coulomb;
         parameters.contact_recycling = false;
         let robot = Mobile::new(&mut world, home.robot_start, config)?;
         let mut physics = Physics {

@@ -392,7 +392,12 @@ impl Mobile {
     pub(super) fn write_poses(&self, world: &mut rp::PhysicsWorld) {
         for (link, pose) in self.links.iter().zip(&self.world_from_link) {
             if let Some(body) = link.body.and_then(|b| world.bodies.get_mut(b)) {
-                let next = to_pose(pose);
+                let mut next = to_pose(pose);
+                // Of the two quaternions of a rotation the one near the last: the velocity is taken from their difference, and
+                // from one to the other it is a whole turn in a step.
+                if next.rotation.dot(body.position().rotation) < 0.0 {
+                    next.rotation = -next.rotation;
+                }
                 if *body.position() != next {
                     body.set_next_kinematic_position(next);
                 }

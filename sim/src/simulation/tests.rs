@@ -326,6 +326,18 @@ fn a_bottle_pushed_high_topples_and_pushed_low_slides() {
 }
 
 #[test]
+fn a_loaf_pushed_at_its_end_turns() {
+    let mut scene = Scene::with_table();
+    let loaf = scene.object("loaf", [0.85, 0.07, 0.75 + 0.042], [0.042, 0.10, 0.042], 0.45);
+    let mut rig = scene.start(-0.1, 0.0).run();
+    let low = [("lift_joint", 0.79 - 0.21), ("wrist_pitch_joint", 0.0), CLOSED];
+    rig.joints(&low, 4.5);
+    rig.joints(&[("arm_extend_joint", 0.46)], 3.0);
+    let yaw_rad = rig.sim.physics.pose(loaf).unwrap().rotation.euler_angles().2;
+    assert!(yaw_rad > 0.4, "turned by {yaw_rad} only");
+}
+
+#[test]
 fn the_robot_stops_at_a_wall_and_says_so() {
     let mut rig = Scene::new().run();
     rig.drive(0.8, 0.0, 5.0);
@@ -395,6 +407,30 @@ fn a_box_is_picked_from_above_and_carried() {
         "it fell to the floor: {}",
         rig.at(cube)
     );
+}
+
+#[test]
+fn what_is_held_stays_so_through_a_full_turn() {
+    let mut scene = Scene::with_table();
+    let cube = scene.object("cube", [0.75, 0.0, 0.78], [0.03; 3], 0.25);
+    let mut rig = scene.run();
+    rig.reach_down(0.75, 0.785);
+    rig.joints(&[CLOSED], 1.5);
+    rig.joints(&[("lift_joint", 1.2)], 2.5);
+    rig.drive(-0.5, 0.0, 1.2);
+    for _ in 0..500 {
+        rig.sim
+            .set_velocity(&VelocityCommand {
+                header: Header::default(),
+                linear_m_s: 0.0,
+                angular_rad_s: 1.5,
+            })
+            .unwrap();
+        rig.wait(0.01);
+        let (linear, angular) = rig.sim.physics.velocity(cube).unwrap();
+        assert!(linear.norm() < 2.0 && angular.norm() < 4.0, "{linear} {angular}");
+    }
+    assert_eq!(rig.held(), Some(cube));
 }
 
 #[test]
