@@ -386,6 +386,20 @@ impl Joint {
         Some((rest.center, rest.outward, self.position?))
     }
 
+    /// A drawer of which a view cut off by something else shows this, as wide as its front is known to be.
+    pub(crate) fn as_wide_as_known(&self, seen: &OrientedBox) -> Option<OrientedBox> {
+        let rest = self.rest.as_ref().filter(|_| self.kind == PartKind::Drawer)?;
+        if half_along(seen, &rest.along) > rest.half_m {
+            return None;
+        }
+        let aside_m = (rest.center - seen.center).dot(&rest.along);
+        Some(OrientedBox {
+            center: seen.center + rest.along * aside_m,
+            yaw_rad: rest.along.y.atan2(rest.along.x),
+            half: Vector3::new(rest.half_m, half_along(seen, &rest.outward), seen.half.z),
+        })
+    }
+
     /// What others may know; `None` until the part was seen well enough to say how it moves.
     pub fn state(&self, config: &ArticulationConfig) -> Option<ArticulationState> {
         let Some(rest) = &self.rest else {
@@ -905,6 +919,34 @@ fn slide_of(rest: &Rest, view: &PartView<'_>, handle: Option<Point3>, home: Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_drawer_half_hidden_is_as_wide_as_it_was() {
+        let mut joint = Joint::new(PartKind::Drawer);
+        joint.rest = Some(Rest {
+            center: Point3::new(1.0, 0.0, 0.6),
+            along: Vector3::y(),
+            outward: -Vector3::x(),
+            half_m: 0.4,
+            other_half_m: 0.1,
+            free_side: 0.0,
+            views: 3,
+        });
+        let seen = |half_m: f64| OrientedBox {
+            center: Point3::new(0.85, -0.25, 0.6),
+            yaw_rad: 0.0,
+            half: Vector3::new(0.17, half_m, 0.09),
+        };
+        let whole = joint.as_wide_as_known(&seen(0.15)).unwrap();
+        assert!(
+            (whole.center - Point3::new(0.85, 0.0, 0.6)).norm() < 1e-9,
+            "{}",
+            whole.center
+        );
+        assert!((half_along(&whole, &Vector3::y()) - 0.4).abs() < 1e-9);
+        assert!((half_along(&whole, &Vector3::x()) - 0.17).abs() < 1e-9);
+        assert!(joint.as_wide_as_known(&seen(0.5)).is_none());
+    }
 
     #[test]
     fn a_lid_first_seen_askew_is_turned_to_where_its_handle_is() {

@@ -441,6 +441,11 @@ impl ObjectMemory {
             if let Some(owner) = owner_shape {
                 joint.set_owner(owner.0);
             }
+            if view.is_partial()
+                && let Some(whole) = joint.as_wide_as_known(&view.shape)
+            {
+                entry.shape = whole;
+            }
             let corners = joint.closed_corners();
             if let Some(owner) = owner
                 && !corners.is_empty()
