@@ -13,6 +13,8 @@ use crate::trays;
 
 /// How far over the rim of what they lie in things are lifted, metres.
 const OVER_RIM_M: f64 = 0.03;
+/// How tall things are at most that are seen in something open at the top over its rim only, metres.
+const TALL_M: f64 = 0.22;
 /// How far things are lifted before they are taken away, least first, metres: over what stands in front of them.
 const RISES_M: [f64; 4] = [0.05, 0.12, 0.20, 0.30];
 
@@ -37,15 +39,18 @@ pub(crate) fn lifted(ctx: &Context, inputs: &Inputs, plan: &GraspPlan, margin_m:
     let least = roof.map_or(least, |room_m| {
         least.min((0.3 * (room_m - BOARD_M)).max(LEAST_RISE_M))
     });
-    // Out of a drawer, a bin or a basin it goes over the rim.
-    let rim_m = inputs.graph.and_then(|g| {
-        let tray = trays::around(g, &plan.shape.center);
-        tray.map(|t| t.shape.top_m())
-            .or_else(|| roofs::basin_rim_m(g, inputs.voxels, &top))
+    // Out of a drawer, a bin or a basin it goes over the rim. How far down it reaches there may be hidden.
+    let tray = inputs.graph.and_then(|g| trays::around(g, &plan.shape.center));
+    let basin_m = inputs
+        .graph
+        .and_then(|g| roofs::basin_rim_m(g, inputs.voxels, &top));
+    let rim_m = tray.map(|t| t.shape.top_m()).or(basin_m);
+    let over_rim = |bottom_m: f64| rim_m.map_or(least, |rim_m| least.max(rim_m - bottom_m + OVER_RIM_M));
+    let seen_bottom_m = plan.shape.bottom_m();
+    let hidden_bottom_m = tray.map_or(seen_bottom_m, |t| {
+        seen_bottom_m.min((top.z - TALL_M).max(t.shape.bottom_m()))
     });
-    let least = rim_m.map_or(least, |rim_m| {
-        least.max(rim_m - plan.shape.bottom_m() + OVER_RIM_M)
-    });
+    let (sure, least) = (over_rim(hidden_bottom_m), over_rim(seen_bottom_m));
     let up = |rise: f64| Posture {
         lift_m: ctx.robot.arm[0].clamp(now.lift_m + rise),
         ..now
@@ -84,7 +89,9 @@ pub(crate) fn lifted(ctx: &Context, inputs: &Inputs, plan: &GraspPlan, margin_m:
             .check_between(&hand, &hand.drawn_back(plan.grasp.way_m()))
             .is_ok()
     };
-    let rises = std::iter::once(least).chain(RISES_M.into_iter().filter(|r| *r > least));
+    let rises = [sure, least]
+        .into_iter()
+        .chain(RISES_M.into_iter().filter(|r| *r > least));
     let free = rises.map(up).find(|p| is_free(&now, p) && comes_back(p));
     free.unwrap_or(up(least))
 }

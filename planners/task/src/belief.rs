@@ -1,7 +1,7 @@
 //! From the scene graph to the symbolic household: which remembered things a goal can mean, and what holds.
 
 use steward_core::ids::ObjectId;
-use steward_core::messages::{GoalRelation, Presence, RelationKind, SceneGraph, SceneObject};
+use steward_core::messages::{GoalRelation, Presence, Relation, RelationKind, SceneGraph, SceneObject};
 
 /// One relation that must hold at the end.
 pub type Wanted = (ObjectId, RelationKind, ObjectId);
@@ -108,6 +108,14 @@ impl<'a> Belief<'a> {
                         .is_some_and(|a| a.owner == Some(target));
             r.subject == subject && r.kind == kind && same_target
         })
+    }
+
+    /// What a thing is in; furniture rather than the drawer.
+    pub fn container_of(&self, subject: ObjectId) -> Option<ObjectId> {
+        let is_around = |r: &&Relation| r.subject == subject && r.kind == RelationKind::In;
+        let around = self.graph.relations.iter().find(is_around)?.object;
+        let owner = self.object(around).and_then(|o| o.articulation?.owner);
+        Some(owner.unwrap_or(around))
     }
 
     /// A pair of things for which a wanted relation holds.

@@ -48,17 +48,23 @@ impl Mission {
     }
 }
 
-/// A door, a lid or a drawer of furniture of which nobody knows yet how it moves.
+/// A door, a lid or a drawer of furniture of which nobody knows yet how it moves, or where to take it.
 fn half_seen_part<'a>(belief: &Belief<'a>, o: &SceneObject) -> Option<&'a SceneObject> {
     if !Belief::is_furniture(o) || o.presence != Presence::Present || is_named_part(&o.class, None) {
         return None;
     }
     belief.graph.objects.iter().find(|part| {
         is_named_part(&part.class, Some(&o.class))
-            && part.articulation.is_none()
+            && has_unknown_handle(part)
             && part.presence == Presence::Present
             && o.shape.contains(&part.shape.center, BESIDE_M)
     })
+}
+
+/// What stands open needs no handle.
+fn has_unknown_handle(part: &SceneObject) -> bool {
+    let known = part.articulation.as_ref();
+    known.is_none_or(|a| a.handle.is_none() && a.is_open() != Some(true))
 }
 
 /// Whether a class names a part that opens, of this class of furniture or of any.

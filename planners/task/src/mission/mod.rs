@@ -220,8 +220,10 @@ pub struct Mission {
     seen_from: BTreeMap<ObjectId, Vantage>,
     /// How often a thing was put somewhere.
     placed: BTreeMap<Wanted, u32>,
-    /// What was put into something, and from how many sides it was looked for there since.
+    /// What was put into something, or fell back into it, and from how many sides it was looked for there since.
     put_into: BTreeMap<(ObjectId, ObjectId), usize>,
+    /// What was to be taken out of something last, and out of what.
+    taken_out: Option<(ObjectId, ObjectId)>,
     in_the_way: Option<InTheWay>,
     /// What was to be taken out of the way, each thing once.
     moved_aside: BTreeSet<ObjectId>,
@@ -273,6 +275,7 @@ impl Mission {
             seen_from: BTreeMap::new(),
             placed: BTreeMap::new(),
             put_into: BTreeMap::new(),
+            taken_out: None,
             in_the_way: None,
             moved_aside: BTreeSet::new(),
             shut_for_way: BTreeSet::new(),
@@ -375,7 +378,13 @@ impl Mission {
                 continue;
             }
             match self.permits(view, &first.skill) {
-                Ok(_) => return decision,
+                Ok(_) => {
+                    if let Purpose::Plan(Step::Pick(object)) = first.purpose {
+                        let container = view.belief().container_of(object);
+                        self.taken_out = container.map(|container| (object, container));
+                    }
+                    return decision;
+                }
                 Err(objection) => self.refused(view, &first, &objection),
             }
         }

@@ -112,6 +112,7 @@ impl Mission {
                 best = Some((cost, what));
             }
         };
+        let mut ajar: Option<(f64, ObjectId)> = None;
         if let Some((grid, field)) = &ways.field {
             let least_m2 = if self.search.rounds == 0 {
                 self.config.min_unseen_m2
@@ -190,6 +191,21 @@ impl Mission {
                 let height_m = o.shape.center.z.max(0.0);
                 offer(distance + self.config.open_cost_m + LOW_FIRST * height_m, steps);
             }
+            // What stands open, and nobody looked into it.
+            let is_open = o.articulation.is_some_and(|a| a.is_open() == Some(true));
+            if small && is_open && !self.search.opened.contains(&o.id) {
+                let cost = distance + self.config.inspect_cost_m;
+                if ajar.is_none_or(|(least, _)| cost < least) {
+                    ajar = Some((cost, o.id));
+                }
+            }
+        }
+        if let Some((cost, part)) = ajar
+            && best.as_ref().is_none_or(|(least, _)| cost < *least)
+        {
+            self.search.opened.insert(part);
+            self.search.peek_due = Some(Peek::into(part));
+            return self.consider(view);
         }
         match best {
             Some((_, steps)) => Decision::Do(steps),

@@ -126,6 +126,12 @@ impl Mission {
                 Ended::Failed(_) => {}
             }
         }
+        // Let go of on the way out, it fell back.
+        if let (Step::Pick(_), Ended::Failed(_) | Ended::Refuted) = (step, ended)
+            && let Some(lost) = self.taken_out.take()
+        {
+            self.put_into.insert(lost, 0);
+        }
         if *ended == Ended::Confirmed {
             return;
         }
