@@ -8,6 +8,7 @@ use crate::collision::{Contact, Support};
 use crate::grasp::{self, Grasp};
 use crate::ik::HandPose;
 use crate::machine::{Context, Inputs};
+use crate::nudge;
 use crate::parts::turns_upright;
 use crate::passage::{self, Care, Thing};
 use crate::reach::{self, Margins, NoReach, Reach, Scene};
@@ -20,6 +21,15 @@ const ROOM_M: [f64; 3] = [0.09, 0.05, 0.03];
 
 /// Wrists up to this far above a thing are low, metres.
 const LOW_WRIST_M: f64 = 0.1;
+
+/// What the hand goes to a thing for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// To take hold of it.
+    Take,
+    /// To turn it, with closed fingers, so that it can be taken hold of.
+    Turn,
+}
 
 /// A grasp that was decided on.
 #[derive(Debug, Clone)]
@@ -52,6 +62,7 @@ impl GraspPlan {
 #[derive(Debug)]
 pub(crate) struct Surrounded<'a> {
     object: &'a SceneObject,
+    aim: Aim,
     /// As far as it reaches down.
     shape: OrientedBox,
     /// The drawer or bin that it is in.
@@ -66,7 +77,7 @@ pub(crate) struct Surrounded<'a> {
 
 impl<'a> Surrounded<'a> {
     /// As memory has it now.
-    pub(crate) fn of(inputs: &Inputs<'a>, object: &'a SceneObject) -> Self {
+    pub(crate) fn of(inputs: &Inputs<'a>, object: &'a SceneObject, aim: Aim) -> Self {
         let tray = inputs.graph.and_then(|g| trays::around(g, &object.shape.center));
         let shape = tray.map_or(object.shape, |t| trays::reaching_down(t, &object.shape));
         let top = shape.top();
@@ -74,12 +85,18 @@ impl<'a> Surrounded<'a> {
         let room_above = |g| roofs::room_above_m(g, inputs.voxels, &top);
         Surrounded {
             object,
+            aim,
             shape,
             tray,
             basin_m: inputs.graph.and_then(basin),
             room_above_m: inputs.graph.filter(|_| tray.is_none()).and_then(room_above),
             is_behind_door: inputs.graph.is_some_and(|g| is_behind_door(g, object)),
         }
+    }
+
+    /// Whether hands come to it from one side only, so that it matters how it lies.
+    pub(crate) fn is_shut_in(&self) -> bool {
+        self.tray.is_none() && (self.is_behind_door || self.room_above_m.is_some())
     }
 }
 
@@ -94,6 +111,7 @@ pub(crate) fn best_grasp(
 ) -> Result<GraspPlan, String> {
     let Surrounded {
         object,
+        aim,
         ref shape,
         tray,
         basin_m,
@@ -106,7 +124,10 @@ pub(crate) fn best_grasp(
         // Voxels are too coarse for the walls that the fingers go down between.
         ignored.push(around_in(tray, shape));
     }
-    let mut grasps = grasp::candidates(&ctx.robot, &ctx.config, shape, base);
+    let mut grasps = match aim {
+        Aim::Take => grasp::candidates(&ctx.robot, &ctx.config, shape, base),
+        Aim::Turn => nudge::candidates(&ctx.robot, shape, base),
+    };
     let drawer = tray.filter(|t| t.articulation.is_some());
     for g in &mut grasps {
         if let Some(hand) = drawer.and_then(|d| trays::in_front_of_edge(d, shape, &g.hand)) {
@@ -162,6 +183,7 @@ pub(crate) fn best_grasp(
     let rooms = &ROOM_M[if is_narrow { 1 } else { 0 }..if is_narrow || tray.is_some() { 3 } else { 2 }];
     let openings = |grasp: &Grasp| {
         let (width_m, widest_m) = (grasp.width_m, 2.0 * ctx.robot.gripper.upper);
+        let rooms = if aim == Aim::Turn { &[0.0][..] } else { rooms };
         rooms.iter().map(move |room| (width_m + room).min(widest_m))
     };
     for (grasp, opening_m) in order.iter().flat_map(|(_, g)| openings(g).map(|o| (*g, o))) {
@@ -182,6 +204,7 @@ pub(crate) fn best_grasp(
             ..Scene::of(ctx, inputs)
         };
         if care == Care::Untouched
+            && aim == Aim::Take
             && !passage::is_clear(&ctx.robot, base, &grasp.hand, &grasp.before, opening_m, &thing)
         {
             note(NoReach::Collision(Contact::Thing));

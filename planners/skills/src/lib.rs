@@ -29,6 +29,7 @@ pub mod look;
 pub mod machine;
 pub mod navigate;
 pub mod navmap;
+mod nudge;
 pub mod operate;
 pub mod parts;
 pub mod passage;

@@ -9,7 +9,7 @@ use steward_core::messages::{Presence, SceneObject, SkillFailure};
 
 use crate::approach::Unfit;
 use crate::drive::{Creep, CreepEnd, Drive, Tolerance};
-use crate::grasp_plan::{GraspPlan, Surrounded, best_grasp};
+use crate::grasp_plan::{Aim, GraspPlan, Surrounded, best_grasp};
 use crate::grip::{Closing, Grip, grip, opening_m};
 use crate::handing::{HandState, Handing};
 use crate::ik::HandPose;
@@ -24,6 +24,8 @@ use crate::robot::{GRIPPER, Posture};
 use crate::slide::Slide;
 use crate::withdrawal::Withdrawal;
 
+/// How often a thing is turned that cannot be grasped as it lies.
+const MAX_TURNS: u32 = 3;
 /// How often a grasp is planned again because the thing turned out to be elsewhere while the arm went out.
 const MAX_REPLANS: u32 = 2;
 /// How far it must be for that, metres.
@@ -65,6 +67,11 @@ pub struct Pick {
     chosen_again: bool,
     /// Whether it was looked at anew after no place was found, and whether places were chosen again since.
     second_look: SecondLook,
+    aim: Aim,
+    /// How often it was to be turned.
+    turns: u32,
+    /// Why it could not be grasped as it lies, while it is being turned.
+    as_it_lies: Option<String>,
     /// How often what is held was moved up or down because it was caught.
     wriggles: usize,
 }
@@ -113,12 +120,43 @@ impl Pick {
             unfit: Unfit::default(),
             chosen_again: false,
             second_look: SecondLook::Due,
+            aim: Aim::Take,
+            turns: 0,
+            as_it_lies: None,
             wriggles: 0,
         }
     }
 
     /// One control period.
     pub fn step(&mut self, ctx: &mut Context, inputs: &Inputs, out: &mut Commands) -> Progress {
+        match (self.advance(ctx, inputs, out), inputs.object(self.object)) {
+            (Progress::Failed(SkillFailure::OutOfReach, text), Some(object)) => {
+                self.turn_or_fail(inputs, object, text)
+            }
+            (progress, _) => progress,
+        }
+    }
+
+    /// What cannot be grasped as it lies is turned first, where hands come to it from one side only.
+    fn turn_or_fail(&mut self, inputs: &Inputs, object: &SceneObject, text: String) -> Progress {
+        if let Some(as_it_lies) = self.as_it_lies.take() {
+            return Progress::Failed(
+                SkillFailure::OutOfReach,
+                format!("{as_it_lies}; to turn it, {text}"),
+            );
+        }
+        if self.turns == MAX_TURNS || !Surrounded::of(inputs, object, Aim::Take).is_shut_in() {
+            return Progress::Failed(SkillFailure::OutOfReach, text);
+        }
+        self.aim = Aim::Turn;
+        self.turns += 1;
+        self.as_it_lies = Some(text);
+        self.start_over();
+        self.phase = Phase::Stow(Stow::new());
+        Progress::Running(format!("going to turn {} {}", object.class, object.id))
+    }
+
+    fn advance(&mut self, ctx: &mut Context, inputs: &Inputs, out: &mut Commands) -> Progress {
         if ctx.held.is_some() && !matches!(self.phase, Phase::Carry(..)) {
             return Progress::Failed(
                 SkillFailure::Precondition,
@@ -147,7 +185,7 @@ impl Pick {
                 }
                 Progress::Running("stowing the arm".into())
             }
-            Phase::Places => match find_places(ctx, inputs, object, &self.unfit) {
+            Phase::Places => match find_places(ctx, inputs, object, self.aim, &self.unfit) {
                 Ok((places, margins)) => {
                     self.chosen_for = object.shape.center;
                     self.places = places;
@@ -204,7 +242,7 @@ impl Pick {
             Phase::Plan => {
                 head_at(ctx, inputs, out, object);
                 let base = (inputs.base.x_m, inputs.base.y_m);
-                let surrounded = Surrounded::of(inputs, object);
+                let surrounded = Surrounded::of(inputs, object, self.aim);
                 let mut planned = Err(String::new());
                 for (care, margins) in ways_to_try().filter(|(_, m)| *m <= self.margins) {
                     planned = best_grasp(ctx, inputs, &surrounded, base, &self.tried, (care, margins));
@@ -218,7 +256,9 @@ impl Pick {
                         let before = plan.grasp.before;
                         let handing = Handing::new(hand, before, plan.reach.before.base_yaw_rad, 0.45)
                             .with_fingers(plan.opening_m);
-                        let how = if plan.grasp.from_above {
+                        let how = if self.aim == Aim::Turn {
+                            "to turn it"
+                        } else if plan.grasp.from_above {
                             "from above"
                         } else if plan.grasp.comes_down {
                             "down beside it"
@@ -270,6 +310,11 @@ impl Pick {
                 }
                 match handing.step(ctx, inputs, out) {
                     HandState::Busy(what) => Progress::Running(format!("{what}: {name}")),
+                    // Also where it went no further: how it lies now is seen next.
+                    HandState::Arrived if self.aim == Aim::Turn => {
+                        self.start_over();
+                        self.withdraw(ctx, inputs)
+                    }
                     HandState::Arrived => {
                         self.tried.push(plan.grasp.hand);
                         let (aside_m, above_m) = handing.left_m(ctx, inputs);
@@ -427,6 +472,12 @@ impl Pick {
                 match withdrawal.step(ctx, inputs, out) {
                     ArmState::Busy => Progress::Running("withdrawing".into()),
                     ArmState::Arrived | ArmState::Stalled(_) => {
+                        if self.aim == Aim::Turn && self.last_problem.is_none() {
+                            self.aim = Aim::Take;
+                            self.as_it_lies = None;
+                            self.phase = Phase::Gaze(Gazing::at(object.shape.center, ctx), None);
+                            return Progress::Running(format!("seeing how {name} lies now"));
+                        }
                         self.attempts += 1;
                         if self.attempts >= ctx.config.max_grasp_attempts {
                             let (why, text) = self
@@ -468,6 +519,16 @@ impl Pick {
     fn lift(&mut self, ctx: &Context, inputs: &Inputs, plan: GraspPlan) {
         let up = lifted(ctx, inputs, &plan, self.margins.way_m);
         self.phase = Phase::Lift(plan, ArmMotion::to(up, 0.7));
+    }
+
+    /// Forgets what was chosen by how the thing lay.
+    fn start_over(&mut self) {
+        self.places.clear();
+        self.tried.clear();
+        self.unfit = Unfit::default();
+        self.chosen_again = false;
+        self.moved_places = 0;
+        self.last_problem = None;
     }
 
     /// Lets go and takes the hand back to where it can be tried again from.

@@ -6,7 +6,7 @@ use steward_core::geometry::{Pose2, wrap_angle_rad};
 use steward_core::messages::{Presence, SceneObject, SkillFailure};
 
 use crate::approach::{self, Unfit};
-use crate::grasp_plan::{Surrounded, best_grasp, size};
+use crate::grasp_plan::{Aim, Surrounded, best_grasp, size};
 use crate::machine::{Context, Inputs};
 use crate::passage::in_best_way;
 use crate::path::CostField;
@@ -25,12 +25,13 @@ pub(crate) struct NoPlace {
     pub(crate) vantage: Option<Pose2>,
 }
 
-/// Places from which some grasp works, best first, and the margins between arm and voxels that they need. None of them is
+/// Places from which some grasp, or push, works, best first, and the margins between arm and voxels that they need. None of them is
 /// an `unfit` one.
 pub(crate) fn find_places(
     ctx: &mut Context,
     inputs: &Inputs,
     object: &SceneObject,
+    aim: Aim,
     unfit: &Unfit,
 ) -> Result<(VecDeque<Pose2>, Margins), NoPlace> {
     let name = format!("{} {}", object.class, object.id);
@@ -68,7 +69,7 @@ pub(crate) fn find_places(
         return Err(no_place(SkillFailure::NoPath, text));
     }
     found.retain(|c| !unfit.covers(&c.pose));
-    let surrounded = Surrounded::of(inputs, object);
+    let surrounded = Surrounded::of(inputs, object, aim);
     let mut reason = String::new();
     let candidates: Vec<Pose2> = found.iter().take(MAX_PLACES).map(|c| c.pose).collect();
     let best = in_best_way(candidates, 4, |pose, way, places: &[Pose2]| {
