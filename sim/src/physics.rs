@@ -53,6 +53,8 @@ pub struct GripperState {
 
 /// Coefficient of rolling resistance, as of wheels on a carpet.
 const ROLLING_RESISTANCE: f32 = 0.03;
+/// Cosine of the steepest slope that still is an upper side.
+const UPPER_SIDE_COS: f32 = 0.7;
 /// What moves up or down faster than this falls rather than rolls, metres per second.
 const ROLLING_FALL_M_S: f32 = 0.1;
 
@@ -300,6 +302,32 @@ impl Physics {
     /// Whether anything but the robot touches an object.
     pub fn touches_something(&self, id: EntityId) -> bool {
         self.is_supported(id)
+    }
+
+    /// Whether a thing lies on another: it touches its upper side.
+    pub fn lies_on(&self, id: EntityId, other: EntityId) -> bool {
+        let Some(Some(body)) = self.bodies.get(id.0 as usize) else {
+            return false;
+        };
+        let Some(body) = self.world.bodies.get(body.handle) else {
+            return false;
+        };
+        let collider = |handle| self.world.colliders.get(handle);
+        body.colliders().iter().any(|&own| {
+            self.world.narrow_phase.contact_pairs_with(own).any(|pair| {
+                let (Some(first), Some(second)) = (collider(pair.collider1), collider(pair.collider2)) else {
+                    return false;
+                };
+                let own_is_first = pair.collider1 == own;
+                let below = if own_is_first { second } else { first };
+                below.user_data == u128::from(other.0)
+                    && pair.manifolds().iter().any(|m| {
+                        // From the first to the second.
+                        let up = (first.rotation() * m.local_n1).z * if own_is_first { -1.0 } else { 1.0 };
+                        up > UPPER_SIDE_COS && m.points.iter().any(|p| p.dist < grip::TOUCH_M)
+                    })
+            })
+        })
     }
 
     /// Linear and angular velocity of an entity; `None` for one that is not present.

@@ -105,8 +105,9 @@ impl Truth {
                         relations.push(relation(a, RelationKind::In, joint.parent));
                     }
                 }
-                // On a board of an open shelf is in it and on it.
-                if b.carries(a) {
+                // On a board of an open shelf is in it and on it. What bridges a gap has no board below its middle.
+                let bridges = || !b.is_behind_door(a) && physics.lies_on(a.entity.id, b.entity.id);
+                if b.carries(a) || bridges() {
                     relations.push(relation(a, RelationKind::On, b.entity.id));
                 }
             }
@@ -179,6 +180,17 @@ impl<'a> Present<'a> {
         matches!(self.entity.kind, EntityKind::Object { .. })
     }
 
+    /// The lowest point of it, below its middle.
+    fn foot(&self) -> Point3 {
+        Point3::new(self.center.x, self.center.y, self.bottom_m)
+    }
+
+    fn is_behind_door(&self, other: &Present) -> bool {
+        let inside = self.pose.inverse() * other.foot() + Vector3::new(0.0, 0.0, ON_HEIGHT_M);
+        let behind_door = |c: &Cavity| c.door.is_some() && c.bounds.contains(&inside);
+        self.entity.cavities.iter().any(behind_door)
+    }
+
     fn has_inside(&self, other: &Present) -> bool {
         let p = self.pose.inverse() * other.center;
         self.entity.cavities.iter().any(|c| c.bounds.contains(&p))
@@ -187,12 +199,10 @@ impl<'a> Present<'a> {
     /// Whether another thing rests on it, and not behind a door: on one of its surfaces, or on any other board of it,
     /// such as an armrest or the part of a counter that a microwave stands on.
     fn carries(&self, other: &Present) -> bool {
-        let foot = Point3::new(other.center.x, other.center.y, other.bottom_m);
-        let inside = self.pose.inverse() * foot + Vector3::new(0.0, 0.0, ON_HEIGHT_M);
-        let behind_door = |c: &Cavity| c.door.is_some() && c.bounds.contains(&inside);
-        if self.entity.cavities.iter().any(behind_door) {
+        if self.is_behind_door(other) {
             return false;
         }
+        let foot = other.foot();
         let surfaces = self.entity.surfaces.iter().map(|s| (s.pose, s.half));
         let boards = self.entity.colliders.iter().filter_map(top_of);
         surfaces.chain(boards).any(|(top, half)| {

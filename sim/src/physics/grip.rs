@@ -16,7 +16,7 @@ use super::mobile::PAD_FRICTION;
 use crate::model::{EntityId, EntityKind, PartJoint};
 
 /// Pads closer than this touch, metres.
-const TOUCH_M: f32 = 0.0006;
+pub(super) const TOUCH_M: f32 = 0.0006;
 /// Pads deeper than this in a thing were forced onto it, which is no grasp, metres.
 const FORCED_M: f64 = 0.004;
 /// Force with which each pad presses, newtons.

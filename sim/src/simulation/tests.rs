@@ -289,6 +289,27 @@ fn what_lies_askew_rests_on_the_table() {
 }
 
 #[test]
+fn what_bridges_a_gap_lies_on_both_sides_of_it() {
+    let mut scene = Scene::new();
+    let rims = [
+        ([0.0, -0.2, 0.0], [0.3, 0.15, 0.02]),
+        ([0.0, 0.2, 0.0], [0.3, 0.15, 0.02]),
+    ];
+    scene.add("sink", EntityKind::Furniture, [1.0, 0.0, 0.8], &rims, 5.0);
+    let book = scene.object("book", [1.0, 0.0, 0.85], [0.06, 0.09, 0.02], 0.3);
+    scene.object("ball", [1.0, 0.5, 0.85], [0.02; 3], 0.1);
+    let mut rig = scene.run();
+    rig.wait(2.0);
+    assert!((rig.at(book).z - 0.84).abs() < 0.004, "{}", rig.at(book).z);
+    let truth = rig.sim.truth();
+    assert!(truth.holds(RelationKind::On, "book", "sink"));
+    assert!(
+        !truth.holds(RelationKind::On, "ball", "sink"),
+        "it fell past the sink"
+    );
+}
+
+#[test]
 fn nothing_falls_through_a_thin_shelf() {
     let mut scene = Scene::new();
     scene.add(
