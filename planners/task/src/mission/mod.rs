@@ -222,6 +222,8 @@ pub struct Mission {
     placed: BTreeMap<Wanted, u32>,
     /// What was put into something, or fell back into it, and from how many sides it was looked for there since.
     put_into: BTreeMap<(ObjectId, ObjectId), usize>,
+    /// Parts that stood open when what is behind them was looked at.
+    looked_past: BTreeSet<ObjectId>,
     /// What was to be taken out of something last, and out of what.
     taken_out: Option<(ObjectId, ObjectId)>,
     in_the_way: Option<InTheWay>,
@@ -275,6 +277,7 @@ impl Mission {
             seen_from: BTreeMap::new(),
             placed: BTreeMap::new(),
             put_into: BTreeMap::new(),
+            looked_past: BTreeSet::new(),
             taken_out: None,
             in_the_way: None,
             moved_aside: BTreeSet::new(),
@@ -706,6 +709,7 @@ impl Mission {
             }
             Purpose::Unshut(part) => {
                 self.search.opened.insert(part);
+                self.looked_past.insert(part);
                 // Also into what did not open all the way.
                 let part_now = view.belief().object(part).and_then(|o| o.articulation);
                 let lets_in = part_now.is_some_and(|a| a.lets_in() == Some(true));

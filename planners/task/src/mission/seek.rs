@@ -193,7 +193,7 @@ impl Mission {
             }
             // What stands open, and nobody looked into it.
             let is_open = o.articulation.is_some_and(|a| a.is_open() == Some(true));
-            if small && is_open && !self.search.opened.contains(&o.id) {
+            if small && is_open && !self.looked_past.contains(&o.id) {
                 let cost = distance + self.config.inspect_cost_m;
                 if ajar.is_none_or(|(least, _)| cost < least) {
                     ajar = Some((cost, o.id));
@@ -203,7 +203,7 @@ impl Mission {
         if let Some((cost, part)) = ajar
             && best.as_ref().is_none_or(|(least, _)| cost < *least)
         {
-            self.search.opened.insert(part);
+            self.looked_past.insert(part);
             self.search.peek_due = Some(Peek::into(part));
             return self.consider(view);
         }

@@ -2,7 +2,9 @@
 
 use steward_core::geometry::{OrientedBox, Point3, Pose2, Vector3, wrap_angle_rad};
 use steward_core::ids::ObjectId;
-use steward_core::messages::{ArticulationState, NavigationTarget, SceneObject, Skill};
+use steward_core::messages::{
+    ArticulationState, CellState, NavigationTarget, OccupancyGrid, SceneObject, Skill,
+};
 
 use super::ways::Ways;
 use super::{Intended, Purpose, View, label};
@@ -32,17 +34,29 @@ const MOST_ASIDE_RAD: f64 = 0.7;
 /// Furniture higher than this is looked at as if it had boards, metres.
 const SHELVES_FROM_M: f64 = 1.05;
 
-/// A full turn of looks around the base.
+/// Distances from the base at which floor must be known to be driven on, metres.
+const NEAR_FLOOR_M: [f64; 2] = [0.5, 0.9];
+
+/// A full turn of looks around the base, and down where the floor around it is not known: it lies below the images of the
+/// others, and without it there is no way out.
 pub(super) fn survey(view: &View<'_>) -> Intended {
     let turn = 6;
     let at = (0..turn)
-        .map(|i| {
+        .flat_map(|i| {
             let bearing = view.base.yaw_rad + std::f64::consts::TAU * f64::from(i) / f64::from(turn);
-            Point3::new(
-                view.base.x_m + 2.5 * bearing.cos(),
-                view.base.y_m + 2.5 * bearing.sin(),
-                0.5,
-            )
+            let point = |away_m: f64, z: f64| {
+                let (x, y) = (away_m * bearing.cos(), away_m * bearing.sin());
+                Point3::new(view.base.x_m + x, view.base.y_m + y, z)
+            };
+            let is_known = |away_m: &f64| {
+                let floor = point(*away_m, 0.0);
+                let state = |g: &OccupancyGrid| g.cell_of(floor.x, floor.y).map(|(c, r)| g.state(c, r));
+                view.grid
+                    .and_then(state)
+                    .is_some_and(|state| state != CellState::Unknown)
+            };
+            let down = (!NEAR_FLOOR_M.iter().all(is_known)).then(|| point(0.8, 0.0));
+            std::iter::once(point(2.5, 0.5)).chain(down)
         })
         .collect();
     Intended {
