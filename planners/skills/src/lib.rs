@@ -47,6 +47,7 @@ mod slide;
 pub mod spots;
 pub mod trays;
 pub mod voxels;
+mod widen;
 mod withdrawal;
 
 pub use config::{Driver, SkillsConfig};

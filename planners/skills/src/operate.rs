@@ -21,6 +21,7 @@ use crate::path::CostField;
 use crate::posture::{ArmMotion, ArmState, Stow, StowState, fingers};
 use crate::robot::{GRIPPER, Posture};
 use crate::slide::Slide;
+use crate::widen::Widen;
 
 /// Distances between base and closed handle that are tried, metres.
 const REACH_M: [f64; 9] = [0.80, 0.88, 0.72, 0.96, 0.64, 1.04, 0.56, 1.12, 1.20];
@@ -30,6 +31,8 @@ const RELEASED_M: f64 = 0.05;
 const MAX_UNHOOKS: u32 = 2;
 /// Share of the way that a part that goes no further, or slips out of the fingers, must have come to count as open.
 const OPEN_SHARE: f64 = 0.8;
+/// What a door is led at least, radians, where it does not count as open afterwards.
+const LEAST_LED_RAD: f64 = 0.3;
 /// Tries before giving up.
 const MAX_TRIES: u32 = 4;
 
@@ -48,6 +51,8 @@ pub struct Operate {
     unfit: Unfit,
     /// Angles of the hand about the bar with which the part did not come along.
     failed_offsets: Vec<f64>,
+    /// Whether it was to be pushed further open.
+    widened: bool,
 }
 
 /// Where the base is to stand.
@@ -89,6 +94,7 @@ enum Phase {
     BackOff(Creep),
     FinalStow(Stow),
     Check(Gazing, Option<Time>),
+    Widen(Box<Widen>),
 }
 
 impl Operate {
@@ -114,6 +120,7 @@ impl Operate {
             last_problem: None,
             unfit: Unfit::default(),
             failed_offsets: Vec::new(),
+            widened: false,
         }
     }
 
@@ -122,14 +129,20 @@ impl Operate {
     }
 
     /// Where the part is to end up, best first. Parts count as open from 0.8 of what is asked for; the further a door
-    /// is opened, the harder it is to get to its handle again. Drawers are pulled until they stop, since what lies at the
+    /// is opened, the harder it is to get to its handle again; one that can be led a part of the way only is pushed from
+    /// there. Drawers are pulled until they stop, since what lies at the
     /// back is under the furniture's top until then.
     fn goals(&self, a: &ArticulationState) -> Vec<f64> {
         match (self.opening, a.prismatic) {
             (true, true) => [1.25, 1.1, 0.96, 0.86].map(|f| f * a.open_at).to_vec(),
             // Upright, or it leans into the way of what is put in under it.
             (true, false) if !turns_upright(a) => [1.05, 0.96, 0.86, 0.82].map(|f| f * a.open_at).to_vec(),
-            (true, false) => [0.96, 0.92, 0.86, 0.82].map(|f| f * a.open_at).to_vec(),
+            (true, false) => {
+                let ajar = a.position.unwrap_or(0.0) + LEAST_LED_RAD;
+                let goals = [0.96, 0.92, 0.86, 0.82, 0.6, 0.45].map(|f| f * a.open_at);
+                let is_further = |goal: &f64| *goal > ajar || *goal > OPEN_SHARE * a.open_at;
+                goals.into_iter().filter(is_further).collect()
+            }
             (false, true) => vec![-0.01, 0.0, 0.01, 0.02],
             (false, false) => vec![-0.015, 0.0, 0.04, 0.08],
         }
@@ -180,7 +193,10 @@ impl Operate {
                         self.places = places;
                         self.next_place()
                     }
-                    Err((why, text)) => Progress::Failed(why, text),
+                    Err((why, text)) => match self.widen(ctx, inputs, object) {
+                        Some(progress) => progress,
+                        None => Progress::Failed(why, text),
+                    },
                 }
             }
             Phase::Drive(drive) => match drive.step(ctx, inputs, out) {
@@ -364,6 +380,16 @@ impl Operate {
                 }
                 Progress::Running(format!("{doing}: stowing the arm"))
             }
+            Phase::Widen(widen) => {
+                if widen.step(ctx, inputs, out, object) != Part::Busy {
+                    let retracted = Posture {
+                        extend_m: 0.0,
+                        ..inputs.posture()
+                    };
+                    self.phase = Phase::Retreat(ArmMotion::to(retracted, 0.8));
+                }
+                Progress::Running(format!("{doing}: pushing it further open"))
+            }
             Phase::Check(gazing, done) => {
                 if gazing.step(ctx, inputs, out, true) == Part::Busy {
                     return Progress::Running(format!("{doing}: looking at the result"));
@@ -372,6 +398,13 @@ impl Operate {
                 let waited = (inputs.now - done).secs_f64();
                 let fresh = object.last_seen >= gazing.steady_since().unwrap_or(inputs.now);
                 let achieved = self.achieved(&a);
+                let is_open = achieved == Some(true) || self.last_problem.is_none();
+                if is_open
+                    && (fresh || waited > 1.5)
+                    && let Some(progress) = self.widen(ctx, inputs, object)
+                {
+                    return progress;
+                }
                 if achieved == Some(true) && (fresh || waited > 1.5) {
                     return Progress::Done(format!("{doing}: done"));
                 }
@@ -401,6 +434,19 @@ impl Operate {
                 Progress::Running(format!("trying again: {problem}"))
             }
         }
+    }
+
+    /// Goes to push a door further open, once, where that is needed and can be done.
+    fn widen(&mut self, ctx: &mut Context, inputs: &Inputs, object: &SceneObject) -> Option<Progress> {
+        if !self.opening || std::mem::replace(&mut self.widened, true) {
+            return None;
+        }
+        let widen = Widen::plan(ctx, inputs, object)?;
+        self.phase = Phase::Widen(Box::new(widen));
+        Some(Progress::Running(format!(
+            "going to push {} further open",
+            object.class
+        )))
     }
 
     fn next_place(&mut self) -> Progress {
