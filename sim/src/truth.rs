@@ -105,8 +105,9 @@ impl Truth {
                         relations.push(relation(a, RelationKind::In, joint.parent));
                     }
                 }
-                // On a board of an open shelf is in it and on it. What bridges a gap has no board below its middle.
-                let bridges = || !b.is_behind_door(a) && physics.lies_on(a.entity.id, b.entity.id);
+                // On a board of an open shelf is in it and on it. What bridges a gap of furniture has no board below its middle.
+                let bridges =
+                    || !b.is_object() && !b.is_behind_door(a) && physics.lies_on(a.entity.id, b.entity.id);
                 if b.carries(a) || bridges() {
                     relations.push(relation(a, RelationKind::On, b.entity.id));
                 }
