@@ -1,5 +1,7 @@
 //! Opening a door further than its handle can be led: the hand goes in past its free edge and pushes it aside.
 
+use std::f64::consts::FRAC_PI_2;
+
 use steward_core::geometry::{OrientedBox, Point3, Pose2, Vector3};
 use steward_core::messages::{ArticulationState, SceneObject};
 
@@ -74,15 +76,23 @@ struct Door {
 }
 
 impl Door {
-    fn new(part: &ArticulationState) -> Option<Self> {
-        let handle = part.moved(-part.position?) * part.handle?;
-        let to_handle = handle - part.pivot;
-        let length_m = to_handle.xy().norm();
-        let radial = Vector3::new(to_handle.x, to_handle.y, 0.0).try_normalize(1e-6)?;
+    /// `panel`: what is seen of it. The handle stands off it, so it does not tell where the panel is.
+    fn new(part: &ArticulationState, panel: &OrientedBox) -> Option<Self> {
+        let to_handle = part.handle? - part.pivot;
+        let yaw_rad = panel.yaw_rad
+            + if panel.half.x < panel.half.y {
+                FRAC_PI_2
+            } else {
+                0.0
+            };
+        let along = Vector3::new(yaw_rad.cos(), yaw_rad.sin(), 0.0);
+        let along = along * along.dot(&to_handle).signum();
+        let span = along * (along.dot(&to_handle) + BEYOND_HANDLE_M) + Vector3::z() * to_handle.z;
+        let closed = part.moved(-part.position?).rotation * along;
         Some(Door {
             part: *part,
-            span: radial * (length_m + BEYOND_HANDLE_M) + Vector3::z() * to_handle.z,
-            inward: -part.axis.cross(&radial).try_normalize(1e-6)?,
+            span: part.moved(-part.position?).rotation * span,
+            inward: -part.axis.cross(&closed).try_normalize(1e-6)?,
         })
     }
 
@@ -140,7 +150,7 @@ impl Widen {
         if position > NARROW * goal {
             return None;
         }
-        let door = Door::new(&part)?;
+        let door = Door::new(&part, &object.shape)?;
         let map = ctx.map(inputs)?;
         let field = CostField::from_start(&map, (inputs.base.x_m, inputs.base.y_m))?;
         let around = door.edge(0.5 * (position + goal));
@@ -292,7 +302,17 @@ mod tests {
             position: Some(position),
             ..shut
         };
-        Door::new(&part).unwrap()
+        let panel = OrientedBox {
+            center: Point3::new(1.0, -0.25, 1.0),
+            yaw_rad: FRAC_PI_2,
+            half: Vector3::new(0.25, 0.01, 0.15),
+        };
+        let panel = OrientedBox {
+            center: shut.moved(position) * panel.center,
+            yaw_rad: panel.yaw_rad - position,
+            ..panel
+        };
+        Door::new(&part, &panel).unwrap()
     }
 
     #[test]
@@ -300,7 +320,9 @@ mod tests {
         let robot = Robot::from_urdf(include_str!("../../../sim/assets/steward.urdf")).unwrap();
         let door = door(1.1);
         let edge = door.edge(1.1);
-        assert!(edge.x < 0.65 && edge.y < -0.1, "it stands open: {edge}");
+        let (s, c) = 1.1f64.sin_cos();
+        let expected = Point3::new(1.0 - 0.5 * s, -0.5 * c, 1.0);
+        assert!((edge - expected).norm() < 1e-9, "in the panel's plane: {edge}");
         let beside = door.hand(&robot, 1.1, 0.0, PUSHING_M + CLEAR_M).unwrap();
         let end = door.hand(&robot, 1.4, 0.0, PUSHING_M).unwrap();
         let tip = |hand: &HandPose| hand.position + hand.fingers.into_inner() * robot.tip_m;

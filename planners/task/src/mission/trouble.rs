@@ -116,11 +116,9 @@ impl Mission {
                     let is_lost = belief
                         .object(object)
                         .is_none_or(|o| o.presence == Presence::Missing);
-                    if relation == RelationKind::In {
+                    if relation == RelationKind::In || is_lost {
                         self.put_into.insert((object, target), 1);
                         self.search.peek_due = Some(Peek::into(belief.way_into(target)));
-                    } else if is_lost {
-                        self.search.peek_due = Some(Peek::into(target));
                     }
                 }
                 Ended::Failed(_) => {}
