@@ -141,7 +141,10 @@ pub(crate) fn best_grasp(
         }
     }
     if grasps.is_empty() {
-        return Err(format!("at {} no side fits between the fingers", size(shape)));
+        return Err(match aim {
+            Aim::Take => format!("at {} no side fits between the fingers", size(shape)),
+            Aim::Turn => "it does not lie across".into(),
+        });
     }
     // Into what is open at the top only, the hand comes steeply.
     grasps.retain(|g| {

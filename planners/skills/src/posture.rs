@@ -6,8 +6,10 @@ use steward_core::geometry::{Point3, Vector3};
 use steward_core::{Duration, Time};
 
 use crate::collision::{Obstacles, Payload};
-use crate::machine::{Commands, Context, Held, Inputs};
+use crate::ik::HandPose;
+use crate::machine::{Commands, Context, Held, Inputs, Part};
 use crate::robot::{ARM, GRIPPER, Posture, Robot};
+use crate::slide::Slide;
 
 /// A posture on the way, and how quickly to get there.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -202,6 +204,11 @@ const BACK_OFF_M_S: f64 = 0.1;
 /// See [`BACK_OFF_M_S`].
 const BACK_OFF: Duration = Duration::from_millis(2500);
 
+/// From this heading of the hand against the arm's it comes out along its fingers first, radians, and how far, metres.
+const ASIDE_RAD: f64 = 0.6;
+/// See [`ASIDE_RAD`].
+const OFF_M: f64 = 0.22;
+
 /// Brings the arm into the posture for driving.
 #[derive(Debug, Clone, Default)]
 pub struct Stow {
@@ -211,6 +218,8 @@ pub struct Stow {
     fingers_stay: bool,
     /// The base backs off until then, to pull out a hand that is caught.
     backs_until: Option<Time>,
+    /// The hand comes out along its fingers, the base turning with it.
+    off: Option<Box<Slide>>,
 }
 
 /// How far stowing has got.
@@ -242,6 +251,12 @@ impl Stow {
     pub fn step(&mut self, ctx: &Context, inputs: &Inputs, out: &mut Commands) -> StowState {
         if self.done {
             return StowState::Stowed;
+        }
+        if let Some(off) = &mut self.off {
+            if off.step(ctx, inputs, out) != Part::Busy {
+                self.off = None;
+            }
+            return StowState::Busy;
         }
         let held = ctx.held.is_some();
         let now = inputs.posture();
@@ -287,6 +302,12 @@ impl Stow {
             ArmState::Stalled(_) => {
                 self.retried += 1;
                 self.motion = None;
+                // The arm comes back along itself, which is not where a hand that points aside comes out of a shelf.
+                if self.retried == 1 && now.pitch_rad < DOWN_RAD && now.yaw_rad.abs() > ASIDE_RAD {
+                    let hand = HandPose::of(&inputs.hand(&ctx.robot));
+                    let off = Slide::between(&hand, &hand.backed_off(OFF_M), BACK_OFF_M_S);
+                    self.off = Some(Box::new(off));
+                }
                 if self.retried == 2 {
                     self.backs_until = Some(inputs.now + BACK_OFF);
                 }
