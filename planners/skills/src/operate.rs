@@ -275,7 +275,15 @@ impl Operate {
                             SkillFailure::OutOfReach,
                             format!("the handle of {name} is {miss}"),
                         ));
-                        self.next_place()
+                        self.unfit.push(inputs.base);
+                        self.tries += 1;
+                        if !handing.is_out() || self.tries >= MAX_TRIES {
+                            return self.next_place();
+                        }
+                        // Something nobody sees is in the way from here.
+                        self.drives = 0;
+                        self.phase = Phase::Stow(Stow::new());
+                        Progress::Running(format!("{doing}: trying again from elsewhere"))
                     }
                 }
             }

@@ -70,7 +70,7 @@ const SPACING_M: f64 = 0.05;
 /// Spacing of heights that are tried in furniture without a known board, metres.
 const UNSEEN_BOARD_M: f64 = 0.08;
 /// How far around a point ground was measured at its height where there is any, metres.
-const GROUND_M: f64 = 0.04;
+const GROUND_M: f64 = 0.028;
 /// What a surface much smaller than the largest of the furniture costs, metres of driving: armrests and ledges are not
 /// what things are put on.
 const MINOR: f64 = 3.0;
