@@ -71,6 +71,8 @@ const SPACING_M: f64 = 0.05;
 const UNSEEN_BOARD_M: f64 = 0.08;
 /// How far around a point ground was measured at its height where there is any, metres.
 const GROUND_M: f64 = 0.028;
+/// How far around its middle a thing is to have ground at least, metres: the hand is off by a little, and round things roll.
+const STEADY_M: f64 = 0.05;
 /// What a surface much smaller than the largest of the furniture costs, metres of driving: armrests and ledges are not
 /// what things are put on.
 const MINOR: f64 = 3.0;
@@ -213,7 +215,7 @@ impl Query<'_> {
         if seen.is_empty() {
             return 0.0;
         }
-        let r = 0.8 * self.radius_m();
+        let r = (0.8 * self.radius_m()).max(STEADY_M);
         let ground = [(0.0, 0.0), (r, 0.0), (-r, 0.0), (0.0, r), (0.0, -r)];
         let is_empty = |(dx, dy): &(f64, f64)| {
             let is_under = |p: &Point3| (p.x - point.x - dx).hypot(p.y - point.y - dy) < GROUND_M;
