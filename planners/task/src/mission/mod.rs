@@ -526,7 +526,8 @@ impl Mission {
 
     fn consider(&mut self, view: &View<'_>) -> Decision {
         if !self.surveyed {
-            return Decision::Do(vec![survey(view)]);
+            // Where the first round found nothing, the way out may not have been seen.
+            return Decision::Do(vec![survey(view, self.search.rounds > 0)]);
         }
         let belief = view.belief();
         if let Some(o) = self.closer.take().and_then(|id| belief.object(id)) {

@@ -222,7 +222,7 @@ impl Mission {
                     ..SearchState::default()
                 };
                 self.surveyed = false;
-                Decision::Do(vec![survey(view)])
+                Decision::Do(vec![survey(view, true)])
             }
             None => self
                 .shut_what_is_in_the_way(belief, view, ways, missing)

@@ -37,9 +37,9 @@ const SHELVES_FROM_M: f64 = 1.05;
 /// Distances from the base at which floor must be known to be driven on, metres.
 const NEAR_FLOOR_M: [f64; 2] = [0.5, 0.9];
 
-/// A full turn of looks around the base, and down where the floor around it is not known: it lies below the images of the
-/// others, and without it there is no way out.
-pub(super) fn survey(view: &View<'_>) -> Intended {
+/// A full turn of looks around the base; `down`: and down where the floor around it is not known. It lies below the images of
+/// the others, and without it there may be no way out.
+pub(super) fn survey(view: &View<'_>, down: bool) -> Intended {
     let turn = 6;
     let at = (0..turn)
         .flat_map(|i| {
@@ -55,8 +55,8 @@ pub(super) fn survey(view: &View<'_>) -> Intended {
                     .and_then(state)
                     .is_some_and(|state| state != CellState::Unknown)
             };
-            let down = (!NEAR_FLOOR_M.iter().all(is_known)).then(|| point(0.8, 0.0));
-            std::iter::once(point(2.5, 0.5)).chain(down)
+            let floor = (down && !NEAR_FLOOR_M.iter().all(is_known)).then(|| point(0.8, 0.0));
+            std::iter::once(point(2.5, 0.5)).chain(floor)
         })
         .collect();
     Intended {
