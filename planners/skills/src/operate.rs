@@ -77,6 +77,15 @@ fn off_bar(hand: &HandPose) -> Slide {
     Slide::between(hand, &hand.backed_off(APPROACH_M), SLIDE_SPEED_M_S)
 }
 
+/// The arm comes back as it is.
+fn retreat(inputs: &Inputs) -> Phase {
+    let retracted = Posture {
+        extend_m: 0.0,
+        ..inputs.posture()
+    };
+    Phase::Retreat(ArmMotion::to(retracted, 0.8))
+}
+
 #[derive(Debug)]
 enum Phase {
     Stow(Stow),
@@ -351,11 +360,7 @@ impl Operate {
             Phase::SlideOut(slide, opening_m) => {
                 fingers(&ctx.robot, out, *opening_m, 1.0);
                 if slide.step(ctx, inputs, out) != Part::Busy {
-                    let retracted = Posture {
-                        extend_m: 0.0,
-                        ..inputs.posture()
-                    };
-                    self.phase = Phase::Retreat(ArmMotion::to(retracted, 0.8));
+                    self.phase = retreat(inputs);
                 }
                 Progress::Running(format!("{doing}: letting go"))
             }
@@ -390,11 +395,7 @@ impl Operate {
             }
             Phase::Widen(widen) => {
                 if widen.step(ctx, inputs, out, object) != Part::Busy {
-                    let retracted = Posture {
-                        extend_m: 0.0,
-                        ..inputs.posture()
-                    };
-                    self.phase = Phase::Retreat(ArmMotion::to(retracted, 0.8));
+                    self.phase = retreat(inputs);
                 }
                 Progress::Running(format!("{doing}: pushing it further open"))
             }

@@ -45,7 +45,6 @@ const ARM_TO_DOOR_M: f64 = 0.07;
 #[derive(Debug)]
 pub(crate) struct Widen {
     door: Door,
-    goal: f64,
     phase: Phase,
 }
 
@@ -158,7 +157,7 @@ impl Widen {
         found.truncate(MAX_CHECKS);
         let mut places = std::iter::once(inputs.base).chain(found.into_iter().map(|c| c.pose));
         let place = places.find_map(|pose| {
-            let push = best_push(ctx, inputs, object, &door, (pose.x_m, pose.y_m), goal)?;
+            let push = best_push(ctx, inputs, object, &door, (pose.x_m, pose.y_m))?;
             Some(Pose2 {
                 yaw_rad: push.base_yaw_rad,
                 ..pose
@@ -166,7 +165,6 @@ impl Widen {
         })?;
         Some(Widen {
             door,
-            goal,
             phase: Phase::Drive(Box::new(Drive::to(place, Tolerance::NEAR))),
         })
     }
@@ -188,7 +186,7 @@ impl Widen {
                 match drive.step(ctx, inputs, out) {
                     Part::Finished => {
                         let base = (inputs.base.x_m, inputs.base.y_m);
-                        let Some(push) = best_push(ctx, inputs, object, &self.door, base, self.goal) else {
+                        let Some(push) = best_push(ctx, inputs, object, &self.door, base) else {
                             return Part::Finished;
                         };
                         let handing = Handing::new(push.beside, push.before, push.base_yaw_rad, 0.4);
@@ -233,9 +231,8 @@ fn best_push(
     object: &SceneObject,
     door: &Door,
     base: (f64, f64),
-    goal: f64,
 ) -> Option<Push> {
-    let position = door.part.position?;
+    let (position, goal) = (door.part.position?, door.part.open_at);
     // The base stands where the door does not come.
     let keep_m = ctx.config.footprint_radius_m + 0.05;
     let swept = (0..=6).any(|i| {
